@@ -1,0 +1,48 @@
+PYTHON ?= python3
+CONFIG ?= experiments/configs/digits_tinted.py
+WORKDIR ?= runs/demo
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' \
+		Makefile
+
+demo: $(INSTALLED)  ## Train CONFIG in WORKDIR; anew in runs/demo, else go on
+ifeq ($(WORKDIR),runs/demo)
+	@if [ -e runs/demo ]; then \
+		echo "Removing the earlier demo in runs/demo."; rm -rf runs/demo; \
+	fi
+endif
+	$(BIN)/python experiments/train.py --config=$(CONFIG) --workdir=$(WORKDIR)
+
+test: $(INSTALLED)  ## Run every test
+	$(BIN)/python -m pytest
+
+test-fast: $(INSTALLED)  ## Run the tests that take seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(INSTALLED)  ## Check style, formatting and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+clean:  ## Remove caches and build outputs; .venv and runs stay
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+# The environment counts as made once it has pip: where the system lacks
+# ensurepip, venv leaves a folder with a Python and nothing else.
+$(INSTALLED): requirements.txt setup.cfg pyproject.toml
+	@if [ ! -x $(BIN)/pip ]; then \
+		$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit( \
+		"Python 3.11 or newer is needed; $(PYTHON) is %d.%d.%d. Name another: " \
+		"make PYTHON=python3.12 ..." % v[:3])' \
+		&& $(PYTHON) -m venv .venv; \
+	fi
+	$(BIN)/python -m pip install -r requirements.txt -e '.[test]'
+	@touch $@

@@ -1,0 +1,88 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a data set is, and every fact of the ones we know, stated once."""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = [
+    "DIGITS",
+    "DIGITS_TINTED",
+    "MNIST",
+    "Dataset",
+    "DatasetSpec",
+    "Labeling",
+    "Split",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Labeling:
+    """One way of sorting the examples into classes, such as digit or hue.
+
+    Attributes:
+        name: what the classes are.
+        n_classes: how many there are; labels run from 0 to n_classes - 1.
+    """
+
+    name: str
+    n_classes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetSpec:
+    """The facts of one data set.
+
+    Attributes:
+        name: the name it is loaded by.
+        image_shape: (H, W, C).
+        labelings: the M labelings, in the order of the columns of the labels.
+    """
+
+    name: str
+    image_shape: tuple[int, int, int]
+    labelings: tuple[Labeling, ...]
+
+
+class Split(NamedTuple):
+    """The examples of one split, in a fixed order.
+
+    Attributes:
+        images: shape (N, H, W, C); uint8, where 255 means 1.0, or float32 in
+            [0, 1].
+        labels: int32, shape (N, M), one column for each labeling.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A data set in memory.
+
+    Labels are for evaluation only; nothing in training reads them.
+    """
+
+    spec: DatasetSpec
+    train: Split
+    test: Split
+
+
+DIGITS = DatasetSpec(
+    name="digits",
+    image_shape=(8, 8, 1),
+    labelings=(Labeling("digit", 10),),
+)
+DIGITS_TINTED = DatasetSpec(
+    name="digits_tinted",
+    image_shape=(8, 8, 3),
+    labelings=(Labeling("digit", 10), Labeling("hue", 5)),
+)
+MNIST = DatasetSpec(
+    name="mnist",
+    image_shape=(28, 28, 1),
+    labelings=(Labeling("digit", 10),),
+)

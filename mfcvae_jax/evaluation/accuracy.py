@@ -1,0 +1,335 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""How well the clusters of each facet fit each labeling.
+
+The accuracy of the MFCVAE paper (arXiv:2106.05241), App. E.5, is many-to-one:
+each cluster takes the class most frequent in it. It grows with the number of
+clusters, up to 1 for one cluster an example. Most other work prints one-to-one
+accuracy with as many clusters as classes. The two cannot be compared, so both
+are always computed, and K stands beside them.
+
+Clusters are matched to classes on the same examples that are scored, as in
+the paper.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import optimize
+
+from mfcvae_jax.datasets.spec import Labeling
+from mfcvae_jax.evaluation import contingency
+
+__all__ = [
+    "ScoreMatrix",
+    "Scores",
+    "adjusted_rand_index",
+    "balanced_accuracy",
+    "format_matrix",
+    "many_to_one_accuracy",
+    "one_to_one_accuracy",
+    "score",
+    "score_matrix",
+]
+
+
+class Scores(NamedTuple):
+    """How well one clustering fits one labeling; all are fractions.
+
+    Attributes:
+        many_to_one: share of examples whose class is the most frequent one of
+            their cluster.
+        one_to_one: share of examples in the class their cluster is matched to,
+            under the best matching that gives no class to two clusters.
+        balanced: recall under the many-to-one map, averaged over classes.
+        nmi: normalised mutual information.
+        ari: adjusted Rand index; about 0 by chance, below it if worse.
+    """
+
+    many_to_one: float
+    one_to_one: float
+    balanced: float
+    nmi: float
+    ari: float
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoreMatrix:
+    """The scores of J facets against M labelings.
+
+    Attributes:
+        n_examples: N.
+        n_components: K of each facet, length J.
+        n_used: clusters of each facet that hold an example, length J.
+        labelings: the M labelings.
+        scores: scores[j][m] is facet j against labeling m.
+        baseline: baseline[m] is what one single cluster scores against
+            labeling m: its many-to-one and one-to-one accuracy are the share
+            of the most frequent class.
+    """
+
+    n_examples: int
+    n_components: tuple[int, ...]
+    n_used: tuple[int, ...]
+    labelings: tuple[Labeling, ...]
+    scores: tuple[tuple[Scores, ...], ...]
+    baseline: tuple[Scores, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns one flat row for each facet and labeling.
+
+        Returns:
+            J * M dicts of plain numbers and strings, facet by facet, ready
+            for `json.dump` or a data frame.
+        """
+        return [
+            {
+                "facet": j,
+                "n_components": self.n_components[j],
+                "n_used": self.n_used[j],
+                "labeling": labeling.name,
+                "n_classes": labeling.n_classes,
+                "n_examples": self.n_examples,
+                **self.scores[j][m]._asdict(),
+                "majority": self.baseline[m].many_to_one,
+            }
+            for j in range(len(self.n_components))
+            for m, labeling in enumerate(self.labelings)
+        ]
+
+
+def many_to_one_accuracy(table: np.ndarray) -> float:
+    """Computes the paper's clustering accuracy (App. E.5).
+
+    Args:
+        table: counts of clusters against classes, shape (K, C), see
+            `contingency.contingency_table`.
+
+    Returns:
+        The share of examples whose class is the most frequent of their
+        cluster.
+    """
+    return float(table.max(axis=1).sum() / table.sum())
+
+
+def one_to_one_accuracy(table: np.ndarray) -> float:
+    """Computes the accuracy under the best one-to-one match (Hungarian).
+
+    With more clusters than classes, the clusters left over count as wrong;
+    with fewer, the classes left over do.
+
+    Args:
+        table: counts of clusters against classes, shape (K, C).
+
+    Returns:
+        The share of examples in a matched pair of cluster and class.
+    """
+    clusters, classes = optimize.linear_sum_assignment(table, maximize=True)
+    return float(table[clusters, classes].sum() / table.sum())
+
+
+def balanced_accuracy(table: np.ndarray) -> float:
+    """Computes many-to-one accuracy in which every class counts the same.
+
+    Clusters take their class as in `many_to_one_accuracy`, by counts; in a tie
+    the first of the classes wins.
+
+    Args:
+        table: counts of clusters against classes, shape (K, C).
+
+    Returns:
+        The mean, over the classes that occur, of the share of the class's
+        examples that lie in its clusters.
+    """
+    n_clusters, n_classes = table.shape
+    class_of_cluster = table.argmax(axis=1)
+    hits = np.bincount(
+        class_of_cluster,
+        weights=table[np.arange(n_clusters), class_of_cluster],
+        minlength=n_classes,
+    )
+    class_sizes = table.sum(axis=0)
+    occurs = class_sizes > 0
+    return float((hits[occurs] / class_sizes[occurs]).mean())
+
+
+def adjusted_rand_index(table: np.ndarray) -> float:
+    """Computes the adjusted Rand index.
+
+    Args:
+        table: counts of clusters against classes, shape (K, C).
+
+    Returns:
+        1 for equal partitions, about 0 for independent ones, and less for
+        those that agree less than by chance. Where chance leaves no room (both
+        put all examples together, or each apart) it is 1, as in scikit-learn.
+    """
+    together = _n_pairs(table)
+    in_clusters = _n_pairs(table.sum(axis=1))
+    in_classes = _n_pairs(table.sum(axis=0))
+    if together == in_clusters == in_classes:
+        return 1.0
+    expected = in_clusters * in_classes / _n_pairs(table.sum())
+    return (together - expected) / ((in_clusters + in_classes) / 2 - expected)
+
+
+def score(
+    assignments: np.ndarray,
+    labels: np.ndarray,
+    n_components: int,
+    n_classes: int,
+) -> Scores:
+    """Scores one facet against one labeling.
+
+    Args:
+        assignments: integers in [0, K), shape (N,).
+        labels: integers in [0, C), shape (N,).
+        n_components: K.
+        n_classes: C.
+
+    Returns:
+        The scores.
+
+    Raises:
+        ValueError: see `contingency.contingency_table`.
+    """
+    table = contingency.contingency_table(
+        assignments, labels, n_components, n_classes
+    )
+    return Scores(
+        many_to_one=many_to_one_accuracy(table),
+        one_to_one=one_to_one_accuracy(table),
+        balanced=balanced_accuracy(table),
+        nmi=contingency.normalised_mutual_information(table),
+        ari=adjusted_rand_index(table),
+    )
+
+
+def score_matrix(
+    assignments: np.ndarray,
+    labels: np.ndarray,
+    n_components: Sequence[int],
+    labelings: Sequence[Labeling],
+) -> ScoreMatrix:
+    """Scores every facet against every labeling.
+
+    Args:
+        assignments: the cluster of each example in each facet, integers,
+            shape (N, J).
+        labels: integers, shape (N, M).
+        n_components: K of each facet, length J.
+        labelings: the M labelings.
+
+    Returns:
+        The table of scores.
+
+    Raises:
+        ValueError: if the shapes do not fit, there are no examples, or an
+            assignment or label is outside its range.
+    """
+    facets = contingency.checked_columns(
+        "assignments", "facet", assignments, n_components
+    )
+    n_classes = [labeling.n_classes for labeling in labelings]
+    truths = contingency.checked_columns(
+        "labels", "labeling", labels, n_classes
+    )
+    scores = tuple(
+        tuple(
+            score(facet, truth, k, c)
+            for truth, c in zip(truths, n_classes, strict=True)
+        )
+        for facet, k in zip(facets, n_components, strict=True)
+    )
+    one_cluster = np.zeros(len(labels), np.int32)
+    return ScoreMatrix(
+        n_examples=len(labels),
+        n_components=tuple(int(k) for k in n_components),
+        n_used=tuple(len(np.unique(facet)) for facet in facets),
+        labelings=tuple(labelings),
+        scores=scores,
+        baseline=tuple(
+            score(one_cluster, truth, 1, c)
+            for truth, c in zip(truths, n_classes, strict=True)
+        ),
+    )
+
+
+def format_matrix(matrix: ScoreMatrix, width: int = 100) -> str:
+    """Prints a score matrix as plain text, in per cent.
+
+    Rows are facets, then the single cluster that every facet should beat;
+    columns are labelings, and under each its five scores. Labelings that do
+    not fit beside each other follow below.
+
+    Args:
+        matrix: the scores.
+        width: columns of the terminal. One labeling is always printed, even
+            if it is wider.
+
+    Returns:
+        Lines, without a line break at the end.
+    """
+    heads = [
+        f"facet {j}  K={k} ({used} used)"
+        for j, (k, used) in enumerate(
+            zip(matrix.n_components, matrix.n_used, strict=True)
+        )
+    ] + ["one cluster"]
+    head_width = max(len(head) for head in heads)
+    group_width = len(_SEPARATOR) + len(_METRIC_HEADS)
+    n_beside = max((width - head_width) // group_width, 1)
+    lines = []
+    for first in range(0, len(matrix.labelings), n_beside):
+        group = range(len(matrix.labelings))[first : first + n_beside]
+        lines += _format_group(matrix, heads, head_width, group)
+        lines.append("")
+    return "\n".join([*lines, f"{matrix.n_examples} examples. {_LEGEND}"])
+
+
+_SEPARATOR = " | "
+_METRIC_HEADS = "".join(
+    f"{head:>7}" for head in ("m:1", "1:1", "bal", "NMI", "ARI")
+)
+_LEGEND = (
+    "All in per cent.\n"
+    "m:1 many-to-one accuracy (the paper's), 1:1 one-to-one (Hungarian),\n"
+    "bal many-to-one with every class counting the same."
+)
+
+
+def _format_group(
+    matrix: ScoreMatrix, heads: list[str], head_width: int, group: range
+) -> list[str]:
+    """Formats some of the labelings, beside each other."""
+    titles = [
+        f"{labeling.name} ({labeling.n_classes} classes)"
+        for labeling in (matrix.labelings[m] for m in group)
+    ]
+    width = len(_METRIC_HEADS)
+    rows = [
+        ["", *(f"{title[:width]:^{width}}" for title in titles)],
+        ["", *(_METRIC_HEADS for _ in group)],
+        ["-" * head_width, *("-" * width for _ in group)],
+    ]
+    for head, scores in zip(
+        heads, [*matrix.scores, matrix.baseline], strict=True
+    ):
+        cells = [
+            "".join(f"{100.0 * value:7.2f}" for value in scores[m])
+            for m in group
+        ]
+        rows.append([head, *cells])
+    return [
+        _SEPARATOR.join([f"{head:<{head_width}}", *cells]).rstrip()
+        for head, *cells in rows
+    ]
+
+
+def _n_pairs(counts: np.ndarray) -> int:
+    """Counts the pairs of examples that share a part, exactly."""
+    # As Python integers: products of pair counts outgrow 64 bits at some
+    # hundred thousand examples.
+    return int((counts * (counts - 1) // 2).sum())

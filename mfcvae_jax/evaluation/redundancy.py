@@ -1,0 +1,113 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""How much the facets repeat each other, and how many clusters they use.
+
+Facets are worth having when each finds what the others do not: the mutual
+information between the assignments of two facets should be near 0. A facet
+whose examples all sit in one cluster has found nothing; it also shares nothing
+with any other, so read the two results together.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mfcvae_jax.evaluation import contingency
+
+__all__ = ["Redundancy", "Usage", "cluster_usage", "facet_redundancy"]
+
+
+class Redundancy(NamedTuple):
+    """The information that pairs of facets share; symmetric.
+
+    Attributes:
+        mutual_information: nats, shape (J, J); on the diagonal the entropy of
+            each facet. The plug-in estimate: independent facets with K and K'
+            clusters in use show about (K - 1)(K' - 1) / (2 N), not 0.
+        normalised: the same over the mean of the two facets' entropies, in
+            [0, 1], shape (J, J); 0 where both facets are one single cluster.
+    """
+
+    mutual_information: np.ndarray
+    normalised: np.ndarray
+
+
+class Usage(NamedTuple):
+    """How many of its clusters each facet uses.
+
+    Attributes:
+        n_used: clusters that hold at least one example, int64, shape (J,).
+        effective: exp of the entropy of the cluster sizes, shape (J,): the
+            number of clusters of equal size with that entropy; from 1 to
+            n_used.
+    """
+
+    n_used: np.ndarray
+    effective: np.ndarray
+
+
+def facet_redundancy(
+    assignments: np.ndarray, n_components: Sequence[int]
+) -> Redundancy:
+    """Measures what every pair of facets shares.
+
+    Args:
+        assignments: the cluster of each example in each facet, integers,
+            shape (N, J).
+        n_components: K of each facet, length J.
+
+    Returns:
+        Mutual information and its normalised form.
+
+    Raises:
+        ValueError: if the shapes do not fit, there are no examples, or an
+            assignment is outside its range.
+    """
+    columns = contingency.checked_columns(
+        "assignments", "facet", assignments, n_components
+    )
+    n_facets = len(columns)
+    shared = np.empty((n_facets, n_facets))
+    for i in range(n_facets):
+        for j in range(i, n_facets):
+            table = contingency.contingency_table(
+                columns[i], columns[j], n_components[i], n_components[j]
+            )
+            shared[i, j] = contingency.mutual_information(table)
+            shared[j, i] = shared[i, j]
+    entropies = np.diagonal(shared)
+    mean = (entropies[:, np.newaxis] + entropies) / 2.0
+    # Unlike NMI, two facets of one cluster each get 0: they agree, but there
+    # is nothing in either that the other repeats.
+    normalised = np.divide(
+        shared, mean, out=np.zeros_like(shared), where=mean > 0.0
+    )
+    return Redundancy(shared, normalised)
+
+
+def cluster_usage(
+    assignments: np.ndarray, n_components: Sequence[int]
+) -> Usage:
+    """Counts the clusters each facet uses.
+
+    Args:
+        assignments: the cluster of each example in each facet, integers,
+            shape (N, J).
+        n_components: K of each facet, length J.
+
+    Returns:
+        Clusters in use and their effective number.
+
+    Raises:
+        ValueError: if the shapes do not fit, there are no examples, or an
+            assignment is outside its range.
+    """
+    columns = contingency.checked_columns(
+        "assignments", "facet", assignments, n_components
+    )
+    sizes = [np.bincount(column) for column in columns]
+    return Usage(
+        n_used=np.array([(counts > 0).sum() for counts in sizes]),
+        effective=np.exp([contingency.entropy(counts) for counts in sizes]),
+    )

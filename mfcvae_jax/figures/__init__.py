@@ -1,0 +1,37 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of results: NumPy arrays and a path in, a picture out.
+
+Nothing here knows of models, training or JAX. Every figure is readable when
+shown about 900 px wide, uses one colour per facet throughout, and is written
+without a display and without touching Matplotlib's global state.
+
+  clusters.py         examples of each cluster, per facet (the paper's Fig. 4)
+  samples.py          samples of each cluster, per facet (the paper's Fig. 6)
+  reconstructions.py  inputs above their reconstructions
+  curves.py           bound, KL per facet and accuracy over training
+  confusion.py        clusters of each facet against each labeling
+
+`tiles.py` assembles images into a sheet, `panels.py` lays labelled sheets side
+by side, and `style.py` holds the colours and the type sizes.
+"""
+
+from mfcvae_jax.figures.clusters import (
+    ClusterOrder,
+    cluster_examples,
+    order_clusters,
+)
+from mfcvae_jax.figures.confusion import confusion_matrices
+from mfcvae_jax.figures.curves import learning_curves
+from mfcvae_jax.figures.reconstructions import reconstruction_pairs
+from mfcvae_jax.figures.samples import cluster_samples
+
+__all__ = [
+    "ClusterOrder",
+    "cluster_examples",
+    "cluster_samples",
+    "confusion_matrices",
+    "learning_curves",
+    "order_clusters",
+    "reconstruction_pairs",
+]

@@ -1,0 +1,187 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Examples of each cluster, one panel per facet: the paper's Fig. 4.
+
+MFCVAE (arXiv:2106.05241), Fig. 4: clusters are rows in decreasing order of the
+average assignment probability of their members; members are columns in
+decreasing order of their assignment probability max_k p(c_j = k | x).
+"""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mfcvae_jax.figures import panels, style, tiles
+
+__all__ = ["ClusterOrder", "cluster_examples", "order_clusters"]
+
+_SUM_TOLERANCE = 1e-2
+
+
+class ClusterOrder(NamedTuple):
+    """The clusters of one facet that have members, most confident first.
+
+    Attributes:
+        components: index of each cluster in use, shape (U,), int.
+        members: for each cluster in use, the indices of its examples, most
+            confident first; U arrays of int.
+        mean_probabilities: mean assignment probability of the members of each
+            cluster in use, shape (U,), decreasing.
+        n_components: K, of which U are in use.
+    """
+
+    components: np.ndarray
+    members: tuple[np.ndarray, ...]
+    mean_probabilities: np.ndarray
+    n_components: int
+
+
+def order_clusters(responsibilities: np.ndarray) -> ClusterOrder:
+    """Assigns examples to components and orders both by confidence.
+
+    An example belongs to its most probable component. Ties, also between the
+    many probabilities that round to one, go to the lower index.
+
+    Args:
+        responsibilities: of one facet, shape (N, K), probabilities.
+
+    Returns:
+        The clusters in use, in the order of the rows of Fig. 4.
+
+    Raises:
+        ValueError: if these are not N >= 1 distributions over K components.
+    """
+    responsibilities = _check_responsibilities(responsibilities)
+    n_components = responsibilities.shape[1]
+    assigned = responsibilities.argmax(axis=1)
+    probability = responsibilities.max(axis=1).astype(np.float64)
+    by_confidence = np.argsort(-probability, kind="stable")
+
+    used = np.unique(assigned)
+    means = np.array([probability[assigned == k].mean() for k in used])
+    rows = np.argsort(-means, kind="stable")
+    components = used[rows]
+    return ClusterOrder(
+        components=components,
+        members=tuple(
+            by_confidence[assigned[by_confidence] == k] for k in components
+        ),
+        mean_probabilities=means[rows],
+        n_components=n_components,
+    )
+
+
+def cluster_examples(
+    images: np.ndarray,
+    responsibilities: Sequence[np.ndarray],
+    path: str | os.PathLike[str],
+    *,
+    titles: Sequence[str] | None = None,
+    n_rows: int | None = 10,
+    n_columns: int = 10,
+) -> None:
+    """Draws the most confident examples of each cluster of each facet.
+
+    Clusters are rows and members columns, ordered by `order_clusters`. Beside
+    each row stand the index k of the component and its number n of members;
+    under each panel, how many clusters are in use. Clusters without members
+    are left out.
+
+    Args:
+        images: shape (N, H, W, C), grey or RGB, float in [0, 1] or uint8.
+        responsibilities: one array per facet, shape (N, K_j), probabilities.
+        path: where to write; the ending chooses the format.
+        titles: one per facet; 'Facet 0', 'Facet 1', ... if None.
+        n_rows: clusters to show per facet; None for all that are in use.
+        n_columns: members to show per cluster.
+
+    Raises:
+        ValueError: if shapes do not fit together or a count is not positive.
+    """
+    images = tiles.check_images(images, "NHWC", "images")
+    if isinstance(responsibilities, np.ndarray) or not len(responsibilities):
+        raise ValueError(
+            "Expected responsibilities as a list with one array per facet, at "
+            f"least one; got {type(responsibilities).__name__} of length "
+            f"{len(responsibilities)}."
+        )
+    if (n_rows is not None and n_rows < 1) or n_columns < 1:
+        raise ValueError(
+            "Expected n_rows and n_columns to be at least 1; got "
+            f"n_rows={n_rows}, n_columns={n_columns}."
+        )
+    titles = style.facet_titles(titles, len(responsibilities))
+    drawn = []
+    for j, probabilities in enumerate(responsibilities):
+        if np.shape(probabilities)[:1] != images.shape[:1]:
+            raise ValueError(
+                f"Expected responsibilities of facet {j} for "
+                f"{len(images)} images; got shape {np.shape(probabilities)}."
+            )
+        order = order_clusters(probabilities)
+        drawn.append(
+            _panel(images, order, n_rows, n_columns, titles[j])._replace(
+                colour=style.facet_colour(j)
+            )
+        )
+    panels.draw_panels(drawn, path)
+
+
+def _panel(
+    images: np.ndarray,
+    order: ClusterOrder,
+    n_rows: int | None,
+    n_columns: int,
+    title: str,
+) -> panels.Panel:
+    members = order.members[:n_rows]
+    n_shown = len(members)
+    grid = np.zeros((n_shown, n_columns), int)
+    present = np.zeros((n_shown, n_columns), bool)
+    for r, row in enumerate(members):
+        row = row[:n_columns]
+        grid[r, : len(row)] = row
+        present[r, : len(row)] = True
+    n_used = len(order.members)
+    caption = (
+        f"{n_used} of {order.n_components} clusters in use; "
+        f"{'all' if n_shown == n_used else n_shown} shown"
+    )
+    return panels.Panel(
+        images=images[grid],
+        present=present,
+        labels=tuple(
+            (str(k), str(len(row)))
+            for k, row in zip(order.components[:n_rows], members, strict=True)
+        ),
+        headers=("k", "n"),
+        title=title,
+        caption=caption,
+    )
+
+
+def _check_responsibilities(responsibilities: np.ndarray) -> np.ndarray:
+    responsibilities = np.asarray(responsibilities)
+    if responsibilities.ndim != 2 or 0 in responsibilities.shape:
+        raise ValueError(
+            "Expected responsibilities of shape (N, K), neither of them 0; "
+            f"got shape {responsibilities.shape}."
+        )
+    if not np.isfinite(responsibilities).all():
+        raise ValueError(
+            "Expected finite responsibilities; "
+            f"{int((~np.isfinite(responsibilities)).any(axis=1).sum())} of "
+            f"{len(responsibilities)} examples have others."
+        )
+    sums = responsibilities.sum(axis=1)
+    worst = int(np.abs(sums - 1).argmax())
+    if responsibilities.min() < 0 or abs(sums[worst] - 1) > _SUM_TOLERANCE:
+        raise ValueError(
+            "Expected responsibilities as probabilities that sum to 1 over "
+            f"components; got a smallest value of {responsibilities.min():.3g} "
+            f"and a sum of {sums[worst]:.3g} for example {worst}. "
+            "Exponentiate log responsibilities first."
+        )
+    return responsibilities

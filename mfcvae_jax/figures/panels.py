@@ -1,0 +1,329 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Panels of image tiles side by side, with row labels, titles and captions.
+
+Lengths are in pixels of the saved picture. Tiles sit on whole pixels, and
+every panel has tiles of the same size in the same places, so that rows align
+over the panels. Type grows with the picture: shown at page width, all these
+figures have text of the same size.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib import figure as mpl_figure
+from matplotlib import patches
+
+from mfcvae_jax.figures import style, tiles
+
+__all__ = ["Panel", "draw_panels"]
+
+_TILES_WIDTH = 1500  # pixels that the tiles of all panels should take
+_TILE_LARGEST = 96
+_GAP = 4
+_TITLE_PITCH = 1.3  # lines
+# Panels with short labels are given this room too, so that the tiles of
+# different figures of one model stand in the same places.
+_SHORTEST_LABELS = ("00", "0000")
+
+
+class Panel(NamedTuple):
+    """One panel.
+
+    Attributes:
+        images: shape (R, Q, H, W, C); see `tiles.sheet`.
+        present: False where a tile is missing, shape (R, Q), or None.
+        labels: one tuple of cells per row; the first cell is set in ink, the
+            others muted.
+        headers: one text over each column of cells; may be empty.
+        title: set above the panel, bold.
+        caption: set under the panel, muted; may be empty.
+        colour: of the mark beside the title, or None for no mark.
+    """
+
+    images: np.ndarray
+    present: np.ndarray | None
+    labels: tuple[tuple[str, ...], ...]
+    headers: tuple[str, ...]
+    title: str
+    caption: str = ""
+    colour: str | None = None
+
+
+class _Metrics(NamedTuple):
+    """Lengths shared by all panels, in pixels; sizes in points."""
+
+    scale: int
+    tile_height: int
+    cell_widths: tuple[int, ...]
+    cell_gap: int
+    gutter: int  # of the row labels with the space after each cell
+    sheet_width: int
+    margin: int
+    panel_gap: int
+    line: int
+    title_size: float
+    label_size: float
+
+    @property
+    def title_drop(self) -> float:
+        """From the middle of the last line of a title to the tiles."""
+        return 1.1 * self.line
+
+    @property
+    def panel_width(self) -> int:
+        return self.gutter + self.sheet_width
+
+
+@style.house_style
+def draw_panels(
+    panels: Sequence[Panel],
+    path: str | os.PathLike[str],
+    *,
+    group: int = 1,
+    group_gap: int = 6,
+) -> None:
+    """Draws panels side by side and saves the figure.
+
+    Args:
+        panels: at least one; all with the same size of image.
+        path: where to write; the ending chooses the format.
+        group: set off every `group` rows from the next ones.
+        group_gap: by this many pixels more than the gap between tiles.
+    """
+    metrics = _measure(panels)
+    titles = [
+        style.wrap(
+            panel.title,
+            (metrics.sheet_width - _mark(metrics)) / style.DPI,
+            metrics.title_size,
+            "bold",
+        )
+        for panel in panels
+    ]
+    captions = [
+        style.wrap(
+            panel.caption,
+            metrics.sheet_width / style.DPI,
+            metrics.label_size,
+        )
+        for panel in panels
+    ]
+    sheets = [
+        tiles.sheet(
+            panel.images,
+            present=panel.present,
+            scale=metrics.scale,
+            gap=_GAP,
+            group=group,
+            group_gap=group_gap,
+        )
+        for panel in panels
+    ]
+    n_title_lines = max(len(lines) for lines in titles)
+    top = metrics.margin
+    if n_title_lines:
+        top += round(metrics.title_drop + metrics.line * 0.5)
+        top += round(_TITLE_PITCH * metrics.line * (n_title_lines - 1))
+    feet = [
+        image.shape[0] + metrics.line * (len(lines) + 0.7 * bool(lines))
+        for image, lines in zip(sheets, captions, strict=True)
+    ]
+    height = top + round(max(feet)) + metrics.margin
+    width = (
+        2 * metrics.margin
+        + len(panels) * metrics.panel_width
+        + (len(panels) - 1) * metrics.panel_gap
+    )
+    figure = style.new_figure(width / style.DPI, height / style.DPI)
+    page = _Page(figure, width, height)
+    for p, panel in enumerate(panels):
+        left = metrics.margin + p * (metrics.panel_width + metrics.panel_gap)
+        _draw_title(page, left + metrics.gutter, top, titles[p], panel, metrics)
+        centres = metrics.tile_height / 2 + tiles.offsets(
+            len(panel.labels),
+            metrics.tile_height,
+            _GAP,
+            group=group,
+            group_gap=group_gap,
+        )
+        _draw_labels(page, left, top, top + centres, panel, metrics)
+        page.image(left + metrics.gutter, top, sheets[p])
+        for i, line in enumerate(captions[p]):
+            page.text(
+                left + metrics.gutter,
+                top + sheets[p].shape[0] + metrics.line * (1.1 + i),
+                line,
+                size=metrics.label_size,
+                color=style.MUTED,
+            )
+    style.save(figure, path)
+
+
+class _Page:
+    """A figure addressed in pixels from its top left corner."""
+
+    def __init__(
+        self, figure: mpl_figure.Figure, width: int, height: int
+    ) -> None:
+        self._figure = figure
+        self._width = width
+        self._height = height
+
+    def text(self, x: float, y: float, text: str, **settings) -> None:
+        """Writes one line, vertically centred on y."""
+        self._figure.text(
+            x / self._width,
+            1 - y / self._height,
+            text,
+            **{"va": "center_baseline", **settings},
+        )
+
+    def image(self, x: int, y: int, image: np.ndarray) -> None:
+        """Puts an image with its top left corner at (x, y), pixel by pixel."""
+        rows, columns, _ = image.shape
+        axes = self._figure.add_axes(
+            (
+                x / self._width,
+                1 - (y + rows) / self._height,
+                columns / self._width,
+                rows / self._height,
+            )
+        )
+        axes.imshow(image, interpolation="nearest", aspect="auto")
+        axes.set_axis_off()
+
+    def box(self, x: float, y: float, side: float, colour: str) -> None:
+        """Fills a square with its top left corner at (x, y)."""
+        self._figure.add_artist(
+            patches.Rectangle(
+                (x / self._width, 1 - (y + side) / self._height),
+                side / self._width,
+                side / self._height,
+                color=colour,
+                linewidth=0,
+            )
+        )
+
+
+def _measure(panels: Sequence[Panel]) -> _Metrics:
+    *_, rows, columns, _ = panels[0].images.shape
+    n_columns = max(panel.images.shape[1] for panel in panels)
+    n_tiles = n_columns * len(panels)
+    scale = tiles.scale_for(
+        max(rows, columns), min(_TILES_WIDTH / n_tiles, _TILE_LARGEST)
+    )
+    sheet_width = n_columns * (columns * scale + _GAP) - _GAP
+    # Type is scaled by what the page shrinks the picture by.
+    zoom = max(1.0, sheet_width * len(panels) / _TILES_WIDTH)
+    label_size = style.SIZE_LABEL * zoom
+
+    n_cells = max(
+        (len(cells) for panel in panels for cells in panel.labels), default=0
+    )
+    cell_widths = tuple(
+        _widest(
+            [
+                cells[c]
+                for panel in panels
+                for cells in (*panel.labels, panel.headers)
+                if c < len(cells)
+            ],
+            label_size,
+        )
+        for c in range(n_cells)
+    )
+    cell_gap = round(16 * zoom)
+    gutter = max(
+        sum(cell_widths) + n_cells * cell_gap,
+        sum(
+            _widest([text], label_size) + cell_gap for text in _SHORTEST_LABELS
+        ),
+    )
+    return _Metrics(
+        scale=scale,
+        tile_height=rows * scale,
+        cell_widths=cell_widths,
+        cell_gap=cell_gap,
+        gutter=gutter,
+        sheet_width=sheet_width,
+        margin=round(24 * zoom),
+        panel_gap=round(44 * zoom),
+        line=round(30 * zoom),
+        title_size=style.SIZE_TITLE * zoom,
+        label_size=label_size,
+    )
+
+
+def _widest(texts: Sequence[str], size: float) -> int:
+    return round(
+        style.DPI
+        * max((style.text_width(text, size) for text in texts), default=0.0)
+    )
+
+
+def _mark(metrics: _Metrics) -> int:
+    """Width of the coloured mark and the space after it."""
+    return round(1.1 * metrics.line)
+
+
+def _draw_title(
+    page: _Page,
+    left: int,
+    top: int,
+    lines: Sequence[str],
+    panel: Panel,
+    metrics: _Metrics,
+) -> None:
+    pitch = _TITLE_PITCH * metrics.line
+    first = top - metrics.title_drop - pitch * (len(lines) - 1)
+    indent = 0
+    if panel.colour is not None and lines:
+        side = round(0.6 * metrics.line)
+        page.box(left, first - side / 2, side, panel.colour)
+        indent = _mark(metrics)
+    for i, line in enumerate(lines):
+        page.text(
+            left + indent,
+            first + i * pitch,
+            line,
+            size=metrics.title_size,
+            weight="bold",
+        )
+
+
+def _draw_labels(
+    page: _Page,
+    left: int,
+    top: int,
+    centres: np.ndarray,
+    panel: Panel,
+    metrics: _Metrics,
+) -> None:
+    n_cells = len(metrics.cell_widths)
+    labels_width = sum(metrics.cell_widths) + n_cells * metrics.cell_gap
+    right = left + metrics.gutter - labels_width
+    for c, width in enumerate(metrics.cell_widths):
+        right += width
+        if c < len(panel.headers):
+            page.text(
+                right,
+                top - metrics.title_drop,
+                panel.headers[c],
+                size=metrics.label_size,
+                color=style.MUTED,
+                ha="right",
+            )
+        for centre, cells in zip(centres, panel.labels, strict=True):
+            if c < len(cells):
+                page.text(
+                    right,
+                    centre,
+                    cells[c],
+                    size=metrics.label_size,
+                    color=style.INK if c == 0 else style.MUTED,
+                    ha="right",
+                )
+        right += metrics.cell_gap

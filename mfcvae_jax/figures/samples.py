@@ -1,0 +1,99 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Samples of each cluster, one panel per facet: the paper's Fig. 6.
+
+MFCVAE (arXiv:2106.05241), Fig. 6: each row holds random samples of one
+cluster of facet j, the other facets being drawn from their marginals; rows are
+sorted and selected as in Fig. 4.
+"""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from mfcvae_jax.figures import panels, style, tiles
+
+__all__ = ["cluster_samples"]
+
+
+def cluster_samples(
+    samples: Sequence[np.ndarray],
+    path: str | os.PathLike[str],
+    *,
+    orders: Sequence[Sequence[int]] | None = None,
+    titles: Sequence[str] | None = None,
+    n_rows: int | None = 10,
+) -> None:
+    """Draws samples of each cluster of each facet.
+
+    Args:
+        samples: one array per facet, shape (K_j, n, H, W, C): n samples of
+            each component, grey or RGB, float in [0, 1] or uint8. Samples
+            that are NaN throughout are left out.
+        path: where to write; the ending chooses the format.
+        orders: for each facet the component indices of its rows, from the
+            top; `order_clusters(...).components` makes the rows those of
+            `cluster_examples`. None for 0, 1, ..., K_j - 1.
+        titles: one per facet; 'Facet 0', 'Facet 1', ... if None.
+        n_rows: clusters to show per facet; None for all that are in `orders`.
+
+    Raises:
+        ValueError: if a shape, an order or a count does not fit.
+    """
+    if not len(samples):
+        raise ValueError("Expected samples of at least one facet; got none.")
+    if n_rows is not None and n_rows < 1:
+        raise ValueError(f"Expected n_rows to be at least 1; got {n_rows}.")
+    samples = [
+        tiles.check_images(facet, "KnHWC", f"samples of facet {j}")
+        for j, facet in enumerate(samples)
+    ]
+    sizes = [facet.shape[2:4] for facet in samples]
+    if len(set(sizes)) > 1:
+        raise ValueError(
+            f"Expected samples of one height and width in all facets; got "
+            f"{sizes}."
+        )
+    if orders is None:
+        orders = [range(len(facet)) for facet in samples]
+    if len(orders) != len(samples):
+        raise ValueError(
+            f"Expected one order per facet, {len(samples)} in all; got "
+            f"{len(orders)}."
+        )
+    titles = style.facet_titles(titles, len(samples))
+    drawn = []
+    for j, facet in enumerate(samples):
+        rows = _check_order(orders[j], len(facet), j)[:n_rows]
+        drawn.append(
+            panels.Panel(
+                images=facet[rows],
+                present=None,
+                labels=tuple((str(k),) for k in rows),
+                headers=("k",),
+                title=titles[j],
+                caption=f"{len(rows)} of {len(facet)} clusters shown",
+                colour=style.facet_colour(j),
+            )
+        )
+    panels.draw_panels(drawn, path)
+
+
+def _check_order(
+    order: Sequence[int], n_components: int, facet: int
+) -> np.ndarray:
+    rows = np.asarray(order)
+    if (
+        rows.ndim != 1
+        or rows.size == 0
+        or not np.issubdtype(rows.dtype, np.integer)
+        or rows.min() < 0
+        or rows.max() >= n_components
+        or len(np.unique(rows)) != len(rows)
+    ):
+        raise ValueError(
+            f"Expected the order of facet {facet} to hold distinct component "
+            f"indices from 0 to {n_components - 1}; got {list(order)}."
+        )
+    return rows

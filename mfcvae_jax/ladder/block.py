@@ -1,0 +1,148 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every net is built from: dense blocks, batch norm, the two heads.
+
+A layer is linear, then activation, then batch norm, in this order. Layers start
+from PyTorch's default draws, uniform in +-1/sqrt(fan_in) for weights and biases
+alike, because the published nets do.
+"""
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from mfcvae_jax.settings import Activation
+from mfcvae_jax.variational.posterior import Posterior
+
+__all__ = ["BatchNorm", "DenseBlock", "Heads", "activate", "dense"]
+
+_ACTIVATIONS = {
+    Activation.RELU: nn.relu,
+    Activation.LEAKY_RELU: nn.leaky_relu,
+    Activation.ELU: nn.elu,
+}
+
+
+def activate(activation: Activation, x: chex.Array) -> chex.Array:
+    """Applies a non-linearity elementwise.
+
+    Args:
+        activation: which.
+        x: any shape.
+
+    Returns:
+        The same shape.
+    """
+    return _ACTIVATIONS[activation](x)
+
+
+def dense(width: int, fan_in: int, name: str | None = None) -> nn.Dense:
+    """Makes a linear layer that starts from PyTorch's default draw.
+
+    Args:
+        width: units of the layer.
+        fan_in: units that it is fed.
+        name: of its parameters.
+
+    Returns:
+        The layer.
+    """
+
+    def draw(key, shape, dtype=jnp.float32):
+        limit = fan_in**-0.5
+        return jax.random.uniform(key, shape, dtype, -limit, limit)
+
+    return nn.Dense(width, kernel_init=draw, bias_init=draw, name=name)
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation over all axes but the last, as PyTorch has it.
+
+    Normalises with the biased variance of the batch, but lets the unbiased one
+    into the running average; ``flax.linen.BatchNorm`` uses the biased one for
+    both, with which published running variances could not be continued.
+    """
+
+    @nn.compact
+    def __call__(self, x: chex.Array, train: bool) -> chex.Array:
+        """Normalises x, shape (..., C).
+
+        Args:
+            x: activations.
+            train: whether to use, and record, the statistics of this batch.
+
+        Returns:
+            The same shape.
+        """
+        n_channels = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (n_channels,))
+        bias = self.param("bias", nn.initializers.zeros, (n_channels,))
+        running_mean = self.variable(
+            "batch_stats", "mean", jnp.zeros, (n_channels,)
+        )
+        running_var = self.variable(
+            "batch_stats", "var", jnp.ones, (n_channels,)
+        )
+        if train:
+            axes = tuple(range(x.ndim - 1))
+            n = x.size // n_channels
+            mean = jnp.mean(x, axis=axes)
+            var = jnp.mean(jnp.square(x - mean), axis=axes)
+            if not self.is_initializing():
+                unbiased = var * n / max(n - 1, 1)
+                running_mean.value = 0.9 * running_mean.value + 0.1 * mean
+                running_var.value = 0.9 * running_var.value + 0.1 * unbiased
+        else:
+            mean, var = running_mean.value, running_var.value
+        return (x - mean) * jax.lax.rsqrt(var + 1e-5) * scale + bias
+
+
+class DenseBlock(nn.Module):
+    """Hidden layers in a row; with no widths, the identity.
+
+    Attributes:
+        widths: units of each layer.
+        activation: non-linearity after every layer.
+        batch_norm: whether batch norm follows every activation.
+    """
+
+    widths: tuple[int, ...]
+    activation: Activation
+    batch_norm: bool
+
+    @nn.compact
+    def __call__(self, h: chex.Array, train: bool) -> chex.Array:
+        """Applies the layers.
+
+        Args:
+            h: shape (B, fan_in).
+            train: see ``BatchNorm``.
+
+        Returns:
+            Shape (B, widths[-1]).
+        """
+        for i, width in enumerate(self.widths):
+            h = dense(width, h.shape[-1], name=f"dense_{i}")(h)
+            h = activate(self.activation, h)
+            if self.batch_norm:
+                h = BatchNorm(name=f"batch_norm_{i}")(h, train)
+        return h
+
+
+class Heads(nn.Module):
+    """The two linear heads of a facet, from features to q(z_j|x).
+
+    Attributes:
+        latent_dim: D_j.
+    """
+
+    latent_dim: int
+
+    @nn.compact
+    def __call__(self, h: chex.Array) -> Posterior:
+        """Returns q(z_j|x), from features of shape (B, fan_in)."""
+        return Posterior(
+            mean=dense(self.latent_dim, h.shape[-1], name="mean")(h),
+            log_var=dense(self.latent_dim, h.shape[-1], name="log_var")(h),
+        )

@@ -1,0 +1,106 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The dense variational ladder, for any number of facets J >= 1.
+
+MFCVAE (arXiv:2106.05241), Fig. 3 and App. D.2. The encoder's trunk (backbone)
+runs from x upwards; rung j branches off after stage j and ends in the heads of
+facet j. The decoder's trunk starts at facet J-1 and runs downwards; at each
+facet below, the rung of z_j is merged into it.
+"""
+
+import chex
+import flax.linen as nn
+import jax.numpy as jnp
+
+from mfcvae_jax.ladder.block import DenseBlock, Heads, dense
+from mfcvae_jax.settings import DenseLadder, Merge
+from mfcvae_jax.variational.posterior import Posterior
+
+__all__ = ["LadderDecoder", "LadderEncoder"]
+
+_GATE = 0.1
+
+
+class LadderEncoder(nn.Module):
+    """x -> q(z_j|x) for every facet.
+
+    Attributes:
+        net: widths of backbone and rungs.
+        latent_dim: D_j of each facet.
+    """
+
+    net: DenseLadder
+    latent_dim: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
+        """Encodes a batch.
+
+        Args:
+            x: images, shape (B, H, W, C).
+            train: see ``BatchNorm``.
+
+        Returns:
+            q(z_j|x) of each facet, shallowest first.
+        """
+        h = x.reshape(x.shape[0], -1)
+        posteriors = []
+        for j, latent_dim in enumerate(self.latent_dim):
+            h = self._block(self.net.encoder_backbone[j], f"backbone_{j}")(
+                h, train
+            )
+            rung = self._block(self.net.encoder_rungs[j], f"rung_{j}")(h, train)
+            posteriors.append(Heads(latent_dim, name=f"heads_{j}")(rung))
+        return tuple(posteriors)
+
+    def _block(self, widths: tuple[int, ...], name: str) -> DenseBlock:
+        return DenseBlock(
+            widths, self.net.activation, self.net.batch_norm, name=name
+        )
+
+
+class LadderDecoder(nn.Module):
+    """z_1..z_J -> the last layer, from which the likelihood reads p(x|z).
+
+    Attributes:
+        net: widths of backbone and rungs.
+        n_outputs: H * W * C.
+    """
+
+    net: DenseLadder
+    n_outputs: int
+
+    @nn.compact
+    def __call__(
+        self, z: tuple[chex.Array, ...], alpha: chex.Array, train: bool
+    ) -> chex.Array:
+        """Decodes a batch.
+
+        Args:
+            z: one array of shape (B, D_j) per facet.
+            alpha: factor on each facet's rung, in [0, 1], shape (J,).
+            train: see ``BatchNorm``.
+
+        Returns:
+            Shape (B, n_outputs).
+        """
+        h = None
+        for j in reversed(range(len(z))):
+            rung = self._block(self.net.decoder_rungs[j], f"rung_{j}")(
+                z[j], train
+            )
+            h = alpha[j] * rung if h is None else self._merge(alpha[j] * rung, h)
+            h = self._block(self.net.decoder_backbone[j], f"backbone_{j}")(
+                h, train
+            )
+        return dense(self.n_outputs, h.shape[-1], name="output")(h)
+
+    def _merge(self, rung: chex.Array, upper: chex.Array) -> chex.Array:
+        if self.net.merge is Merge.GATED_ADD:
+            return upper + _GATE * rung
+        return jnp.concatenate([rung, upper], axis=-1)
+
+    def _block(self, widths: tuple[int, ...], name: str) -> DenseBlock:
+        return DenseBlock(
+            widths, self.net.activation, self.net.batch_norm, name=name
+        )

@@ -1,0 +1,109 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The two nets without a ladder, ablations of the paper (App. E.1).
+
+Either one encoder is shared by the heads of all facets, or every facet has an
+encoder of its own. Both have one decoder, which is fed all z_j side by side.
+"""
+
+import chex
+import flax.linen as nn
+import jax.numpy as jnp
+
+from mfcvae_jax.ladder.block import DenseBlock, Heads, dense
+from mfcvae_jax.settings import SeparateEncoders, SharedEncoder
+from mfcvae_jax.variational.posterior import Posterior
+
+__all__ = ["JointDecoder", "OneEncoder", "OneEncoderPerFacet"]
+
+
+class OneEncoder(nn.Module):
+    """x -> q(z_j|x) through features that all facets share.
+
+    Attributes:
+        net: widths of the encoder.
+        latent_dim: D_j of each facet.
+    """
+
+    net: SharedEncoder
+    latent_dim: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
+        """Encodes images of shape (B, H, W, C); see ``LadderEncoder``."""
+        h = DenseBlock(
+            self.net.encoder,
+            self.net.activation,
+            self.net.batch_norm,
+            name="encoder",
+        )(x.reshape(x.shape[0], -1), train)
+        return tuple(
+            Heads(latent_dim, name=f"heads_{j}")(h)
+            for j, latent_dim in enumerate(self.latent_dim)
+        )
+
+
+class OneEncoderPerFacet(nn.Module):
+    """x -> q(z_j|x) through an encoder of its own for every facet.
+
+    Attributes:
+        net: widths of the encoders.
+        latent_dim: D_j of each facet.
+    """
+
+    net: SeparateEncoders
+    latent_dim: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
+        """Encodes images of shape (B, H, W, C); see ``LadderEncoder``."""
+        x = x.reshape(x.shape[0], -1)
+        posteriors = []
+        for j, latent_dim in enumerate(self.latent_dim):
+            h = DenseBlock(
+                self.net.encoders[j],
+                self.net.activation,
+                self.net.batch_norm,
+                name=f"encoder_{j}",
+            )(x, train)
+            posteriors.append(Heads(latent_dim, name=f"heads_{j}")(h))
+        return tuple(posteriors)
+
+
+class JointDecoder(nn.Module):
+    """All z_j side by side -> the last layer.
+
+    Attributes:
+        net: widths of the decoder.
+        n_outputs: H * W * C.
+    """
+
+    net: SharedEncoder | SeparateEncoders
+    n_outputs: int
+
+    @nn.compact
+    def __call__(
+        self, z: tuple[chex.Array, ...], alpha: chex.Array, train: bool
+    ) -> chex.Array:
+        """Decodes a batch; see ``LadderDecoder``.
+
+        As in the official code, the fade-in multiplies z_j where every facet
+        has an encoder of its own, and nothing where they share one.
+
+        Args:
+            z: one array of shape (B, D_j) per facet.
+            alpha: factor on each facet, in [0, 1], shape (J,).
+            train: see ``BatchNorm``.
+
+        Returns:
+            Shape (B, n_outputs).
+        """
+        if isinstance(self.net, SeparateEncoders):
+            z = tuple(alpha[j] * z_j for j, z_j in enumerate(z))
+        h = DenseBlock(
+            self.net.decoder,
+            self.net.activation,
+            self.net.batch_norm,
+            name="decoder",
+        )(jnp.concatenate(z, axis=-1), train)
+        return dense(self.n_outputs, h.shape[-1], name="output")(h)

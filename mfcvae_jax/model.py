@@ -1,0 +1,192 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""MFCVAE: wires the nets, q(z|x), p(z, c) and p(x|z) together.
+
+The module holds no loss and no schedule: the fade-in of the facets is an
+argument, and ``elbo_terms`` hands the densities to ``variational.elbo``.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import chex
+import flax.linen as nn
+
+from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.ladder import dense, shared
+from mfcvae_jax.variational import elbo, likelihood, posterior, prior
+
+__all__ = ["MFCVAE", "Forward", "elbo_terms", "make_model"]
+
+# net settings -> (encoder, decoder)
+_NETS = {
+    settings_lib.DenseLadder: (dense.LadderEncoder, dense.LadderDecoder),
+    settings_lib.SharedEncoder: (shared.OneEncoder, shared.JointDecoder),
+    settings_lib.SeparateEncoders: (
+        shared.OneEncoderPerFacet,
+        shared.JointDecoder,
+    ),
+}
+
+
+class Forward(NamedTuple):
+    """What one pass through the model gives.
+
+    Attributes:
+        posteriors: q(z_j|x), length J.
+        z: samples of z_j, length J, each of shape (L, B, D_j).
+        output: last layer of the decoder, shape (L, B, H, W, C).
+        mixtures: p(z_j, c_j), length J.
+    """
+
+    posteriors: tuple[posterior.Posterior, ...]
+    z: tuple[chex.Array, ...]
+    output: chex.Array
+    mixtures: tuple[prior.Mixture, ...]
+
+
+class MFCVAE(nn.Module):
+    """The model of the paper, for any number of facets.
+
+    Attributes:
+        facets: the mixture priors.
+        net: encoder and decoder.
+        initial_variance: variance of every component at the start.
+        image_shape: (H, W, C).
+    """
+
+    facets: settings_lib.Facets
+    net: settings_lib.Net
+    initial_variance: float
+    image_shape: tuple[int, int, int]
+
+    def setup(self):
+        """Makes the submodules."""
+        make_encoder, make_decoder = _NETS[type(self.net)]
+        self.encoder = make_encoder(self.net, self.facets.latent_dim)
+        self.decoder = make_decoder(self.net, math.prod(self.image_shape))
+        self.priors = [
+            prior.MixturePrior(k, d, covariance, self.initial_variance)
+            for k, d, covariance in zip(
+                self.facets.n_components,
+                self.facets.latent_dim,
+                self.facets.covariance,
+                strict=True,
+            )
+        ]
+
+    def encode(
+        self, x: chex.Array, train: bool = False
+    ) -> tuple[posterior.Posterior, ...]:
+        """Returns q(z_j|x) of each facet.
+
+        Args:
+            x: images in [0, 1], shape (B, H, W, C).
+            train: whether batch norm uses the statistics of this batch.
+
+        Returns:
+            Parameters of q(z_j|x), shallowest facet first.
+        """
+        chex.assert_shape(x, (None, *self.image_shape))
+        return self.encoder(x, train)
+
+    def decode(
+        self, z: tuple[chex.Array, ...], alpha: chex.Array, train: bool = False
+    ) -> chex.Array:
+        """Returns the last layer of the decoder.
+
+        Args:
+            z: one array of shape (..., D_j) per facet.
+            alpha: factor on each facet's rung, in [0, 1], shape (J,).
+            train: whether batch norm uses the statistics of this batch.
+
+        Returns:
+            Shape (..., H, W, C); ``likelihood`` says what it means.
+        """
+        chex.assert_equal_shape_prefix(z, z[0].ndim - 1)
+        batch_shape = z[0].shape[:-1]
+        flat = tuple(z_j.reshape(-1, z_j.shape[-1]) for z_j in z)
+        output = self.decoder(flat, alpha, train)
+        return output.reshape(*batch_shape, *self.image_shape)
+
+    def mixtures(self) -> tuple[prior.Mixture, ...]:
+        """Returns p(z_j, c_j) of each facet."""
+        return tuple(make() for make in self.priors)
+
+    def __call__(
+        self,
+        x: chex.Array,
+        noise: tuple[chex.Array, ...],
+        alpha: chex.Array,
+        train: bool = False,
+    ) -> Forward:
+        """Encodes, samples and decodes a batch.
+
+        Args:
+            x: images in [0, 1], shape (B, H, W, C).
+            noise: standard normal draws, one array (L, B, D_j) per facet; zeros
+                give z = mean of q(z|x).
+            alpha: factor on each facet's rung, in [0, 1], shape (J,).
+            train: whether batch norm uses the statistics of this batch.
+
+        Returns:
+            All that the bound needs.
+        """
+        posteriors = self.encode(x, train)
+        z = tuple(map(posterior.sample, posteriors, noise))
+        return Forward(
+            posteriors, z, self.decode(z, alpha, train), self.mixtures()
+        )
+
+
+def make_model(
+    settings: settings_lib.Settings, image_shape: tuple[int, int, int]
+) -> MFCVAE:
+    """Builds the model that the settings describe.
+
+    Args:
+        settings: of the run.
+        image_shape: (H, W, C) of the data set.
+
+    Returns:
+        The module, without parameters.
+    """
+    return MFCVAE(
+        facets=settings.facets,
+        net=settings.net,
+        initial_variance=settings.prior_init.variance,
+        image_shape=image_shape,
+    )
+
+
+def elbo_terms(
+    form: settings_lib.Likelihood,
+    forward: Forward,
+    x: chex.Array,
+    facet_terms: Callable[..., elbo.FacetTerms] = elbo.five_terms,
+) -> elbo.ElboTerms:
+    """Returns the terms of the bound for a batch.
+
+    Args:
+        form: of p(x|z).
+        forward: the pass through the model.
+        x: the images of that pass, shape (B, H, W, C).
+        facet_terms: the estimator of one facet's terms, with the signature of
+            ``elbo.five_terms``.
+
+    Returns:
+        The terms, in nats per example.
+    """
+    facets = tuple(
+        facet_terms(
+            prior.component_log_prob(mixture, z),
+            mixture.log_weights,
+            posterior.log_prob(q, z),
+        )
+        for mixture, q, z in zip(
+            forward.mixtures, forward.posteriors, forward.z, strict=True
+        )
+    )
+    log_p_x = likelihood.log_prob(form, forward.output, x).mean(axis=0)
+    return elbo.ElboTerms(log_p_x, facets)

@@ -1,0 +1,635 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every setting of a run: frozen dataclasses, checked in one place.
+
+A config file (``experiments/configs/*.py``) is turned into ``Settings`` once,
+by ``from_config``; the rest of the library sees neither ConfigDict nor flags.
+Facet 0 is the shallowest rung of the ladder, facet J-1 the deepest; settings
+that differ by facet are tuples of length J in that order.
+"""
+
+import dataclasses
+import difflib
+import enum
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "Activation",
+    "Bernoulli",
+    "Checkpoints",
+    "Covariance",
+    "Data",
+    "DenseLadder",
+    "Evaluation",
+    "Facets",
+    "Fade",
+    "Figures",
+    "Gaussian",
+    "MeansInit",
+    "Merge",
+    "OutputUnits",
+    "PriorInit",
+    "Progressive",
+    "SeparateEncoders",
+    "Settings",
+    "SharedEncoder",
+    "Training",
+    "differences",
+    "from_config",
+    "to_config",
+]
+
+Widths = tuple[int, ...]
+
+
+class Covariance(enum.Enum):
+    """Form of a component's covariance in p(z|c)."""
+
+    DIAGONAL = "diagonal"
+    FULL = "full"
+
+
+class Activation(enum.Enum):
+    """Non-linearity after every hidden layer."""
+
+    RELU = "relu"
+    LEAKY_RELU = "leaky_relu"  # slope 0.01
+    ELU = "elu"  # alpha 1
+
+
+class Merge(enum.Enum):
+    """How a decoder rung joins the backbone from above."""
+
+    GATED_ADD = "gated_add"  # upper + 0.1 * rung
+    CONCATENATE = "concatenate"  # rung first, then upper
+
+
+class OutputUnits(enum.Enum):
+    """What turns the decoder's last layer into the mean of a Gaussian."""
+
+    LINEAR = "linear"
+    SIGMOID = "sigmoid"
+
+
+class Fade(enum.Enum):
+    """Shape of a facet's fade-in."""
+
+    LINEAR = "linear"
+    COSINE = "cosine"
+
+
+class MeansInit(enum.Enum):
+    """Where the component means of the prior start."""
+
+    GMM = "gmm"  # a scikit-learn mixture fitted to the encoded training set
+    GLOROT = "glorot"
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Which data set, and where its prepared files lie.
+
+    Attributes:
+        name: a name known to ``datasets.reader.load``.
+        data_dir: folder of prepared TFDS sets; empty means the default of
+            tensorflow_datasets. Embedded data sets need none.
+    """
+
+    name: str
+    data_dir: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Facets:
+    """The mixture priors, one entry a facet, shallowest first.
+
+    Attributes:
+        n_components: K_j, number of mixture components.
+        latent_dim: D_j, dimension of z_j.
+        covariance: form of Sigma_c.
+        learn_weights: whether the mixing weights pi_j are learnt; if not they
+            stay uniform.
+    """
+
+    n_components: tuple[int, ...]
+    latent_dim: tuple[int, ...]
+    covariance: tuple[Covariance, ...]
+    learn_weights: tuple[bool, ...]
+
+    def __post_init__(self):
+        lengths = {
+            field.name: len(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+        }
+        _require(
+            len(self.n_components) >= 1,
+            "facets.n_components is empty: a model needs at least one facet",
+        )
+        _require(
+            len(set(lengths.values())) == 1,
+            "all settings under facets need one entry per facet, but their "
+            f"lengths differ: {lengths}",
+        )
+        for name in ("n_components", "latent_dim"):
+            _require_positive(f"facets.{name}", getattr(self, name))
+
+    def __len__(self) -> int:
+        return len(self.n_components)
+
+
+@dataclasses.dataclass(frozen=True)
+class DenseLadder:
+    """The dense variational ladder (the paper's Fig. 3 and App. D.2).
+
+    Every entry of a tuple lists the widths of one facet's hidden layers; an
+    empty entry is the identity.
+
+    Attributes:
+        encoder_backbone: the trunk below the branching point of each facet.
+        encoder_rungs: from the trunk to the facet's two heads.
+        decoder_rungs: from z_j to the merge with the trunk.
+        decoder_backbone: the trunk from the merge downwards.
+        activation: non-linearity after every hidden layer.
+        batch_norm: batch normalisation after every activation.
+        merge: how a decoder rung joins the trunk.
+    """
+
+    encoder_backbone: tuple[Widths, ...]
+    encoder_rungs: tuple[Widths, ...]
+    decoder_rungs: tuple[Widths, ...]
+    decoder_backbone: tuple[Widths, ...]
+    activation: Activation
+    batch_norm: bool
+    merge: Merge
+
+    def __post_init__(self):
+        for name in (
+            "encoder_backbone",
+            "encoder_rungs",
+            "decoder_rungs",
+            "decoder_backbone",
+        ):
+            for widths in getattr(self, name):
+                _require_positive(f"net.{name}", widths)
+
+    def check(self, facets: Facets) -> None:
+        """Raises ValueError unless the ladder fits the facets."""
+        for name in (
+            "encoder_backbone",
+            "encoder_rungs",
+            "decoder_rungs",
+            "decoder_backbone",
+        ):
+            _require_length(f"net.{name}", getattr(self, name), facets)
+        if self.merge is not Merge.GATED_ADD:
+            return
+        for j in range(len(facets) - 1):
+            rung = (facets.latent_dim[j], *self.decoder_rungs[j])[-1]
+            upper = self._trunk_width_above(j, facets)
+            _require(
+                rung == upper,
+                f"net.merge='gated_add' adds the rung of facet {j} (last width "
+                f"{rung}, from net.decoder_rungs[{j}]) to the trunk from above "
+                f"(width {upper}, from net.decoder_backbone[{j + 1}]): make "
+                "the widths equal or use net.merge='concatenate'",
+            )
+
+    def _trunk_width_above(self, j: int, facets: Facets) -> int:
+        """Width of what reaches the merge of facet j from facet j+1."""
+        above = (
+            facets.latent_dim[j + 1],
+            *self.decoder_rungs[j + 1],
+            *self.decoder_backbone[j + 1],
+        )
+        return above[-1]
+
+
+@dataclasses.dataclass(frozen=True)
+class SharedEncoder:
+    """No ladder: one encoder feeds the heads of all facets (App. E.1).
+
+    Attributes:
+        encoder: widths of the hidden layers of the one encoder.
+        decoder: widths of the decoder, which is fed all z_j side by side.
+        activation: non-linearity after every hidden layer.
+        batch_norm: batch normalisation after every activation.
+    """
+
+    encoder: Widths
+    decoder: Widths
+    activation: Activation
+    batch_norm: bool
+
+    def __post_init__(self):
+        _require_positive("net.encoder", self.encoder)
+        _require_positive("net.decoder", self.decoder)
+
+    def check(self, facets: Facets) -> None:
+        """Fits any number of facets."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SeparateEncoders:
+    """No ladder: an encoder of its own for every facet (App. E.1).
+
+    Attributes:
+        encoders: widths of the hidden layers, one entry a facet.
+        decoder: widths of the decoder, which is fed all z_j side by side.
+        activation: non-linearity after every hidden layer.
+        batch_norm: batch normalisation after every activation.
+    """
+
+    encoders: tuple[Widths, ...]
+    decoder: Widths
+    activation: Activation
+    batch_norm: bool
+
+    def __post_init__(self):
+        for widths in self.encoders:
+            _require_positive("net.encoders", widths)
+        _require_positive("net.decoder", self.decoder)
+
+    def check(self, facets: Facets) -> None:
+        """Raises ValueError unless there is an encoder for every facet."""
+        _require_length("net.encoders", self.encoders, facets)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bernoulli:
+    """p(x|z) of grey pixels in [0, 1]: cross entropy from logits."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Gaussian:
+    """p(x|z) = N(mean, std^2), pixel by pixel, with a fixed std.
+
+    Attributes:
+        std: standard deviation, in units of pixel intensity.
+        output: what turns the last layer into the mean.
+    """
+
+    std: float
+    output: OutputUnits
+
+    def __post_init__(self):
+        _require(
+            self.std > 0, f"likelihood.std must be positive, got {self.std}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class PriorInit:
+    """Starting values of the mixture priors.
+
+    Attributes:
+        means: where the component means come from.
+        variance: of every component, in every direction.
+    """
+
+    means: MeansInit
+    variance: float
+
+    def __post_init__(self):
+        _require(
+            self.variance > 0,
+            f"prior_init.variance must be positive, got {self.variance}",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Progressive:
+    """Progressive training: facets enter one by one, deepest first.
+
+    Attributes:
+        stage_epochs: length of each stage, in epochs; stage s brings in facet
+            J-1-s. Their sum is the length of the run.
+        fade_in_steps: optimiser steps over which an entering facet fades in.
+        fade_in: shape of the fade-in.
+        pretrain_weight_z: weight of KL_z of a facet that is still out.
+        pretrain_weight_c: weight of KL_c of a facet that is still out.
+    """
+
+    stage_epochs: tuple[int, ...]
+    fade_in_steps: int
+    fade_in: Fade
+    pretrain_weight_z: float
+    pretrain_weight_c: float
+
+    def __post_init__(self):
+        _require_positive("progressive.stage_epochs", self.stage_epochs)
+        _require_positive("progressive.fade_in_steps", (self.fade_in_steps,))
+        for name in ("pretrain_weight_z", "pretrain_weight_c"):
+            value = getattr(self, name)
+            _require(
+                0 <= value <= 1,
+                f"progressive.{name} must lie in [0, 1], got {value}",
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """The optimiser and its steps.
+
+    Attributes:
+        batch_size: examples per optimiser step.
+        learning_rate: of Adam.
+        n_samples: L, Monte Carlo samples of z per example.
+        data_dependent_init: standardise the output of every layer on the first
+            batch before training.
+        steps_per_dispatch: at most so many optimiser steps run in one compiled
+            scan, without a return to Python.
+    """
+
+    batch_size: int
+    learning_rate: float
+    n_samples: int
+    data_dependent_init: bool
+    steps_per_dispatch: int
+
+    def __post_init__(self):
+        for name in ("batch_size", "n_samples", "steps_per_dispatch"):
+            _require_positive(f"train.{name}", (getattr(self, name),))
+        _require(
+            self.learning_rate > 0,
+            f"train.learning_rate must be positive, got {self.learning_rate}",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """How the held-out split is scored during training.
+
+    Attributes:
+        every_epochs: epochs between evaluations; the last epoch always is one.
+        batch_size: examples per chunk.
+    """
+
+    every_epochs: int
+    batch_size: int
+
+    def __post_init__(self):
+        for name in ("every_epochs", "batch_size"):
+            _require_positive(f"evaluate.{name}", (getattr(self, name),))
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoints:
+    """When the state is saved; the end of training always is.
+
+    Attributes:
+        every_epochs: epochs between checkpoints.
+        keep: number of most recent checkpoints kept.
+    """
+
+    every_epochs: int
+    keep: int
+
+    def __post_init__(self):
+        for name in ("every_epochs", "keep"):
+            _require_positive(f"checkpoint.{name}", (getattr(self, name),))
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """How samples are drawn.
+
+    Attributes:
+        temperature: factor on the standard deviation of p(z|c).
+    """
+
+    temperature: float
+
+    def __post_init__(self):
+        _require(
+            self.temperature >= 0,
+            f"figures.temperature must be >= 0, got {self.temperature}",
+        )
+
+
+Net = DenseLadder | SharedEncoder | SeparateEncoders
+Likelihood = Bernoulli | Gaussian
+
+# A section with a `kind` key becomes the dataclass that the kind names.
+_KINDS: dict[str, dict[str, type]] = {
+    "net": {
+        "dense_ladder": DenseLadder,
+        "shared_encoder": SharedEncoder,
+        "separate_encoders": SeparateEncoders,
+    },
+    "likelihood": {"bernoulli": Bernoulli, "gaussian": Gaussian},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All settings of a run.
+
+    Attributes:
+        seed: of everything random in the run.
+        data: see ``Data``; the other sections likewise.
+        facets: the mixture priors.
+        net: the encoder and decoder.
+        likelihood: p(x|z).
+        prior_init: starting values of the priors.
+        progressive: stages of progressive training.
+        train: optimiser and steps.
+        evaluate: scoring during training.
+        checkpoint: when the state is saved.
+        figures: how samples are drawn.
+    """
+
+    seed: int
+    data: Data
+    facets: Facets
+    net: Net
+    likelihood: Likelihood
+    prior_init: PriorInit
+    progressive: Progressive
+    train: Training
+    evaluate: Evaluation
+    checkpoint: Checkpoints
+    figures: Figures
+
+    def __post_init__(self):
+        _require(
+            0 <= self.seed < 2**32,
+            f"seed must lie in [0, 2**32), got {self.seed}",
+        )
+        _require_length(
+            "progressive.stage_epochs",
+            self.progressive.stage_epochs,
+            self.facets,
+        )
+        self.net.check(self.facets)
+
+
+def from_config(config: Mapping[str, Any]) -> Settings:
+    """Turns a config into checked settings.
+
+    Args:
+        config: nested mapping with exactly the keys of ``Settings``; choices are
+            given by their value, e.g. ``covariance="full"``, and the sections
+            ``net`` and ``likelihood`` name their form by a key ``kind``.
+
+    Returns:
+        The settings.
+
+    Raises:
+        ValueError: if a key is unknown or missing, or a value is not allowed;
+            the message names the key, what came and what is expected.
+    """
+    return _build(Settings, config, "")
+
+
+def to_config(settings: Any) -> dict[str, Any]:
+    """Turns settings into a nested dict of plain values, for JSON.
+
+    The inverse of ``from_config``, whose input it is.
+
+    Args:
+        settings: ``Settings`` or one of its sections.
+
+    Returns:
+        A dict with enums as their values and tuples as they are.
+    """
+    config = {}
+    for kinds in _KINDS.values():
+        for kind, cls in kinds.items():
+            if type(settings) is cls:
+                config["kind"] = kind
+    for field in dataclasses.fields(settings):
+        config[field.name] = _plain(getattr(settings, field.name))
+    return config
+
+
+def differences(left: Settings, right: Settings) -> list[str]:
+    """Lists the settings in which two runs differ.
+
+    Args:
+        left: settings of the one run.
+        right: settings of the other.
+
+    Returns:
+        One line per differing key, ``section.key: left value != right value``.
+    """
+    flat_left, flat_right = _flatten(left), _flatten(right)
+    return [
+        f"{key}: {flat_left.get(key, 'absent')!r} != "
+        f"{flat_right.get(key, 'absent')!r}"
+        for key in sorted(flat_left | flat_right)
+        if flat_left.get(key) != flat_right.get(key)
+    ]
+
+
+def _flatten(settings: Settings) -> dict[str, Any]:
+    flat = {}
+    for key, value in to_config(settings).items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{name}": leaf for name, leaf in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_config(value)
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value)
+    return value
+
+
+def _build(cls: type, config: Mapping[str, Any], path: str) -> Any:
+    """Builds a dataclass from a mapping that has exactly its keys."""
+    given = dict(config)
+    known = {field.name: field for field in dataclasses.fields(cls)}
+    for key in given:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {path}{close[0]}?" if close else ""
+            raise ValueError(
+                f"unknown setting {path}{key}={given[key]!r}{hint} Known here: "
+                f"{', '.join(known) or 'none'}"
+            )
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for name, field in known.items():
+        if name in given:
+            values[name] = _convert(hints[name], given[name], path + name)
+        elif field.default is dataclasses.MISSING:
+            raise ValueError(f"setting {path}{name} is missing from the config")
+    return cls(**values)
+
+
+def _convert(kind: Any, value: Any, path: str) -> Any:
+    """Converts one value to the annotated type of its field."""
+    if path in _KINDS:
+        return _build_by_kind(value, path)
+    if dataclasses.is_dataclass(kind):
+        _require(
+            isinstance(value, Mapping),
+            f"{path} is a section of settings, got {value!r}",
+        )
+        return _build(typing.cast(type, kind), value, f"{path}.")
+    if typing.get_origin(kind) is tuple:
+        _require(
+            isinstance(value, tuple | list),
+            f"{path} must be a tuple with one entry per facet or layer, got "
+            f"{value!r}",
+        )
+        item = typing.get_args(kind)[0]
+        return tuple(
+            _convert(item, entry, f"{path}[{i}]")
+            for i, entry in enumerate(value)
+        )
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        allowed = [member.value for member in kind]
+        _require(
+            value in allowed,
+            f"{path} must be one of {allowed}, got {value!r}",
+        )
+        return kind(value)
+    if kind is float and type(value) is int:
+        return float(value)
+    _require(
+        type(value) is kind,
+        f"{path} must be of type {kind.__name__}, got {value!r} of type "
+        f"{type(value).__name__}",
+    )
+    return value
+
+
+def _build_by_kind(value: Any, section: str) -> Any:
+    kinds = _KINDS[section]
+    given = dict(value) if isinstance(value, Mapping) else {}
+    kind = given.pop("kind", None)
+    _require(
+        kind in kinds,
+        f"{section}.kind must be one of {sorted(kinds)}, got {kind!r}",
+    )
+    return _build(kinds[typing.cast(str, kind)], given, f"{section}.")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def _require_positive(name: str, values: tuple[int, ...]) -> None:
+    _require(
+        all(value >= 1 for value in values),
+        f"{name} must be at least 1, got "
+        f"{values[0] if len(values) == 1 else values}",
+    )
+
+
+def _require_length(name: str, values: tuple, facets: Facets) -> None:
+    _require(
+        len(values) == len(facets),
+        f"{name} needs one entry per facet ({len(facets)}, from "
+        f"facets.n_components), got {len(values)}: {values}",
+    )

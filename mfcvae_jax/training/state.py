@@ -1,0 +1,105 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The training state: all that a run needs to go on where it stopped."""
+
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import optax
+
+from mfcvae_jax import progressive
+from mfcvae_jax.model import MFCVAE
+
+__all__ = ["TrainState", "draw_noise", "initial_variables", "make_state"]
+
+
+class TrainState(NamedTuple):
+    """State of a run between two optimiser steps.
+
+    Attributes:
+        step: optimiser steps taken, int32, shape ().
+        params: parameters of nets and priors.
+        batch_stats: running statistics of batch norm; empty without any.
+        opt_state: of the optimiser.
+        progressive: where the progressive-training machine stands.
+        key: base key of the run; every draw folds the step or epoch into it.
+    """
+
+    step: chex.Array
+    params: Any
+    batch_stats: Any
+    opt_state: optax.OptState
+    progressive: progressive.ProgressiveState
+    key: chex.PRNGKey
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The collections that ``MFCVAE.apply`` takes."""
+        return {"params": self.params, "batch_stats": self.batch_stats}
+
+
+def initial_variables(model: MFCVAE, key: chex.PRNGKey) -> dict[str, Any]:
+    """Draws the starting values of nets and priors.
+
+    Args:
+        model: the module.
+        key: PRNG key.
+
+    Returns:
+        Collections ``params`` and ``batch_stats`` (which may be empty).
+    """
+    x = jnp.zeros((1, *model.image_shape))
+    noise = draw_noise(key, model.facets.latent_dim, 1, 1)
+    alpha = jnp.ones(len(model.facets))
+    # jit: shapes are all that the forward pass is for, so it need not run.
+    variables = jax.jit(model.init, static_argnames="train")(
+        key, x, noise, alpha, train=True
+    )
+    return {"batch_stats": {}, **variables}
+
+
+def make_state(
+    variables: dict[str, Any],
+    optimiser: optax.GradientTransformation,
+    key: chex.PRNGKey,
+) -> TrainState:
+    """Makes the state before the first step.
+
+    Args:
+        variables: starting values.
+        optimiser: which will be used.
+        key: base key of the run.
+
+    Returns:
+        The state.
+    """
+    return TrainState(
+        step=jnp.int32(0),
+        params=variables["params"],
+        batch_stats=variables["batch_stats"],
+        opt_state=optimiser.init(variables["params"]),
+        progressive=progressive.initial_state(),
+        key=key,
+    )
+
+
+def draw_noise(
+    key: chex.PRNGKey, latent_dim: tuple[int, ...], n_samples: int, n: int
+) -> tuple[chex.Array, ...]:
+    """Draws the standard normal noise of one pass.
+
+    Args:
+        key: PRNG key of this pass.
+        latent_dim: D_j of each facet.
+        n_samples: L.
+        n: B, examples in the batch.
+
+    Returns:
+        One array of shape (L, B, D_j) per facet.
+    """
+    return tuple(
+        jax.random.normal(jax.random.fold_in(key, j), (n_samples, n, d))
+        for j, d in enumerate(latent_dim)
+    )

@@ -1,0 +1,188 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The training step and several of them in one compiled scan. All pure."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import optax
+
+from mfcvae_jax import progressive
+from mfcvae_jax.datasets import batches
+from mfcvae_jax.model import MFCVAE, elbo_terms
+from mfcvae_jax.settings import Likelihood
+from mfcvae_jax.training.state import TrainState, draw_noise
+from mfcvae_jax.variational import elbo
+
+__all__ = ["Metrics", "Stepper", "summarise"]
+
+
+class Metrics(NamedTuple):
+    """Batch means of one step, in nats per example, before its update.
+
+    Attributes:
+        loss: the weighted loss that the step descends, shape ().
+        bound: the unweighted bound, shape ().
+        log_p_x: reconstruction term, shape ().
+        kl_z: of each facet, shape (J,).
+        kl_c: of each facet, shape (J,).
+    """
+
+    loss: chex.Array
+    bound: chex.Array
+    log_p_x: chex.Array
+    kl_z: chex.Array
+    kl_c: chex.Array
+
+
+def summarise(
+    terms: elbo.ElboTerms, coefficients: progressive.Coefficients
+) -> Metrics:
+    """Averages the terms of a batch.
+
+    Args:
+        terms: of a batch.
+        coefficients: in force.
+
+    Returns:
+        Their means over the batch.
+    """
+    return Metrics(
+        loss=elbo.loss(terms, coefficients.weight_z, coefficients.weight_c),
+        bound=jnp.mean(elbo.bound(terms)),
+        log_p_x=jnp.mean(terms.log_p_x),
+        kl_z=jnp.stack([jnp.mean(facet.kl_z) for facet in terms.facets]),
+        kl_c=jnp.stack([jnp.mean(facet.kl_c) for facet in terms.facets]),
+    )
+
+
+class Stepper(NamedTuple):
+    """All that is constant during training, and the pure steps over it.
+
+    Attributes:
+        model: the module.
+        likelihood: form of p(x|z).
+        optimiser: the gradient transformation.
+        schedule: of progressive training.
+        n_samples: L.
+        facet_terms: estimator of one facet's terms of the bound.
+    """
+
+    model: MFCVAE
+    likelihood: Likelihood
+    optimiser: optax.GradientTransformation
+    schedule: progressive.Schedule
+    n_samples: int = 1
+    facet_terms: Callable[..., elbo.FacetTerms] = elbo.five_terms
+
+    def loss(
+        self,
+        params: Any,
+        batch_stats: Any,
+        x: chex.Array,
+        noise: tuple[chex.Array, ...],
+        coefficients: progressive.Coefficients,
+    ) -> tuple[chex.Array, tuple[Metrics, Any]]:
+        """Returns the training loss, its metrics and the new batch statistics.
+
+        Args:
+            params: of nets and priors.
+            batch_stats: running statistics before the pass.
+            x: images in [0, 1], shape (B, H, W, C).
+            noise: standard normal draws, one array (L, B, D_j) per facet.
+            coefficients: of progressive training.
+
+        Returns:
+            Loss in nats per example, shape (); metrics and batch statistics.
+        """
+        forward, updated = self.model.apply(
+            {"params": params, "batch_stats": batch_stats},
+            x,
+            noise,
+            coefficients.alpha,
+            train=True,
+            mutable=["batch_stats"],
+        )
+        terms = elbo_terms(self.likelihood, forward, x, self.facet_terms)
+        metrics = summarise(terms, coefficients)
+        return metrics.loss, (metrics, updated.get("batch_stats", {}))
+
+    def update(
+        self, state: TrainState, x: chex.Array, noise: tuple[chex.Array, ...]
+    ) -> tuple[TrainState, Metrics]:
+        """Takes one optimiser step with given noise.
+
+        Args:
+            state: before the step.
+            x: images in [0, 1], shape (B, H, W, C).
+            noise: standard normal draws, one array (L, B, D_j) per facet.
+
+        Returns:
+            The state after the step, and the metrics before its update.
+        """
+        coefficients = progressive.coefficients(
+            self.schedule, state.progressive
+        )
+        gradient, (metrics, batch_stats) = jax.grad(self.loss, has_aux=True)(
+            state.params, state.batch_stats, x, noise, coefficients
+        )
+        updates, opt_state = self.optimiser.update(
+            gradient, state.opt_state, state.params
+        )
+        after = TrainState(
+            step=state.step + 1,
+            params=optax.apply_updates(state.params, updates),
+            batch_stats=batch_stats,
+            opt_state=opt_state,
+            progressive=progressive.advance(self.schedule, state.progressive),
+            key=state.key,
+        )
+        return after, metrics
+
+    def step(
+        self, state: TrainState, x: chex.Array
+    ) -> tuple[TrainState, Metrics]:
+        """Takes one optimiser step; the noise follows from key and step.
+
+        Args:
+            state: before the step.
+            x: images in [0, 1], shape (B, H, W, C).
+
+        Returns:
+            The state after the step, and the metrics before its update.
+        """
+        noise = draw_noise(
+            jax.random.fold_in(state.key, state.step),
+            self.model.facets.latent_dim,
+            self.n_samples,
+            x.shape[0],
+        )
+        return self.update(state, x, noise)
+
+    def compile_steps(self, batch_size: int) -> Callable[..., Any]:
+        """Compiles several steps into one dispatch.
+
+        Args:
+            batch_size: B.
+
+        Returns:
+            ``(state, images, permutation, first, n_steps) -> (state, metrics)``:
+            steps through batches ``first`` to ``first + n_steps - 1`` of the
+            epoch whose order is ``permutation``; every metric has a leading axis
+            of length ``n_steps``. The state is not donated: the caller keeps the
+            state from before, in case these steps diverge.
+        """
+
+        @functools.partial(jax.jit, static_argnames="n_steps")
+        def run(state, images, permutation, first, n_steps):
+            def body(state, index):
+                x = batches.take_batch(images, permutation, index, batch_size)
+                return self.step(state, batches.as_float(x))
+
+            return jax.lax.scan(body, state, first + jnp.arange(n_steps))
+
+        return run

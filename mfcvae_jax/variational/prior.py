@@ -1,0 +1,171 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""p(z_j, c_j): the mixture of Gaussians that is the prior of one facet.
+
+MFCVAE (arXiv:2106.05241), Eq. 1: c ~ Cat(pi), z|c ~ N(mu_c, Sigma_c). The
+parameters are unconstrained and live in the module ``MixturePrior``; ``Mixture``
+is the constrained view of them, and everything else takes that.
+"""
+
+from typing import NamedTuple
+
+import chex
+import distrax
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from mfcvae_jax.settings import Covariance
+
+__all__ = [
+    "Mixture",
+    "MixturePrior",
+    "component_log_prob",
+    "distribution",
+    "positive",
+    "positive_inverse",
+]
+
+_SHARPNESS = 10.0
+_LINEAR_FROM = 20.0
+
+
+class Mixture(NamedTuple):
+    """One facet's mixture of K Gaussians in D dimensions.
+
+    Attributes:
+        log_weights: log p(c), normalised, in nats, shape (K,).
+        means: shape (K, D).
+        scale: square root of the covariance: standard deviations, shape (K, D),
+            or lower Cholesky factors, shape (K, D, D).
+    """
+
+    log_weights: chex.Array
+    means: chex.Array
+    scale: chex.Array
+
+
+def positive(raw: chex.Array) -> chex.Array:
+    """Maps the real line to positive numbers by softplus of sharpness 10.
+
+    log(1 + exp(10 raw)) / 10, and raw itself where 10 raw > 20, which is
+    PyTorch's convention and the one published weights were trained with.
+
+    Args:
+        raw: any shape.
+
+    Returns:
+        Positive numbers, the same shape.
+    """
+    sharp = _SHARPNESS * raw
+    return jnp.where(
+        sharp > _LINEAR_FROM, raw, jax.nn.softplus(sharp) / _SHARPNESS
+    )
+
+
+def positive_inverse(value: chex.Array) -> chex.Array:
+    """Inverts ``positive``: log(exp(10 value) - 1) / 10.
+
+    Args:
+        value: positive numbers, any shape.
+
+    Returns:
+        Unconstrained numbers, the same shape.
+    """
+    value = jnp.asarray(value)
+    return value + jnp.log(-jnp.expm1(-_SHARPNESS * value)) / _SHARPNESS
+
+
+class MixturePrior(nn.Module):
+    """Unconstrained parameters of one facet's mixture.
+
+    Parameters: ``logits`` (K,) of p(c); ``means`` (K, D); and ``raw_var``
+    (K, D), variances before ``positive``, or ``raw_tril`` (K, D, D), lower
+    Cholesky factors whose diagonal goes through ``positive``. All components
+    start at mean 0 with weight 1/K; ``training.prior_init`` moves the means.
+
+    Attributes:
+        n_components: K.
+        latent_dim: D.
+        covariance: form of the covariances.
+        initial_variance: variance of every component at the start.
+    """
+
+    n_components: int
+    latent_dim: int
+    covariance: Covariance
+    initial_variance: float
+
+    @nn.compact
+    def __call__(self) -> Mixture:
+        """Returns the constrained mixture."""
+        k, d = self.n_components, self.latent_dim
+        logits = self.param("logits", nn.initializers.zeros, (k,))
+        means = self.param("means", nn.initializers.zeros, (k, d))
+        if self.covariance is Covariance.DIAGONAL:
+            start = positive_inverse(self.initial_variance)
+            raw_var = self.param(
+                "raw_var", nn.initializers.constant(start), (k, d)
+            )
+            scale = jnp.sqrt(positive(raw_var))
+        else:
+            start = positive_inverse(jnp.sqrt(self.initial_variance))
+            raw_tril = self.param(
+                "raw_tril", lambda _: jnp.tile(start * jnp.eye(d), (k, 1, 1))
+            )
+            diagonal = positive(jnp.diagonal(raw_tril, axis1=-2, axis2=-1))
+            scale = jnp.tril(raw_tril, -1) + diagonal[..., None] * jnp.eye(d)
+        return Mixture(jax.nn.log_softmax(logits), means, scale)
+
+
+def distribution(
+    mixture: Mixture, temperature: float = 1.0
+) -> distrax.MixtureSameFamily:
+    """Returns the marginal p(z) as a distrax mixture, event shape (D,).
+
+    Args:
+        mixture: parameters of the facet.
+        temperature: factor on the standard deviation of every component.
+
+    Returns:
+        The mixture; its ``components_distribution`` has batch shape (K,).
+    """
+    scale = temperature * mixture.scale
+    if mixture.scale.ndim == 2:
+        components = distrax.MultivariateNormalDiag(mixture.means, scale)
+    else:
+        components = distrax.MultivariateNormalTri(mixture.means, scale)
+    return distrax.MixtureSameFamily(
+        distrax.Categorical(logits=mixture.log_weights), components
+    )
+
+
+def component_log_prob(mixture: Mixture, z: chex.Array) -> chex.Array:
+    """Returns log p(z|c) for every component.
+
+    Equals ``distribution(mixture).components_distribution.log_prob``, but a
+    full covariance costs K inversions and one matrix product instead of a
+    triangular solve for every sample and component.
+
+    Args:
+        mixture: parameters of the facet.
+        z: shape (..., D).
+
+    Returns:
+        Log densities in nats, shape (..., K).
+    """
+    d = mixture.means.shape[-1]
+    centred = z[..., None, :] - mixture.means  # (..., K, D)
+    if mixture.scale.ndim == 2:
+        std = mixture.scale
+        white = centred / std
+    else:
+        std = jnp.diagonal(mixture.scale, axis1=-2, axis2=-1)
+        identity = jnp.broadcast_to(jnp.eye(d), mixture.scale.shape)
+        inverse = jax.scipy.linalg.solve_triangular(
+            mixture.scale, identity, lower=True
+        )
+        white = jnp.einsum("kde,...ke->...kd", inverse, centred)
+    log_det = jnp.sum(jnp.log(std), axis=-1)  # (K,)
+    square = jnp.sum(jnp.square(white), axis=-1)  # (..., K)
+    return -0.5 * (square + d * jnp.log(2 * jnp.pi)) - log_det

@@ -1,0 +1,17 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Settings that hold for every test; read before jax is imported."""
+
+import os
+
+import hypothesis
+
+# Numbers are compared across machines, so an accelerator must be asked for.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+# The first example of a property pays for compilation, which is no failure.
+hypothesis.settings.register_profile(
+    "jit", parent=hypothesis.settings(), deadline=None
+)
+hypothesis.settings.load_profile("jit")

@@ -1,0 +1,127 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of batches drawn on the device."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax.datasets import batches
+
+
+def _numbered_images(n_examples):
+    """Images whose pixels all hold their own index."""
+    index = np.arange(n_examples, dtype=np.uint8)
+    return jnp.asarray(np.tile(index[:, None, None, None], (1, 2, 3, 2)))
+
+
+class AsFloatTest(parameterized.TestCase):
+    def test_bytes_are_divided_by_255(self):
+        values = np.arange(256, dtype=np.uint8)
+        result = batches.as_float(jnp.asarray(values))
+        self.assertEqual(result.dtype, jnp.float32)
+        np.testing.assert_allclose(result, values / 255.0, rtol=1e-7)
+        self.assertEqual(float(result[255]), 1.0)
+
+    @parameterized.parameters(jnp.float32, jnp.bfloat16)
+    def test_floats_pass_through(self, dtype):
+        images = jnp.linspace(0.0, 1.0, 7, dtype=dtype)
+        self.assertIs(batches.as_float(images), images)
+
+    def test_other_integers_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "uint8.*got int32"):
+            batches.as_float(jnp.arange(3))
+
+
+class EpochPermutationTest(parameterized.TestCase):
+    @parameterized.parameters(1, 2, 1000)
+    def test_it_is_a_permutation(self, n_examples):
+        order = batches.epoch_permutation(jax.random.key(0), 3, n_examples)
+        np.testing.assert_array_equal(np.sort(order), np.arange(n_examples))
+
+    def test_same_key_and_epoch_give_the_same_order(self):
+        draw = jax.jit(batches.epoch_permutation, static_argnums=2)
+        np.testing.assert_array_equal(
+            batches.epoch_permutation(jax.random.key(5), 2, 50),
+            draw(jax.random.key(5), jnp.int32(2), 50),
+        )
+
+    def test_epochs_and_keys_differ(self):
+        orders = {
+            tuple(
+                batches.epoch_permutation(
+                    jax.random.key(seed), epoch, 50
+                ).tolist()
+            )
+            for seed in range(3)
+            for epoch in range(4)
+        }
+        self.assertLen(orders, 12)
+
+    def test_every_example_is_left_out_about_as_often(self):
+        # 7 examples in batches of 3: one is left out of each epoch.
+        left_out = jax.vmap(
+            lambda epoch: batches.epoch_permutation(
+                jax.random.key(0), epoch, 7
+            )[6]
+        )(jnp.arange(700))
+        counts = np.bincount(left_out, minlength=7)
+        # 100 expected, standard deviation 9.3.
+        np.testing.assert_allclose(counts, 100, atol=40)
+
+
+class NBatchesTest(parameterized.TestCase):
+    @parameterized.parameters(
+        (60000, 512, 117), (10, 5, 2), (10, 4, 2), (10, 10, 1), (1, 1, 1)
+    )
+    def test_short_batch_is_left_out(self, n_examples, batch_size, expected):
+        self.assertEqual(batches.n_batches(n_examples, batch_size), expected)
+
+    @parameterized.parameters(11, 0, -1)
+    def test_impossible_batch_size(self, batch_size):
+        with self.assertRaisesRegex(
+            ValueError, f"train.batch_size.* 10 .*got {batch_size}"
+        ):
+            batches.n_batches(10, batch_size)
+
+
+class TakeBatchTest(parameterized.TestCase):
+    @parameterized.parameters((20, 4), (23, 5), (7, 7), (5, 1))
+    def test_epoch_visits_an_example_at_most_once(self, n_examples, batch_size):
+        images = _numbered_images(n_examples)
+        n_batches = batches.n_batches(n_examples, batch_size)
+
+        @jax.jit
+        def epoch_of(key):
+            order = batches.epoch_permutation(key, 0, n_examples)
+
+            def step(carry, index):
+                batch = batches.take_batch(images, order, index, batch_size)
+                return carry, batch
+
+            return jax.lax.scan(step, None, jnp.arange(n_batches))[1]
+
+        seen = np.asarray(epoch_of(jax.random.key(1)))
+        self.assertEqual(seen.shape, (n_batches, batch_size, 2, 3, 2))
+        self.assertEqual(seen.dtype, np.uint8)
+        # Whole images arrive: each holds one number.
+        np.testing.assert_array_equal(seen.min((2, 3, 4)), seen.max((2, 3, 4)))
+        visited = seen[..., 0, 0, 0].ravel()
+        self.assertLen(set(visited.tolist()), n_batches * batch_size)
+
+    def test_pixels_and_channels_keep_their_places(self):
+        images = np.random.default_rng(0).random((9, 4, 3, 2), np.float32)
+        order = np.random.default_rng(1).permutation(9).astype(np.int32)
+        np.testing.assert_array_equal(
+            batches.take_batch(jnp.asarray(images), jnp.asarray(order), 1, 4),
+            images[order[4:8]],
+        )
+
+    def test_order_of_other_length_is_refused(self):
+        with self.assertRaises(AssertionError):
+            batches.take_batch(_numbered_images(5), jnp.arange(4), 0, 2)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,112 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the digits, grey and tinted."""
+
+import zlib
+
+import numpy as np
+from absl.testing import absltest
+from sklearn import datasets as sklearn_datasets
+from sklearn import metrics
+
+from mfcvae_jax.datasets import digits
+
+
+def _checksum(array, dtype):
+    return zlib.crc32(array.astype(dtype).tobytes())
+
+
+class DigitsTest(absltest.TestCase):
+    def test_both_splits_together_are_scikit_learns_digits(self):
+        bunch = sklearn_datasets.load_digits()
+        dataset = digits.load_digits()
+        rows = np.concatenate(
+            [
+                np.hstack([split.images.reshape(-1, 64) * 16, split.labels])
+                for split in (dataset.train, dataset.test)
+            ]
+        )
+        expected = np.hstack([bunch.data, bunch.target[:, np.newaxis]])
+        np.testing.assert_array_equal(
+            rows[np.lexsort(rows.T)], expected[np.lexsort(expected.T)]
+        )
+
+    def test_a_fifth_of_every_class_is_for_testing(self):
+        dataset = digits.load_digits()
+        train = np.bincount(dataset.train.labels[:, 0])
+        test = np.bincount(dataset.test.labels[:, 0])
+        np.testing.assert_allclose(test, 0.2 * (train + test), atol=0.5)
+
+    def test_split_is_the_one_our_results_were_measured_on(self):
+        # Recorded 2026-11; another split is another data set.
+        dataset = digits.load_digits()
+        self.assertEqual(_checksum(dataset.train.labels, "<i4"), 1470883511)
+        self.assertEqual(_checksum(dataset.test.images, "<f4"), 3157585650)
+
+
+class DigitsTintedTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.grey = digits.load_digits()
+        self.tinted = digits.load_digits_tinted()
+
+    def test_strongest_channel_is_the_grey_digit_exactly(self):
+        for tinted, grey in self._splits():
+            np.testing.assert_array_equal(
+                tinted.images.max(axis=-1, keepdims=True), grey.images
+            )
+            np.testing.assert_array_equal(tinted.labels[:, :1], grey.labels)
+
+    def test_hue_is_the_nearest_colour_of_the_mean_pixel(self):
+        colours = np.array(list(digits.HUES.values()))
+        for tinted, _ in self._splits():
+            mean = tinted.images.mean(axis=(1, 2))
+            mean /= mean.max(axis=1, keepdims=True)
+            distance = np.linalg.norm(mean[:, np.newaxis] - colours, axis=-1)
+            np.testing.assert_array_equal(
+                distance.argmin(axis=1), tinted.labels[:, 1]
+            )
+
+    def test_ground_stays_black(self):
+        for tinted, grey in self._splits():
+            is_ground = grey.images[..., 0] == 0.0
+            self.assertEqual(tinted.images[is_ground].max(), 0.0)
+
+    def test_digit_says_nothing_about_hue(self):
+        for (tinted, _), bound in zip(
+            self._splits(), (1e-4, 2e-3), strict=True
+        ):
+            self.assertLess(metrics.mutual_info_score(*tinted.labels.T), bound)
+
+    def test_hues_are_dealt_evenly_within_every_class(self):
+        for tinted, _ in self._splits():
+            table = metrics.cluster.contingency_matrix(*tinted.labels.T)
+            self.assertEqual(table.shape, (10, len(digits.HUES)))
+            spread = table.max(axis=1) - table.min(axis=1)
+            self.assertLessEqual(spread.max(), 1)
+
+    def test_every_call_returns_the_same(self):
+        again = digits.load_digits_tinted()
+        np.testing.assert_array_equal(
+            again.train.images, self.tinted.train.images
+        )
+        np.testing.assert_array_equal(
+            again.test.labels, self.tinted.test.labels
+        )
+
+    def test_hues_are_the_ones_our_results_were_measured_on(self):
+        # Recorded 2026-11.
+        labels = np.concatenate(
+            [self.tinted.train.labels, self.tinted.test.labels]
+        )
+        self.assertEqual(_checksum(labels, "<i4"), 3379803919)
+
+    def _splits(self):
+        return (
+            (self.tinted.train, self.grey.train),
+            (self.tinted.test, self.grey.test),
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,156 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of loading by name and of the check on what came."""
+
+import dataclasses
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax.datasets import reader
+from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Labeling, Split
+
+_SPEC = DatasetSpec(
+    name="made_up",
+    image_shape=(3, 4, 2),
+    labelings=(Labeling("kind", 3), Labeling("size", 2)),
+)
+
+
+def _made_up(**train):
+    """A sound data set of 5 + 5 images, but for what is given for train."""
+    rng = np.random.default_rng(0)
+    split = Split(
+        images=rng.random((5, 3, 4, 2), np.float32),
+        labels=np.array([[0, 0], [1, 1], [2, 0], [0, 1], [1, 0]], np.int32),
+    )
+    return Dataset(_SPEC, split._replace(**train), split)
+
+
+def _images_with(value, *where):
+    images = _made_up().train.images.copy()
+    for index in where:
+        images[index] = value
+    return images
+
+
+class LoadTest(parameterized.TestCase):
+    @parameterized.parameters("digits", "digits_tinted")
+    def test_loads_what_its_spec_says(self, name):
+        dataset = reader.load(name)
+        self.assertEqual(dataset.spec, reader.spec_of(name))
+        self.assertEqual(dataset.spec.name, name)
+
+    def test_every_name_has_its_own_spec(self):
+        self.assertEqual(
+            [reader.spec_of(name).name for name in reader.known_names()],
+            list(reader.known_names()),
+        )
+
+    @parameterized.parameters(reader.load, reader.spec_of)
+    def test_unknown_name(self, function):
+        with self.assertRaisesRegex(
+            ValueError,
+            "'minst'.*known are digits, digits_tinted, mnist.*"
+            "Did you mean 'mnist'",
+        ):
+            function("minst")
+
+    def test_name_unlike_any_other_gets_no_guess(self):
+        with self.assertRaises(ValueError) as caught:
+            reader.load("qqq")
+        self.assertNotIn("Did you mean", str(caught.exception))
+
+
+class CheckTest(parameterized.TestCase):
+    @parameterized.parameters(0, 255)
+    def test_sound_bytes_pass(self, value):
+        images = np.full((5, 3, 4, 2), value, np.uint8)
+        reader.check(_made_up(images=images))
+
+    def test_limits_of_floats_pass(self):
+        images = _images_with(0.0, 0)
+        images[1] = 1.0
+        reader.check(_made_up(images=images))
+
+    @parameterized.named_parameters(
+        (
+            "nan",
+            _images_with(np.nan, (3, 2, 1, 0), (3, 2, 1, 1), (4, 0, 0, 0)),
+            r"'made_up', split 'train': 3 pixel values in 2 images are NaN or "
+            r"infinite; the first is images\[3, 2, 1, 0\]",
+        ),
+        (
+            "infinite",
+            _images_with(-np.inf, (1, 0, 0, 1)),
+            r"1 pixel values in 1 images.*images\[1, 0, 0, 1\]",
+        ),
+        (
+            "bytes_as_floats",
+            _images_with(255.0, (0, 0, 0, 0)),
+            r"found values from .* to 255. Scale",
+        ),
+        (
+            "centred",
+            _images_with(-1.0, (0, 0, 0, 0)),
+            r"found values from -1 to .* Scale",
+        ),
+        (
+            "bits_as_bytes",
+            np.eye(5, 24, dtype=np.uint8).reshape(5, 3, 4, 2),
+            "nothing but 0 and 1",
+        ),
+        (
+            "doubles",
+            _images_with(0.0).astype(np.float64),
+            "uint8.*or float32.*got float64",
+        ),
+        ("signed", np.zeros((5, 3, 4, 2), np.int8), "got int8"),
+        (
+            "channels_first",
+            np.zeros((5, 2, 3, 4), np.uint8),
+            r"\(N, 3, 4, 2\), got \(5, 2, 3, 4\)",
+        ),
+        ("flat", np.zeros((5, 24), np.uint8), r"got \(5, 24\)"),
+        ("empty", np.zeros((0, 3, 4, 2), np.uint8), "no examples"),
+    )
+    def test_unsound_images(self, images, message):
+        with self.assertRaisesRegex(ValueError, message):
+            reader.check(_made_up(images=images))
+
+    @parameterized.named_parameters(
+        ("int64", np.zeros((5, 2), np.int64), "must be int32, got int64"),
+        (
+            "too_few",
+            np.zeros((4, 2), np.int32),
+            r"= \(5, 2\).*\(kind, size\), got \(4, 2\)",
+        ),
+        ("one_labeling", np.zeros((5, 1), np.int32), r"got \(5, 1\)"),
+        ("flat", np.zeros(5, np.int32), r"got \(5,\)"),
+        (
+            "too_high",
+            np.full((5, 2), 2, np.int32),
+            r"labels of 'size' must lie in \[0, 1\], found values from 2 to 2",
+        ),
+        (
+            "negative",
+            np.full((5, 2), -1, np.int32),
+            r"labels of 'kind' must lie in \[0, 2\], found values from -1",
+        ),
+    )
+    def test_unsound_labels(self, labels, message):
+        with self.assertRaisesRegex(ValueError, message):
+            reader.check(_made_up(labels=labels))
+
+    def test_test_split_is_checked_too(self):
+        sound = _made_up()
+        unsound = _made_up(images=np.zeros((0, 3, 4, 2), np.uint8))
+        with self.assertRaisesRegex(ValueError, "split 'test': no examples"):
+            reader.check(dataclasses.replace(sound, test=unsound.train))
+
+    def test_constant_labels_pass(self):
+        reader.check(_made_up(labels=np.zeros((5, 2), np.int32)))
+
+
+if __name__ == "__main__":
+    absltest.main()

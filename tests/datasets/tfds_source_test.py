@@ -1,0 +1,210 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of reading prepared TFDS sets, on a stand-in and on the real MNIST."""
+
+import os
+import pathlib
+import shutil
+import tempfile
+from unittest import mock
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax.datasets import reader, tfds_source
+
+_PREPARED = (
+    pathlib.Path(__file__).parents[2] / ".." / "shared" / "data" / "tfds"
+).resolve()
+_HAS_MNIST = (_PREPARED / "mnist").is_dir()
+
+
+def _temporary_folder(test):
+    # absl's own create_tempdir needs parsed flags, which pytest has not.
+    return test.enter_context(tempfile.TemporaryDirectory())
+
+
+class FakeSource:
+    """Rows as a TFDS data source gives them, made up from their index."""
+
+    def __init__(self, n_rows):
+        self.n_rows = n_rows
+
+    def __len__(self):
+        return self.n_rows
+
+    def __getitems__(self, keys):
+        return [
+            {"image": np.full((28, 28, 1), i % 251, np.uint8), "label": i % 10}
+            for i in keys
+        ]
+
+
+class LoadTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.root = pathlib.Path(_temporary_folder(self))
+        # Whoever asks TFDS for a set by name may start a download.
+        for name in ("builder", "data_source", "load"):
+            self.enter_context(
+                mock.patch.object(
+                    tfds, name, side_effect=AssertionError("asked by name")
+                )
+            )
+        self.enter_context(
+            mock.patch.dict(os.environ, {"TFDS_DATA_DIR": str(self.root)})
+        )
+
+    def _prepare(self, version, info="{}"):
+        folder = self.root / "mnist" / version
+        folder.mkdir(parents=True)
+        (folder / "dataset_info.json").write_text(info)
+        return folder
+
+    def _fake_builder(self, sources):
+        builder = mock.Mock()
+        builder.as_data_source.return_value = sources
+        return self.enter_context(
+            mock.patch.object(
+                tfds, "builder_from_directory", return_value=builder
+            )
+        )
+
+    @parameterized.parameters(1, 4096, 4097, 9000)
+    def test_every_row_arrives_in_order(self, n_rows):
+        self._prepare("3.0.1")
+        self._fake_builder({"train": FakeSource(n_rows), "test": FakeSource(3)})
+        dataset = tfds_source.load_mnist()
+        reader.check(dataset)
+        index = np.arange(n_rows)
+        np.testing.assert_array_equal(
+            dataset.train.images[:, 5, 7, 0], index % 251
+        )
+        np.testing.assert_array_equal(dataset.train.labels[:, 0], index % 10)
+        self.assertLen(dataset.test.images, 3)
+
+    def test_newest_finished_version_is_read(self):
+        self._prepare("3.0.9")
+        newest = self._prepare("3.0.10")
+        self._prepare("4.0.0.incomplete")
+        (self.root / "mnist" / "5.0.0").mkdir()
+        opened = self._fake_builder(
+            {"train": FakeSource(1), "test": FakeSource(1)}
+        )
+        tfds_source.load_mnist(str(self.root))
+        opened.assert_called_once_with(newest)
+
+    def test_given_folder_goes_before_the_environment(self):
+        self._prepare("3.0.1")
+        elsewhere = _temporary_folder(self)
+        with self.assertRaisesRegex(FileNotFoundError, elsewhere):
+            tfds_source.load_mnist(elsewhere)
+
+    def test_missing_set_says_where_it_looked_and_what_to_do(self):
+        with self.assertRaises(FileNotFoundError) as caught:
+            tfds_source.load_mnist()
+        message = str(caught.exception)
+        for part in (
+            str(self.root / "mnist"),
+            "--config.data.data_dir=",
+            'pip install "mfcvae-jax[prepare]"',
+            "tfds.builder('mnist', file_format='array_record')"
+            ".download_and_prepare()",
+        ):
+            self.assertIn(part, message)
+
+    def test_advice_prepares_the_set_where_it_was_looked_for(self):
+        with self.assertRaisesRegex(
+            FileNotFoundError, "file_format='array_record', data_dir='/no/such'"
+        ):
+            tfds_source.load_mnist("/no/such")
+
+    def test_default_folder_is_the_one_of_tfds(self):
+        del os.environ["TFDS_DATA_DIR"]
+        os.environ["HOME"] = str(self.root / "home")
+        with self.assertRaisesRegex(
+            FileNotFoundError, "home/tensorflow_datasets/mnist"
+        ):
+            tfds_source.load_mnist()
+
+    @parameterized.named_parameters(
+        ("half_an_info", '{"name": ', "damaged"),
+        ("no_splits", '{"name": "mnist", "version": "3.0.1"}', "damaged"),
+    )
+    def test_damaged_description(self, info, expected):
+        folder = self._prepare("3.0.1", info)
+        with self.assertRaisesRegex(
+            FileNotFoundError, f"{folder} is {expected}"
+        ):
+            tfds_source.load_mnist()
+
+    def test_missing_split(self):
+        self._prepare("3.0.1")
+        self._fake_builder({"train": FakeSource(1)})
+        with self.assertRaisesRegex(FileNotFoundError, "KeyError: 'test'"):
+            tfds_source.load_mnist()
+
+
+@pytest.mark.skipif(not _HAS_MNIST, reason=f"no prepared MNIST in {_PREPARED}")
+class FaultyCopyTest(parameterized.TestCase):
+    """Copies of the real files with something wrong with them."""
+
+    def setUp(self):
+        super().setUp()
+        root = _temporary_folder(self)
+        shutil.copytree(_PREPARED / "mnist", pathlib.Path(root) / "mnist")
+        self.root = root
+        (self.info,) = pathlib.Path(root).rglob("dataset_info.json")
+        (self.shard,) = self.info.parent.glob("mnist-train*")
+
+    def test_missing_shard(self):
+        self.shard.unlink()
+        with self.assertRaisesRegex(FileNotFoundError, "damaged"):
+            tfds_source.load_mnist(self.root)
+
+    def test_truncated_shard(self):
+        content = self.shard.read_bytes()
+        self.shard.write_bytes(content[: len(content) // 2])
+        with self.assertRaisesRegex(FileNotFoundError, "damaged"):
+            tfds_source.load_mnist(self.root)
+
+    def test_format_that_only_tensorflow_reads(self):
+        text = self.info.read_text().replace("array_record", "tfrecord")
+        self.info.write_text(text)
+        for shard in self.info.parent.glob("*array_record*"):
+            shard.rename(str(shard).replace("array_record", "tfrecord"))
+        with self.assertRaisesRegex(FileNotFoundError, "only TensorFlow"):
+            tfds_source.load_mnist(self.root)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not _HAS_MNIST, reason=f"no prepared MNIST in {_PREPARED}")
+class MnistTest(absltest.TestCase):
+    def test_it_is_mnist(self):
+        dataset = reader.load("mnist", str(_PREPARED))
+        train, test = dataset.train, dataset.test
+        self.assertEqual(train.images.shape, (60000, 28, 28, 1))
+        self.assertEqual(test.images.shape, (10000, 28, 28, 1))
+        # The class counts of the original files.
+        self.assertEqual(
+            np.bincount(train.labels[:, 0]).tolist(),
+            [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
+        )
+        self.assertEqual(
+            np.bincount(test.labels[:, 0]).tolist(),
+            [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
+        )
+        # The mean and standard deviation commonly printed for the train set.
+        pixels = train.images / np.float32(255.0)
+        self.assertAlmostEqual(pixels.mean(dtype=np.float64), 0.1307, places=4)
+        self.assertAlmostEqual(pixels.std(dtype=np.float64), 0.3081, places=4)
+        # TFDS's shuffled order of version 3.0.1.
+        self.assertEqual(
+            train.labels[:10, 0].tolist(), [4, 1, 0, 7, 8, 1, 2, 7, 1, 6]
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()

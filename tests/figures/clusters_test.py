@@ -1,0 +1,220 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+
+import pathlib
+import tempfile
+
+import matplotlib
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax.figures import clusters
+from tests.figures import pages
+
+
+def _one_image_per_index(n, size=4):
+    """Images that tell which they are: all pixels are index / 255."""
+    return np.broadcast_to(
+        np.arange(n, dtype=np.uint8)[:, None, None, None], (n, size, size, 1)
+    )
+
+
+class OrderTest(parameterized.TestCase):
+    def test_rows_by_mean_and_members_by_confidence(self):
+        order = clusters.order_clusters(
+            np.array(
+                [
+                    [0.6, 0.4, 0.0],
+                    [0.1, 0.9, 0.0],
+                    [0.8, 0.2, 0.0],
+                    [0.0, 1.0, 0.0],
+                    [0.7, 0.3, 0.0],
+                ]
+            )
+        )
+        np.testing.assert_array_equal(order.components, [1, 0])
+        np.testing.assert_array_equal(order.members[0], [3, 1])
+        np.testing.assert_array_equal(order.members[1], [2, 4, 0])
+        np.testing.assert_allclose(order.mean_probabilities, [0.95, 0.7])
+        self.assertEqual(order.n_components, 3)
+
+    def test_agrees_with_sorting_each_cluster_by_itself(self):
+        rng = np.random.default_rng(1)
+        resp = rng.dirichlet(np.full(7, 0.3), 200)
+        order = clusters.order_clusters(resp)
+        assigned = resp.argmax(1)
+        means = {k: resp[assigned == k, k].mean() for k in set(assigned)}
+        self.assertSequenceEqual(
+            list(order.components), sorted(means, key=means.get, reverse=True)
+        )
+        for k, members in zip(order.components, order.members, strict=True):
+            self.assertCountEqual(members, np.flatnonzero(assigned == k))
+            self.assertTrue((np.diff(resp[members, k]) <= 0).all())
+
+    def test_permuting_components_permutes_the_rows(self):
+        rng = np.random.default_rng(2)
+        resp = rng.dirichlet(np.ones(5), 60)
+        permutation = rng.permutation(5)
+        one = clusters.order_clusters(resp)
+        other = clusters.order_clusters(resp[:, permutation])
+        np.testing.assert_array_equal(
+            permutation[other.components], one.components
+        )
+        for a, b in zip(one.members, other.members, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    def test_ties_go_to_the_lower_index(self):
+        order = clusters.order_clusters(np.eye(2)[[1, 0, 1, 0]])
+        np.testing.assert_array_equal(order.components, [0, 1])
+        np.testing.assert_array_equal(order.members[0], [1, 3])
+        np.testing.assert_array_equal(order.members[1], [0, 2])
+
+    def test_one_component(self):
+        order = clusters.order_clusters(np.ones((3, 1), np.float32))
+        np.testing.assert_array_equal(order.components, [0])
+        np.testing.assert_array_equal(order.members[0], [0, 1, 2])
+
+    @parameterized.named_parameters(
+        ("rank", np.ones(3), r"\(3,\)"),
+        ("no_example", np.ones((0, 3)), r"\(0, 3\)"),
+        ("logs", np.log(np.full((2, 2), 0.5)), "Exponentiate"),
+        ("sum", np.full((2, 3), 0.5), "sum of 1.5"),
+        ("nan", np.full((2, 3), np.nan), "2 of 2 examples"),
+    )
+    def test_refuses(self, responsibilities, came):
+        with self.assertRaisesRegex(ValueError, came):
+            clusters.order_clusters(responsibilities)
+
+
+class ExamplesTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.path = pathlib.Path(folder) / "new" / "figure.png"
+
+    @parameterized.product(n_facets=[1, 2, 3], n_channels=[1, 3])
+    def test_tiles_are_the_images_pixel_by_pixel(self, n_facets, n_channels):
+        rng = np.random.default_rng(n_facets)
+        images = rng.random((60, 6, 5, n_channels))
+        resp = [rng.dirichlet(np.full(4 + j, 0.1), 60) for j in range(n_facets)]
+        with pages.captured() as figures:
+            clusters.cluster_examples(
+                images, resp, self.path, n_rows=3, n_columns=4
+            )
+        sheets = pages.sheets(figures[0], self.path)
+        self.assertLen(sheets, n_facets)
+        for j, (given, drawn) in enumerate(sheets):
+            np.testing.assert_array_equal(given, drawn)
+            order = clusters.order_clusters(resp[j])
+            scale = (given.shape[1] + 4) // 4 // 5
+            example = images[order.members[0][0]]
+            np.testing.assert_array_equal(
+                drawn[: 6 * scale : scale, : 5 * scale : scale],
+                np.round(example * 255) * np.ones(3),
+            )
+
+    def test_rows_columns_and_missing_members(self):
+        # Cluster 2 has members 0, 1, 2; cluster 0 has 3; cluster 1 none.
+        resp = np.array(
+            [[0.0, 0.0, 1.0], [0.1, 0.0, 0.9], [0.0, 0.2, 0.8], [0.6, 0.4, 0.0]]
+        )
+        with pages.captured() as figures:
+            clusters.cluster_examples(
+                _one_image_per_index(4), [resp], self.path, n_columns=3
+            )
+        (sheet, _) = pages.sheets(figures[0], self.path)[0]
+        side = (sheet.shape[1] - 8) // 3
+        centres = side // 2 + (side + 4) * np.arange(3)
+        lower = sheet.shape[0] - side // 2
+        np.testing.assert_array_equal(sheet[side // 2, centres, 0], [0, 1, 2])
+        np.testing.assert_array_equal(sheet[lower, centres, 0], [3, 255, 255])
+        texts = pages.texts(figures[0])
+        self.assertIn("2 of 3 clusters in use; all shown", " ".join(texts))
+        self.assertSequenceEqual(
+            [text for text in texts if text.isdigit()], ["2", "0", "3", "1"]
+        )
+
+    @parameterized.parameters(
+        (3, "5 of 8 clusters in use; 3 shown"),
+        (None, "5 of 8 clusters in use; all shown"),
+    )
+    def test_caption(self, n_rows, expected):
+        resp = np.eye(8)[np.arange(40) % 5]
+        with pages.captured() as figures:
+            clusters.cluster_examples(
+                _one_image_per_index(40), [resp], self.path, n_rows=n_rows
+            )
+        self.assertIn(expected, pages.texts(figures[0]))
+
+    def test_panels_begin_at_the_same_height(self):
+        resp = [np.eye(k)[np.arange(40) % k] for k in (2, 9, 5)]
+        with pages.captured() as figures:
+            clusters.cluster_examples(
+                _one_image_per_index(40, 8),
+                resp,
+                self.path,
+                titles=["one", "a title of many words " * 4, "three"],
+            )
+        tops = [axes.get_position().y1 for axes in figures[0].axes]
+        np.testing.assert_allclose(tops, tops[0])
+        self.assertEmpty(pages.clashes(figures[0]))
+
+    @parameterized.product(size=[(4, 8), (28, 28), (64, 64)], n_facets=[1, 3])
+    def test_texts_are_apart(self, size, n_facets):
+        images = np.zeros((30, *size, 3), np.uint8)
+        resp = [np.eye(30)[np.arange(30)]] * n_facets
+        with pages.captured() as figures:
+            clusters.cluster_examples(
+                images,
+                resp,
+                self.path,
+                titles=["Donaudampfschifffahrtsgesellschaft" * 3] * n_facets,
+                n_rows=2,
+            )
+        self.assertEmpty(pages.clashes(figures[0]))
+
+    def test_one_image(self):
+        with pages.captured() as figures:
+            clusters.cluster_examples(
+                np.zeros((1, 8, 8, 1)), [np.ones((1, 1))], self.path
+            )
+        self.assertIn(
+            "1 of 1 clusters in use; all shown", pages.texts(figures[0])
+        )
+        self.assertEmpty(pages.clashes(figures[0]))
+
+    def test_settings_of_matplotlib_are_left_alone(self):
+        before = dict(matplotlib.rcParams)
+        clusters.cluster_examples(
+            np.zeros((1, 8, 8, 1)), [np.ones((1, 1))], self.path
+        )
+        self.assertEqual(dict(matplotlib.rcParams), before)
+
+    @parameterized.named_parameters(
+        ("images", np.zeros((3, 4, 4)), [np.ones((3, 1))], {}, r"\(3, 4, 4\)"),
+        (
+            "length",
+            None,
+            [np.ones((3, 1)), np.ones((2, 1))],
+            {},
+            r"facet 1 for 3 images.*\(2, 1\)",
+        ),
+        ("no_facet", None, [], {}, "list of length 0"),
+        ("not_a_list", None, np.ones((3, 1)), {}, "ndarray of length 3"),
+        ("titles", None, [np.ones((3, 1))], {"titles": ["a", "b"]}, "1 in all"),
+        ("title", None, [np.ones((3, 1))], {"titles": "a"}, "'a'"),
+        ("rows", None, [np.ones((3, 1))], {"n_rows": 0}, "n_rows=0"),
+        ("columns", None, [np.ones((3, 1))], {"n_columns": 0}, "n_columns=0"),
+    )
+    def test_refuses(self, images, responsibilities, settings, came):
+        if images is None:
+            images = np.zeros((3, 4, 4, 1))
+        with self.assertRaisesRegex(ValueError, came):
+            clusters.cluster_examples(
+                images, responsibilities, self.path, **settings
+            )
+        self.assertFalse(self.path.exists())
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,171 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+
+import pathlib
+import tempfile
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax.figures import confusion, style
+from tests.figures import pages
+
+
+class BlockOrderTest(parameterized.TestCase):
+    def test_by_class_then_purity_without_empty_clusters(self):
+        order = confusion.block_order(
+            np.array(
+                [
+                    [0, 6, 4],  # class 1, 60 % pure
+                    [0, 0, 0],
+                    [1, 0, 9],  # class 2, 90 %
+                    [5, 5, 0],  # a tie goes to class 0, 50 %
+                    [0, 2, 0],  # class 1, 100 %
+                    [3, 0, 0],  # class 0, 100 %
+                ]
+            )
+        )
+        np.testing.assert_array_equal(order.components, [5, 3, 4, 0, 2])
+        self.assertAlmostEqual(order.accuracy, (6 + 9 + 5 + 2 + 3) / 35)
+
+    def test_a_permuted_diagonal_becomes_diagonal(self):
+        permutation = np.random.default_rng(0).permutation(8)
+        table = np.diag(np.arange(1, 9))[permutation]
+        order = confusion.block_order(table)
+        np.testing.assert_array_equal(
+            table[order.components], np.diag(np.arange(1, 9))
+        )
+        self.assertEqual(order.accuracy, 1)
+
+    def test_one_cluster(self):
+        order = confusion.block_order(np.array([[1, 3]]))
+        np.testing.assert_array_equal(order.components, [0])
+        self.assertEqual(order.accuracy, 0.75)
+
+    @parameterized.named_parameters(
+        ("rank", np.ones(3), r"\(3,\)"),
+        ("negative", np.array([[2, -1]]), "smallest of -1"),
+        ("empty", np.zeros((2, 2)), "sum of 0"),
+        ("no_class", np.zeros((2, 0)), r"\(2, 0\)"),
+    )
+    def test_refuses(self, table, came):
+        with self.assertRaisesRegex(ValueError, came):
+            confusion.block_order(table)
+
+
+class ConfusionTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.path = pathlib.Path(folder) / "figure.png"
+
+    def _draw(self, tables, **settings):
+        with pages.captured() as figures:
+            confusion.confusion_matrices(tables, self.path, **settings)
+        self.assertTrue(self.path.exists())
+        return figures[0]
+
+    def test_colours_are_parts_of_the_rows_in_order(self):
+        table = np.array([[0, 0, 0], [1, 0, 3], [2, 0, 0]])
+        figure = self._draw([[table]], labelings=["digit"])
+        (mesh,) = figure.axes[0].collections
+        np.testing.assert_allclose(
+            np.asarray(mesh.get_array()), [[1, 0, 0], [0.25, 0, 0.75]]
+        )
+        texts = pages.texts(figure)
+        self.assertIn("Facet 0 × digit", texts)
+        self.assertIn("83.3 % many-to-one,", texts)
+        self.assertIn("2 of 3 clusters in use", texts)
+        counts = [text.get_text() for text in figure.axes[0].texts]
+        self.assertEqual(counts, ["2", "1", "3"])
+
+    @parameterized.product(
+        n_facets=[1, 3],
+        n_classes=[(2, 10), (10, 10, 4), (1,), (40, 3)],
+    )
+    def test_texts_of_a_grid_are_apart(self, n_facets, n_classes):
+        rng = np.random.default_rng(0)
+        tables = [
+            [100 * rng.integers(0, 99, (6 + j, n)) for n in n_classes]
+            for j in range(n_facets)
+        ]
+        figure = self._draw(
+            tables,
+            labelings=[f"labeling {m}" for m in range(len(n_classes))],
+            titles=["A facet whose title takes many words"] * n_facets,
+            class_names=[
+                None if m % 2 else [f"class {i}" for i in range(n)]
+                for m, n in enumerate(n_classes)
+            ],
+        )
+        self.assertLen(figure.axes, n_facets * len(n_classes))
+        self.assertEmpty(pages.clashes(figure))
+        self.assertLessEqual(figure.get_size_inches()[0], style.WIDTH + 0.01)
+
+    def test_counts_are_left_out_where_they_do_not_fit(self):
+        few = self._draw([[np.full((2, 4), 1234567)]], labelings=["a"])
+        both = self._draw(
+            [[np.full((2, 60), 12345), np.full((2, 4), 12345)]],
+            labelings=["a", "b"],
+        )
+        self.assertLen(few.axes[0].texts, 8)
+        self.assertEmpty(both.axes[0].texts)
+        self.assertLen(both.axes[1].texts, 8)
+
+    def test_cells_have_one_height_in_all_maps(self):
+        tables = [[np.ones((3, 4))], [np.ones((9, 4))]]
+        one, other = self._draw(tables, labelings=["a"]).axes
+        self.assertAlmostEqual(
+            3 * one.get_position().height, other.get_position().height
+        )
+
+    def test_one_cluster_and_one_class(self):
+        figure = self._draw([[np.array([[4]])]], labelings=["all"])
+        self.assertIn(
+            "100.0 % many-to-one, 1 of 1 clusters in use",
+            " ".join(pages.texts(figure)),
+        )
+
+    @parameterized.named_parameters(
+        ("no_facet", [], {"labelings": ["a"]}, "none"),
+        ("no_labeling", [[]], {"labelings": []}, r"\[\]"),
+        ("name", [[np.ones((2, 2))]], {"labelings": "a"}, "'a'"),
+        (
+            "n_tables",
+            [[np.ones((2, 2))]],
+            {"labelings": ["a", "b"]},
+            r"facet 0.*2 in all.*\[\(2, 2\)\]",
+        ),
+        ("rank", [[np.ones(2)]], {"labelings": ["a"]}, r"\(2,\)"),
+        (
+            "classes",
+            [[np.ones((2, 2))], [np.ones((2, 3))]],
+            {"labelings": ["a"]},
+            r"'a'.*\[2, 3\]",
+        ),
+        (
+            "class_names",
+            [[np.ones((2, 2))]],
+            {"labelings": ["a"], "class_names": [["x"]]},
+            "2 class names of 'a'",
+        ),
+        (
+            "n_class_names",
+            [[np.ones((2, 2))]],
+            {"labelings": ["a"], "class_names": []},
+            "got 0",
+        ),
+        (
+            "titles",
+            [[np.ones((2, 2))]],
+            {"labelings": ["a"], "titles": []},
+            "1 in all",
+        ),
+    )
+    def test_refuses(self, tables, settings, came):
+        with self.assertRaisesRegex(ValueError, came):
+            confusion.confusion_matrices(tables, self.path, **settings)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,146 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+
+import pathlib
+import tempfile
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax.figures import curves, style
+from tests.figures import pages
+
+
+def _run(n_facets, labelings, n_epochs, splits=("train", "test")):
+    rng = np.random.default_rng(0)
+    found = []
+    for epoch in range(n_epochs):
+        for split in splits:
+            record = {
+                "epoch": float(epoch),
+                "split": split,
+                "bound": -100 - 900 * np.exp(-epoch) + rng.normal(),
+                "log_p_x": -90.0,
+            }
+            for j in range(n_facets):
+                record[f"kl_z/{j}"] = 5.0 + j
+                record[f"kl_c/{j}"] = 1.0
+                if split == "test":
+                    for labeling in labelings:
+                        record[f"many_to_one/{j}/{labeling}"] = 0.5
+            found.append(record)
+    return found
+
+
+class CurvesTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.path = pathlib.Path(folder) / "figure.png"
+
+    def _draw(self, records, **settings):
+        with pages.captured() as figures:
+            curves.learning_curves(records, self.path, **settings)
+        self.assertTrue(self.path.exists())
+        return figures[0]
+
+    @parameterized.product(
+        n_facets=[1, 3],
+        labelings=[(), ("digit",), ("floor colour", "object shape, of four")],
+        n_epochs=[1, 2, 60],
+    )
+    def test_panels_and_texts(self, n_facets, labelings, n_epochs):
+        figure = self._draw(
+            _run(n_facets, labelings, n_epochs),
+            stages=[(20.0 * j, j, 20.0 * j + 5) for j in range(n_facets)],
+            title="A long title " * 12,
+        )
+        self.assertLen(figure.axes, 3 if labelings else 2)
+        self.assertEmpty(pages.clashes(figure))
+        n_reached = min(n_facets, 1 + (n_epochs - 1) // 20)
+        for j in range(n_facets):
+            self.assertEqual(
+                f"facet {j} enters" in pages.texts(figure), j < n_reached
+            )
+
+    def test_a_facet_has_one_colour_in_all_panels(self):
+        figure = self._draw(_run(2, ("digit",), 20))
+        for axes in figure.axes[1:]:
+            handles = axes.get_legend().legend_handles
+            labels = [text.get_text() for text in axes.get_legend().get_texts()]
+            for handle, label in zip(handles, labels, strict=True):
+                facet = int(label.split()[1].rstrip(","))
+                self.assertEqual(handle.get_color(), style.facet_colour(facet))
+
+    def test_values_are_drawn_as_recorded(self):
+        records = _run(2, ("digit",), 20)
+        bound, kl, accuracy = self._draw(records).axes
+        train, test = bound.get_lines()
+        for line, split in ((train, "train"), (test, "test")):
+            np.testing.assert_array_equal(
+                line.get_ydata(),
+                [r["bound"] for r in records if r["split"] == split],
+            )
+        self.assertIn(7.0, [line.get_ydata()[0] for line in kl.get_lines()])
+        self.assertEqual(accuracy.get_lines()[0].get_ydata()[0], 50.0)
+        self.assertEqual(accuracy.get_ylim(), (0, 100))
+
+    def test_panels_share_their_epochs(self):
+        limits = {
+            axes.get_xlim() for axes in self._draw(_run(1, ("a",), 20)).axes
+        }
+        self.assertEqual(limits, {(0.0, 19.0)})
+
+    def test_off_scale_values_are_told(self):
+        figure = self._draw(_run(1, (), 60))
+        self.assertGreater(figure.axes[0].get_ylim()[0], -200)
+        self.assertTrue(
+            any("at first down to −1,0" in t for t in pages.texts(figure))
+        )
+
+    def test_curves_of_a_facet_begin_with_its_stage(self):
+        figure = self._draw(
+            _run(2, ("digit",), 20), stages=[(0, 0, 2), (8, 1, 12)]
+        )
+        for axes in figure.axes[1:]:
+            for line in axes.get_lines():
+                epochs = np.asarray(line.get_xdata())
+                is_second = line.get_color() == style.facet_colour(1)
+                self.assertEqual(epochs[0], 8 if is_second else 0)
+
+    @parameterized.parameters("train", "test")
+    def test_one_split_is_enough(self, split):
+        figure = self._draw(_run(1, ("digit",), 5, (split,)))
+        self.assertIn(split, pages.texts(figure))
+        self.assertIn("facet 0", pages.texts(figure))
+        self.assertLen(figure.axes, 3 if split == "test" else 2)
+
+    def test_labels_of_close_stages_stand_in_rows(self):
+        figure = self._draw(
+            _run(4, (), 100),
+            stages=[(0, 0, 5), (1, 1, 5), (2, 2, 5), (98, 3, 99)],
+        )
+        self.assertEmpty(pages.clashes(figure))
+
+    def test_a_fade_in_longer_than_the_run(self):
+        figure = self._draw(_run(1, (), 5), stages=[(0, 0, 1000)])
+        self.assertEqual(figure.axes[0].get_xlim(), (0, 4))
+
+    @parameterized.named_parameters(
+        ("none", [], (), "0 records"),
+        ("no_bound", [{"epoch": 0, "split": "test"}], (), "1 records"),
+        ("split", [{"epoch": 0, "split": "dev", "bound": 1}], (), "'dev'"),
+        ("no_epoch", [{"split": "test", "bound": 1}], (), "record 0; got None"),
+        ("epoch", [{"epoch": float("nan"), "split": "test"}], (), "nan"),
+        ("stage", None, [(5, 0, 1)], r"stage 0.*\(5, 0, 1\)"),
+        ("short", None, [(0, 0, 1), (1, 2)], r"stage 1.*\(1, 2\)"),
+    )
+    def test_refuses(self, records, stages, came):
+        if records is None:
+            records = _run(1, (), 3)
+        with self.assertRaisesRegex(ValueError, came):
+            curves.learning_curves(records, self.path, stages=stages)
+
+
+if __name__ == "__main__":
+    absltest.main()

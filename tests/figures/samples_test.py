@@ -1,0 +1,109 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+
+import pathlib
+import tempfile
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax.figures import clusters, samples
+from tests.figures import pages
+
+
+def _samples(n_components, n=3, size=4):
+    """Samples whose pixels are their component, of 255."""
+    return np.broadcast_to(
+        np.arange(n_components, dtype=np.uint8)[:, None, None, None, None],
+        (n_components, n, size, size, 1),
+    )
+
+
+def _components(sheet, n_rows):
+    """Which components stand in each row of a sheet."""
+    pitch = sheet.shape[0] / n_rows
+    return [int(sheet[round(pitch * (r + 0.4)), 5, 0]) for r in range(n_rows)]
+
+
+class SamplesTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.path = pathlib.Path(folder) / "figure.png"
+
+    @parameterized.parameters(1, 3)
+    def test_rows_are_components_in_order(self, n_facets):
+        with pages.captured() as figures:
+            samples.cluster_samples([_samples(4)] * n_facets, self.path)
+        sheets = pages.sheets(figures[0], self.path)
+        self.assertLen(sheets, n_facets)
+        for given, drawn in sheets:
+            np.testing.assert_array_equal(given, drawn)
+            self.assertEqual(_components(given, 4), [0, 1, 2, 3])
+
+    def test_rows_follow_the_orders(self):
+        with pages.captured() as figures:
+            samples.cluster_samples(
+                [_samples(5), _samples(3)],
+                self.path,
+                orders=[[4, 0, 2], [1, 2, 0]],
+                n_rows=2,
+            )
+        (first, _), (second, _) = pages.sheets(figures[0], self.path)
+        self.assertEqual(_components(first, 2), [4, 0])
+        self.assertEqual(_components(second, 2), [1, 2])
+        texts = pages.texts(figures[0])
+        self.assertIn("2 of 5 clusters shown", texts)
+        self.assertIn("2 of 3 clusters shown", texts)
+        self.assertEqual(
+            [t for t in texts if t.isdigit()], ["4", "0", "1", "2"]
+        )
+
+    def test_tiles_stand_where_those_of_the_examples_stand(self):
+        resp = np.eye(12)[np.arange(48) % 12]
+        with pages.captured() as figures:
+            clusters.cluster_examples(
+                np.zeros((48, 8, 8, 1)), [resp] * 2, self.path
+            )
+            samples.cluster_samples(
+                [np.zeros((12, 10, 8, 8, 1))] * 2,
+                self.path,
+                orders=[clusters.order_clusters(resp).components] * 2,
+            )
+        examples, drawn = (
+            [axes.get_position().bounds for axes in figure.axes]
+            for figure in figures
+        )
+        np.testing.assert_allclose(examples, drawn)
+
+    def test_one_component_and_one_sample(self):
+        with pages.captured() as figures:
+            samples.cluster_samples([np.zeros((1, 1, 8, 8, 3))], self.path)
+        self.assertEmpty(pages.clashes(figures[0]))
+
+    @parameterized.named_parameters(
+        ("shape", [np.zeros((2, 3, 4, 1))], {}, r"facet 0.*\(2, 3, 4, 1\)"),
+        ("no_facet", [], {}, "none"),
+        (
+            "sizes",
+            [np.zeros((1, 1, 4, 4, 1)), np.zeros((1, 1, 5, 4, 1))],
+            {},
+            r"\(5, 4\)",
+        ),
+        ("n_orders", None, {"orders": [[0], [1]]}, "got 2"),
+        ("index", None, {"orders": [[0, 3]]}, r"facet 0.*\[0, 3\]"),
+        ("negative", None, {"orders": [[-1]]}, r"\[-1\]"),
+        ("twice", None, {"orders": [[1, 1]]}, r"\[1, 1\]"),
+        ("empty", None, {"orders": [[]]}, r"\[\]"),
+        ("float", None, {"orders": [[1.0]]}, r"\[1.0\]"),
+        ("rows", None, {"n_rows": 0}, "got 0"),
+    )
+    def test_refuses(self, facets, settings, came):
+        if facets is None:
+            facets = [_samples(3)]
+        with self.assertRaisesRegex(ValueError, came):
+            samples.cluster_samples(facets, self.path, **settings)
+
+
+if __name__ == "__main__":
+    absltest.main()

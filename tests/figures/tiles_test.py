@@ -1,0 +1,103 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax.figures import tiles
+
+
+class SheetTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.rng = np.random.default_rng(0)
+
+    def test_pixels_of_a_tile_are_those_of_its_image(self):
+        images = self.rng.random((2, 3, 4, 5, 3)).astype(np.float32)
+        sheet = tiles.sheet(images, scale=2, gap=3)
+        self.assertEqual(sheet.shape, (2 * 8 + 3, 3 * 10 + 2 * 3, 3))
+        self.assertEqual(sheet.dtype, np.uint8)
+        tile = sheet[11:19, 26:36]  # row 1, column 2
+        expected = np.round(images[1, 2] * 255)
+        for i in range(2):
+            for j in range(2):
+                np.testing.assert_array_equal(tile[i::2, j::2], expected)
+
+    def test_gaps_have_the_background_colour(self):
+        sheet = tiles.sheet(
+            np.zeros((2, 2, 3, 3, 1), np.uint8), gap=2, background=(9, 8, 7)
+        )
+        for gap in (sheet[3:5], sheet[:, 3:5]):
+            np.testing.assert_array_equal(
+                gap.reshape(-1, 3) == (9, 8, 7), np.True_
+            )
+
+    def test_grey_becomes_three_equal_channels(self):
+        images = self.rng.integers(0, 256, (1, 1, 2, 2, 1), np.uint8)
+        np.testing.assert_array_equal(
+            tiles.sheet(images), images[0, 0].repeat(3, axis=-1)
+        )
+
+    def test_floats_are_clipped(self):
+        images = np.array([-2.0, 0.5, 7.0]).reshape(1, 1, 1, 3, 1)
+        np.testing.assert_array_equal(
+            tiles.sheet(images)[0, :, 0], [0, 128, 255]
+        )
+
+    def test_nan_and_mask_leave_the_background(self):
+        images = np.zeros((1, 3, 2, 2, 1))
+        images[0, 0] = np.nan
+        sheet = tiles.sheet(images, present=[[True, False, True]], gap=0)
+        np.testing.assert_array_equal(sheet[..., 0], [[255] * 4 + [0] * 2] * 2)
+
+    def test_groups_of_rows_are_set_off(self):
+        sheet = tiles.sheet(
+            np.zeros((4, 1, 2, 2, 1)), gap=1, group=2, group_gap=3
+        )
+        # Tiles of 2 px, gaps of 1 within a group and 1 + 3 between groups.
+        np.testing.assert_array_equal(
+            sheet[:, 0, 0] == 255,
+            [0, 0, 1, 0, 0, 1, 1, 1, 1, 0, 0, 1, 0, 0],
+        )
+
+    @parameterized.named_parameters(
+        ("rank", np.zeros((2, 3, 4, 1)), r"\(2, 3, 4, 1\)"),
+        ("channels", np.zeros((1, 1, 3, 3, 2)), r"\(1, 1, 3, 3, 2\)"),
+        ("no_row", np.zeros((0, 1, 3, 3, 1)), r"\(0, 1, 3, 3, 1\)"),
+        ("type", np.zeros((1, 1, 3, 3, 1), np.int64), "int64"),
+    )
+    def test_refuses(self, images, came):
+        with self.assertRaisesRegex(ValueError, came):
+            tiles.sheet(images)
+
+    def test_refuses_a_mask_of_another_shape(self):
+        with self.assertRaisesRegex(ValueError, r"\(1, 2\).*\(2, 1\)"):
+            tiles.sheet(np.zeros((1, 2, 3, 3, 1)), present=np.ones((2, 1)))
+
+    def test_refuses_an_image_that_is_nan_in_part(self):
+        images = np.zeros((2, 2, 3, 3, 1))
+        images[1, 0, 0, :2] = np.nan
+        with self.assertRaisesRegex(ValueError, "row 1, column 0.* 2 of"):
+            tiles.sheet(images)
+
+    @parameterized.parameters(
+        (8, 75, 9),
+        (28, 75, 3),
+        (28, 50, 2),
+        (32, 75, 2),
+        (64, 75, 1),
+        (28, 10, 2),
+        (300, 75, 1),
+        (1, 50, 50),
+    )
+    def test_scale(self, size, target, expected):
+        self.assertEqual(tiles.scale_for(size, target), expected)
+
+    def test_offsets(self):
+        np.testing.assert_array_equal(
+            tiles.offsets(5, 10, 2, group=2, group_gap=7), [0, 12, 31, 43, 62]
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()
