@@ -12,7 +12,9 @@ help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' \
 		Makefile
 
-demo: $(INSTALLED)  ## Train CONFIG in WORKDIR; anew in runs/demo, else go on
+# Only the default folder is emptied: a WORKDIR of the user's own may hold a run
+# that took hours, and training goes on from it.
+demo: $(INSTALLED)  ## Train CONFIG in WORKDIR, by default a small run in runs/demo
 ifeq ($(WORKDIR),runs/demo)
 	@if [ -e runs/demo ]; then \
 		echo "Removing the earlier demo in runs/demo."; rm -rf runs/demo; \

@@ -77,11 +77,11 @@ def variables_from_state_dict(
         )
     variables: dict[str, Any] = {"params": {}, "batch_stats": {}}
     for entry in entries:
-        value = entry.change_layout(jnp.asarray(state_dict[entry.key]))
+        value = jnp.asarray(entry.change_layout(state_dict[entry.key]))
         if value.shape != entry.shape:
             raise ValueError(
                 f"official {entry.key} has shape "
-                f"{jnp.shape(state_dict[entry.key])}, which gives "
+                f"{state_dict[entry.key].shape}, which gives "
                 f"{value.shape} in our layout, but the settings ask for "
                 f"{entry.shape}; check net and facets"
             )
@@ -122,7 +122,9 @@ def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     with torch.serialization.safe_globals([argparse.Namespace, torch.device]):
         saved = torch.load(path, map_location="cpu", weights_only=True)
     state_dict = saved.get("state_dict", saved)
-    if not all(isinstance(value, torch.Tensor) for value in state_dict.values()):
+    if not all(
+        isinstance(value, torch.Tensor) for value in state_dict.values()
+    ):
         raise ValueError(
             f"{path} holds no state_dict: expected tensors by name, got keys "
             f"{sorted(saved)[:10]}"
@@ -158,14 +160,14 @@ def _prior_entries(
         path = ("params", f"priors_{j}")
         yield _Entry((*path, "logits"), f"_pi_p_c_j_list.{j}", (k,), _as_is)
         yield _Entry(
-            (*path, "means"), f"mu_p_z_j_c_j_list.{j}", (k, d), jnp.transpose
+            (*path, "means"), f"mu_p_z_j_c_j_list.{j}", (k, d), _transposed
         )
         if covariance is Covariance.DIAGONAL:
             yield _Entry(
                 (*path, "raw_var"),
                 f"_sigma_square_p_z_j_c_j_list.{j}",
                 (k, d),
-                _raw_var_from_exp if is_glorot else jnp.transpose,
+                _raw_var_from_exp if is_glorot else _transposed,
             )
         else:
             yield _Entry(
@@ -322,7 +324,7 @@ def _dense_entries(
         ("params", *path, "kernel"),
         f"{key}.weight",
         (width, units),
-        jnp.transpose,
+        _transposed,
     )
     yield _Entry(("params", *path, "bias"), f"{key}.bias", (units,), _as_is)
 
@@ -331,8 +333,15 @@ def _as_is(value: chex.Array) -> chex.Array:
     return value
 
 
+# Methods rather than jnp functions: NumPy arrays are then never compiled for.
+
+
+def _transposed(value: chex.Array) -> chex.Array:
+    return value.T
+
+
 def _component_axis_first(value: chex.Array) -> chex.Array:
-    return jnp.transpose(value, (2, 0, 1))
+    return value.transpose(2, 0, 1)
 
 
 def _raw_var_from_exp(value: chex.Array) -> chex.Array:

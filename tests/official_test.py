@@ -87,9 +87,7 @@ def _forward(name, train):
             train=train,
             mutable=["batch_stats"],
         )
-        terms = model_lib.elbo_terms(
-            stepper.likelihood, out, x, _clamped_terms
-        )
+        terms = model_lib.elbo_terms(stepper.likelihood, out, x, _clamped_terms)
         facets = terms.facets
         found = {
             "x_hat": likelihood.mean(stepper.likelihood, out.output),

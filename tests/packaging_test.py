@@ -20,7 +20,11 @@ ROOT = pathlib.Path(__file__).parents[1]
 # So this asks what we need: with both out of reach, does every module load?
 IMPORT_EVERYTHING = """
 import importlib, pkgutil, sys
-sys.modules.update(tensorflow=None, torch=None)
+class OutOfReach:
+    def find_spec(name, path=None, target=None):
+        if name.split(".")[0] in ("tensorflow", "torch"):
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, OutOfReach)
 import mfcvae_jax
 for module in pkgutil.walk_packages(mfcvae_jax.__path__, "mfcvae_jax."):
     importlib.import_module(module.name)

@@ -89,7 +89,11 @@ class LadderDecoder(nn.Module):
             rung = self._block(self.net.decoder_rungs[j], f"rung_{j}")(
                 z[j], train
             )
-            h = alpha[j] * rung if h is None else self._merge(alpha[j] * rung, h)
+            h = (
+                alpha[j] * rung
+                if h is None
+                else self._merge(alpha[j] * rung, h)
+            )
             h = self._block(self.net.decoder_backbone[j], f"backbone_{j}")(
                 h, train
             )

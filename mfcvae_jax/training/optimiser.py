@@ -36,9 +36,11 @@ def make_optimiser(
 
     def labels(params):
         return jax.tree_util.tree_map_with_path(
-            lambda path, _: "fixed"
-            if tuple(entry.key for entry in path) in fixed
-            else "learnt",
+            lambda path, _: (
+                "fixed"
+                if tuple(entry.key for entry in path) in fixed
+                else "learnt"
+            ),
             params,
         )
 

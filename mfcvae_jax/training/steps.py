@@ -24,6 +24,10 @@ __all__ = ["Metrics", "Stepper", "summarise"]
 class Metrics(NamedTuple):
     """Batch means of one step, in nats per example, before its update.
 
+    The bound is unweighted, and that of the model in force: while the decoder
+    ignores a facet (alpha = 0), q(z_j|x) = p(z_j) costs it nothing, so its KL
+    terms, which nothing trains, are left out.
+
     Attributes:
         loss: the weighted loss that the step descends, shape ().
         bound: the unweighted bound, shape ().
@@ -51,9 +55,10 @@ def summarise(
     Returns:
         Their means over the batch.
     """
+    is_in = (coefficients.alpha > 0).astype(terms.log_p_x.dtype)
     return Metrics(
         loss=elbo.loss(terms, coefficients.weight_z, coefficients.weight_c),
-        bound=jnp.mean(elbo.bound(terms)),
+        bound=-elbo.loss(terms, is_in, is_in),
         log_p_x=jnp.mean(terms.log_p_x),
         kl_z=jnp.stack([jnp.mean(facet.kl_z) for facet in terms.facets]),
         kl_c=jnp.stack([jnp.mean(facet.kl_c) for facet in terms.facets]),

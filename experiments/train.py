@@ -1,0 +1,46 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a model and reports on it.
+
+    python experiments/train.py --config=experiments/configs/mnist.py \
+        --workdir=runs/mnist --config.seed=3
+"""
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from mfcvae_jax import report, workdir
+from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.training import loop
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", help_string="File with the settings.", lock_config=True
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
+_RESUME = flags.DEFINE_bool(
+    "resume", False, "Continue from the last checkpoint in --workdir."
+)
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    logging.set_verbosity(logging.INFO)
+    # Orbax tells every step of every save at this level.
+    logging.get_absl_handler().addFilter(
+        lambda record: "orbax" not in record.pathname
+    )
+    folder = workdir.Workdir(_WORKDIR.value)
+    run = loop.make_run(settings_lib.from_config(_CONFIG.value.to_dict()))
+    try:
+        state = loop.train(run, folder, resume=_RESUME.value)
+    except loop.Stopped as stopped:
+        logging.warning("%s", stopped)
+        return 128 + stopped.signum
+    print(report.write_report(run, state, folder))
+    return 0
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["config", "workdir"])
+    app.run(main)

@@ -1,0 +1,129 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the model says of a data split: assignments, latents, bounds.
+
+Assignments use z = mean of q(z|x), as published; the bound is estimated with
+one sample of z per example, since at the mean it would be no bound.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mfcvae_jax import progressive
+from mfcvae_jax.datasets import batches
+from mfcvae_jax.model import MFCVAE, elbo_terms
+from mfcvae_jax.settings import Likelihood
+from mfcvae_jax.training.state import draw_noise
+from mfcvae_jax.variational import likelihood as likelihood_lib
+
+__all__ = ["Predictions", "Predictor", "make_predictor"]
+
+
+class Predictions(NamedTuple):
+    """Predictions for the N examples of a split.
+
+    Attributes:
+        resp: q(c_j|x) of each facet, length J, each of shape (N, K_j).
+        latents: mean of q(z_j|x), length J, each of shape (N, D_j).
+        reconstructions: E[x|z] at the means, shape (N, H, W, C).
+        log_p_x: log p(x|z) at a sample, in nats, shape (N,).
+        kl_z: KL_z at that sample, in nats, shape (N, J).
+        kl_c: KL_c at that sample, in nats, shape (N, J).
+    """
+
+    resp: tuple[np.ndarray, ...]
+    latents: tuple[np.ndarray, ...]
+    reconstructions: np.ndarray
+    log_p_x: np.ndarray
+    kl_z: np.ndarray
+    kl_c: np.ndarray
+
+    @property
+    def assignments(self) -> np.ndarray:
+        """The most probable component of each facet, shape (N, J)."""
+        return np.stack([np.argmax(r, axis=-1) for r in self.resp], axis=-1)
+
+    def mean_terms(self, alpha: np.ndarray) -> dict[str, float]:
+        """Returns the bound and its terms, means over the examples.
+
+        Args:
+            alpha: the fade-in of each facet, shape (J,). A facet at 0 is not
+                in the bound: see ``training.steps.Metrics``.
+
+        Returns:
+            ``bound``, ``log_p_x``, ``kl_z/<j>``, ``kl_c/<j>``, in nats.
+        """
+        is_in = np.asarray(alpha) > 0
+        kl = np.sum((self.kl_z + self.kl_c) * is_in, axis=-1)
+        terms = {
+            "bound": float(np.mean(self.log_p_x - kl)),
+            "log_p_x": float(np.mean(self.log_p_x)),
+        }
+        for j in range(len(self.resp)):
+            terms[f"kl_z/{j}"] = float(np.mean(self.kl_z[:, j]))
+            terms[f"kl_c/{j}"] = float(np.mean(self.kl_c[:, j]))
+        return terms
+
+
+Predictor = Callable[[Any, np.ndarray, progressive.Coefficients], Predictions]
+
+
+def make_predictor(
+    model: MFCVAE, likelihood: Likelihood, batch_size: int, seed: int
+) -> Predictor:
+    """Compiles the predictions of a split.
+
+    Args:
+        model: the module.
+        likelihood: form of p(x|z).
+        batch_size: examples per chunk, which bounds the memory.
+        seed: of the samples of z.
+
+    Returns:
+        A function ``(variables, images, coefficients) -> Predictions`` of
+        images with shape (N, H, W, C), uint8 or float.
+    """
+    latent_dim = model.facets.latent_dim
+
+    @jax.jit
+    def predict_chunk(variables, images, alpha, index):
+        x = batches.as_float(images)
+        noise = draw_noise(
+            jax.random.fold_in(jax.random.key(seed), index),
+            latent_dim,
+            1,
+            batch_size,
+        )
+        at_sample = elbo_terms(
+            likelihood, model.apply(variables, x, noise, alpha), x
+        )
+        no_noise = jax.tree.map(jnp.zeros_like, noise)
+        forward = model.apply(variables, x, no_noise, alpha)
+        at_mean = elbo_terms(likelihood, forward, x)
+        return Predictions(
+            resp=tuple(jnp.exp(f.log_resp) for f in at_mean.facets),
+            latents=tuple(q.mean for q in forward.posteriors),
+            reconstructions=likelihood_lib.mean(likelihood, forward.output[0]),
+            log_p_x=at_sample.log_p_x,
+            kl_z=jnp.stack([f.kl_z for f in at_sample.facets], axis=-1),
+            kl_c=jnp.stack([f.kl_c for f in at_sample.facets], axis=-1),
+        )
+
+    def predict(variables, images, coefficients):
+        chunks = []
+        for index, start in enumerate(range(0, len(images), batch_size)):
+            chunk = np.asarray(images[start : start + batch_size])
+            missing = batch_size - len(chunk)
+            padded = np.pad(chunk, ((0, missing), (0, 0), (0, 0), (0, 0)))
+            out = predict_chunk(variables, padded, coefficients.alpha, index)
+            n_real = len(chunk)
+            chunks.append(
+                jax.tree.map(lambda a, n=n_real: np.asarray(a[:n]), out)
+            )
+        return jax.tree.map(lambda *parts: np.concatenate(parts), *chunks)
+
+    return predict

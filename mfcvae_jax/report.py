@@ -1,0 +1,160 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Scores and pictures of a trained run: where results meet figures."""
+
+import jax
+import numpy as np
+
+from mfcvae_jax import figures, progressive
+from mfcvae_jax.datasets import batches
+from mfcvae_jax.evaluation import accuracy, generation, redundancy
+from mfcvae_jax.evaluation.contingency import contingency_table
+from mfcvae_jax.evaluation.predictions import Predictions
+from mfcvae_jax.training.loop import Run
+from mfcvae_jax.training.state import TrainState
+from mfcvae_jax.workdir import Workdir
+
+__all__ = ["write_report"]
+
+_N_COLUMNS = 10
+
+
+def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
+    """Scores the held-out split, writes results.json and the figures.
+
+    Args:
+        run: whose state it is.
+        state: trained.
+        workdir: of the run.
+
+    Returns:
+        The scores and the paths of the figures, as text for a terminal.
+    """
+    coefficients = progressive.coefficients(
+        run.stepper.schedule, state.progressive
+    )
+    test = run.dataset.test
+    found = run.predict(state.variables, test.images, coefficients)
+    n_components = run.settings.facets.n_components
+    matrix = accuracy.score_matrix(
+        found.assignments,
+        test.labels,
+        n_components,
+        run.dataset.spec.labelings,
+    )
+    terms = found.mean_terms(np.asarray(coefficients.alpha))
+    shared = redundancy.facet_redundancy(found.assignments, n_components)
+    usage = redundancy.cluster_usage(found.assignments, n_components)
+    workdir.write_results(
+        {
+            "step": int(state.step),
+            "split": "test",
+            "n_examples": len(test.images),
+            "terms": terms,
+            "scores": matrix.rows(),
+            "mutual_information_nats": shared.mutual_information.tolist(),
+            "normalised_mutual_information": shared.normalised.tolist(),
+            "clusters_in_use": np.asarray(usage.n_used).tolist(),
+            "effective_clusters": np.asarray(usage.effective).tolist(),
+        }
+    )
+    paths = _draw(run, state, workdir, found, np.asarray(coefficients.alpha))
+    lines = [
+        f"{run.settings.data.name}, {len(test.images)} held-out examples, "
+        f"step {int(state.step)} of {run.stepper.schedule.n_steps}",
+        f"bound {terms['bound']:.2f} nats per example, log p(x|z) "
+        f"{terms['log_p_x']:.2f}",
+        "",
+        accuracy.format_matrix(matrix),
+        "",
+    ]
+    for i in range(len(n_components)):
+        for j in range(i):
+            lines.append(
+                f"redundancy of facets {j} and {i}: "
+                f"{shared.mutual_information[j, i]:.3f} nats "
+                f"({100 * shared.normalised[j, i]:.1f} % normalised)"
+            )
+    lines += ["figures:", *(f"  {path}" for path in paths)]
+    return "\n".join(lines)
+
+
+def _draw(
+    run: Run,
+    state: TrainState,
+    workdir: Workdir,
+    found: Predictions,
+    alpha: np.ndarray,
+) -> list[str]:
+    """Draws every figure and returns the paths."""
+    settings, stepper = run.settings, run.stepper
+    test, labelings = run.dataset.test, run.dataset.spec.labelings
+    n_facets = len(settings.facets)
+    workdir.figures.mkdir(exist_ok=True)
+    images = np.asarray(batches.as_float(test.images))
+    names = (
+        "clusters",
+        "samples",
+        "reconstructions",
+        "confusion",
+        "learning_curves",
+    )
+    path = {name: workdir.figures / f"{name}.png" for name in names}
+
+    figures.cluster_examples(
+        images, found.resp, path["clusters"], n_columns=_N_COLUMNS
+    )
+    samples = [
+        np.asarray(
+            generation.sample_clusters(
+                stepper.model,
+                stepper.likelihood,
+                state.variables,
+                alpha,
+                jax.random.fold_in(jax.random.key(settings.seed), facet),
+                facet=facet,
+                n_samples=_N_COLUMNS,
+                temperature=settings.figures.temperature,
+            )
+        )
+        for facet in range(n_facets)
+    ]
+    figures.cluster_samples(
+        samples,
+        path["samples"],
+        orders=[figures.order_clusters(r).components for r in found.resp],
+    )
+    figures.reconstruction_pairs(
+        images[:42], found.reconstructions[:42], path["reconstructions"]
+    )
+    figures.confusion_matrices(
+        [
+            [
+                contingency_table(
+                    found.assignments[:, j],
+                    test.labels[:, m],
+                    settings.facets.n_components[j],
+                    labeling.n_classes,
+                )
+                for m, labeling in enumerate(labelings)
+            ]
+            for j in range(n_facets)
+        ],
+        path["confusion"],
+        labelings=[labeling.name for labeling in labelings],
+    )
+    schedule = stepper.schedule
+    figures.learning_curves(
+        workdir.records(),
+        path["learning_curves"],
+        stages=[
+            (
+                start / run.steps_per_epoch,
+                schedule.entering(stage),
+                (start + (schedule.fade_in_steps if stage else 0))
+                / run.steps_per_epoch,
+            )
+            for stage, start in enumerate(schedule.stage_starts)
+        ],
+    )
+    return [str(p) for p in path.values()]

@@ -1,0 +1,415 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop: all effects of a run, around the pure steps."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import tqdm
+from absl import logging
+
+from mfcvae_jax import model as model_lib
+from mfcvae_jax import progressive
+from mfcvae_jax.datasets import batches, reader
+from mfcvae_jax.datasets.spec import Dataset
+from mfcvae_jax.evaluation import accuracy
+from mfcvae_jax.evaluation.predictions import Predictor, make_predictor
+from mfcvae_jax.settings import Settings
+from mfcvae_jax.training import (
+    checkpoint,
+    data_init,
+    optimiser,
+    prior_init,
+    steps,
+    writers,
+)
+from mfcvae_jax.training import state as state_lib
+from mfcvae_jax.workdir import Workdir
+
+__all__ = ["Run", "Stopped", "make_run", "restore", "train"]
+
+# Uses of the run's seed, so that no two share their random numbers.
+_INIT, _ORDER, _NOISE, _REDRAW = range(4)
+
+
+class Stopped(Exception):
+    """A signal ended training early; the state was saved.
+
+    Attributes:
+        signum: the signal.
+    """
+
+    def __init__(self, signum: int, step: int):
+        super().__init__(
+            f"stopped by {signal.Signals(signum).name} at step {step}; the "
+            "state is saved: continue with --resume"
+        )
+        self.signum = signum
+
+
+class Run(NamedTuple):
+    """What is constant over a run.
+
+    Attributes:
+        settings: of the run.
+        dataset: in host memory.
+        stepper: model, optimiser and schedule, with the pure steps.
+        predict: compiled predictions for a split.
+        steps_per_epoch: optimiser steps in an epoch.
+    """
+
+    settings: Settings
+    dataset: Dataset
+    stepper: steps.Stepper
+    predict: Predictor
+    steps_per_epoch: int
+
+
+def make_run(settings: Settings) -> Run:
+    """Reads the data and builds the model of a run.
+
+    Args:
+        settings: of the run.
+
+    Returns:
+        The run.
+
+    Raises:
+        ValueError: if the data do not fit the settings.
+        FileNotFoundError: if the data set is missing.
+    """
+    dataset = reader.load(settings.data.name, settings.data.data_dir)
+    steps_per_epoch = batches.n_batches(
+        len(dataset.train.images), settings.train.batch_size
+    )
+    model = model_lib.make_model(settings, dataset.spec.image_shape)
+    stepper = steps.Stepper(
+        model=model,
+        likelihood=settings.likelihood,
+        optimiser=optimiser.make_optimiser(
+            settings.train.learning_rate, settings.facets
+        ),
+        schedule=progressive.make_schedule(
+            settings.progressive, steps_per_epoch
+        ),
+        n_samples=settings.train.n_samples,
+    )
+    predict = make_predictor(
+        model,
+        settings.likelihood,
+        settings.evaluate.batch_size,
+        settings.seed,
+    )
+    return Run(settings, dataset, stepper, predict, steps_per_epoch)
+
+
+def train(
+    run: Run, workdir: Workdir, *, resume: bool = False
+) -> state_lib.TrainState:
+    """Trains a run to its end, writing metrics and checkpoints.
+
+    SIGINT and SIGTERM save the state and stop at the next return from the
+    device; a second one stops at once.
+
+    Args:
+        run: what to train.
+        workdir: where to write.
+        resume: continue from the last checkpoint in ``workdir``.
+
+    Returns:
+        The final state.
+
+    Raises:
+        Stopped: if a signal ended training early.
+        FloatingPointError: if the loss is not finite; the last sound state is
+            saved.
+        ValueError: if ``workdir`` belongs to another run.
+    """
+    workdir.claim(run.settings, resume=resume)
+    with checkpoint.Checkpointer(
+        workdir.checkpoints, run.settings.checkpoint.keep
+    ) as checkpointer:
+        if resume:
+            state = checkpointer.restore(_blank_state(run))
+            logging.info("resumed at step %d", state.step)
+        else:
+            state = _first_state(run)
+        with (
+            writers.MetricsWriter(workdir, int(state.step)) as writer,
+            _StopRequest() as stop,
+        ):
+            return _train(run, state, checkpointer, writer, stop)
+
+
+def restore(run: Run, workdir: Workdir) -> state_lib.TrainState:
+    """Restores the last checkpoint of a run.
+
+    Args:
+        run: whose state it is.
+        workdir: its folder.
+
+    Returns:
+        The state.
+
+    Raises:
+        FileNotFoundError: if there is no checkpoint.
+        RuntimeError: if it cannot be read.
+    """
+    with checkpoint.Checkpointer(workdir.checkpoints) as checkpointer:
+        return checkpointer.restore(_blank_state(run))
+
+
+def _key(settings: Settings, use: int) -> jax.Array:
+    return jax.random.fold_in(jax.random.key(settings.seed), use)
+
+
+def _blank_state(run: Run) -> state_lib.TrainState:
+    """A state with untrained values, for its shapes."""
+    model = run.stepper.model
+    variables = state_lib.initial_variables(model, _key(run.settings, _INIT))
+    return state_lib.make_state(
+        variables, run.stepper.optimiser, _key(run.settings, _NOISE)
+    )
+
+
+def _first_state(run: Run) -> state_lib.TrainState:
+    """The state before the first step, with all starting values in place."""
+    settings, model = run.settings, run.stepper.model
+    images = run.dataset.train.images
+    variables = state_lib.initial_variables(model, _key(settings, _INIT))
+    if settings.train.data_dependent_init:
+        x = batches.as_float(
+            jax.numpy.asarray(images[: settings.train.batch_size])
+        )
+        key = _key(settings, _REDRAW)
+        noise = state_lib.draw_noise(
+            key, settings.facets.latent_dim, 1, x.shape[0]
+        )
+        variables = data_init.data_dependent_init(
+            model, variables, x, noise, jax.random.fold_in(key, 1)
+        )
+
+    def encode_means():
+        logging.info("encoding %d images to fit the priors", len(images))
+        full = progressive.full_coefficients(len(settings.facets))
+        return run.predict(variables, images, full).latents
+
+    params = prior_init.with_initial_means(
+        settings.prior_init.means,
+        variables["params"],
+        encode_means,
+        settings.seed,
+    )
+    return state_lib.make_state(
+        {**variables, "params": params},
+        run.stepper.optimiser,
+        _key(settings, _NOISE),
+    )
+
+
+def _train(
+    run: Run,
+    state: state_lib.TrainState,
+    checkpointer: checkpoint.Checkpointer,
+    writer: writers.MetricsWriter,
+    stop: "_StopRequest",
+) -> state_lib.TrainState:
+    settings, schedule = run.settings, run.stepper.schedule
+    run_steps = run.stepper.compile_steps(settings.train.batch_size)
+    images = jax.device_put(run.dataset.train.images)
+    n_examples = len(images)
+    order_key = _key(settings, _ORDER)
+    step = int(state.step)
+    if step == 0:
+        _log_events(schedule, -1, 0)
+        _evaluate(run, state, writer)
+    bar = tqdm.tqdm(
+        total=schedule.n_steps,
+        initial=step,
+        unit="step",
+        mininterval=1.0,
+        disable=None,  # off where nobody watches a terminal
+    )
+    with bar:
+        while step < schedule.n_steps:
+            epoch = step // run.steps_per_epoch
+            order = batches.epoch_permutation(order_key, epoch, n_examples)
+            for first, n_steps in _dispatches(run, step):
+                before = state
+                state, metrics = run_steps(
+                    state, images, order, first, n_steps=n_steps
+                )
+                metrics = jax.tree.map(np.asarray, metrics)
+                _check_finite(metrics, step, before, checkpointer)
+                values = _mean_metrics(metrics)
+                writer.write(
+                    step + n_steps,
+                    (step + n_steps) / run.steps_per_epoch,
+                    "train",
+                    values,
+                )
+                _log_events(schedule, step, step + n_steps)
+                step += n_steps
+                bar.update(n_steps)
+                bar.set_postfix_str(_postfix(schedule, step, values))
+                if stop.signum is not None:
+                    checkpointer.save(state)
+                    raise Stopped(stop.signum, step)
+            epoch += 1
+            is_last = step == schedule.n_steps
+            if epoch % settings.evaluate.every_epochs == 0 or is_last:
+                _evaluate(run, state, writer)
+            if epoch % settings.checkpoint.every_epochs == 0 or is_last:
+                checkpointer.save(state)
+    return state
+
+
+def _dispatches(run: Run, step: int) -> Iterator[tuple[int, int]]:
+    """The rest of an epoch as (first batch, number of steps) of each scan.
+
+    The cuts do not depend on where the epoch is taken up again, so that a
+    resumed run compiles, and computes, the same scans.
+    """
+    n = run.steps_per_epoch
+    n_dispatches = -(-n // run.settings.train.steps_per_dispatch)
+    cuts = [n * i // n_dispatches for i in range(n_dispatches + 1)]
+    for first, end in zip(cuts[:-1], cuts[1:], strict=True):
+        if first >= step % n:
+            yield first, end - first
+
+
+def _mean_metrics(metrics: steps.Metrics) -> dict[str, float]:
+    """Means over the steps of a dispatch, by name."""
+    values = {
+        "loss": metrics.loss.mean(),
+        "bound": metrics.bound.mean(),
+        "log_p_x": metrics.log_p_x.mean(),
+    }
+    for name in ("kl_z", "kl_c"):
+        for j, value in enumerate(getattr(metrics, name).mean(axis=0)):
+            values[f"{name}/{j}"] = value
+    return {name: float(value) for name, value in values.items()}
+
+
+def _check_finite(
+    metrics: steps.Metrics,
+    step: int,
+    before: state_lib.TrainState,
+    checkpointer: checkpoint.Checkpointer,
+) -> None:
+    """Raises FloatingPointError at the first step whose loss is not finite."""
+    broken = np.flatnonzero(~np.isfinite(metrics.loss))
+    if not broken.size:
+        return
+    i = broken[0]
+    terms = [("log_p_x", metrics.log_p_x[i])]
+    for name in ("kl_z", "kl_c"):
+        for j, value in enumerate(getattr(metrics, name)[i]):
+            terms.append((f"{name} of facet {j}", value))
+    # A finite sum of terms can still overflow in the loss itself.
+    culprits = [f"{n} = {v}" for n, v in terms if not np.isfinite(v)] or [
+        f"loss = {metrics.loss[i]}"
+    ]
+    checkpointer.save(before)
+    raise FloatingPointError(
+        f"the loss is not finite at step {step + int(i)}: "
+        f"{', '.join(culprits)}. The state of step {int(before.step)} is "
+        "saved; a lower train.learning_rate or a larger prior_init.variance "
+        "may help"
+    )
+
+
+def _evaluate(
+    run: Run, state: state_lib.TrainState, writer: writers.MetricsWriter
+) -> None:
+    """Scores the held-out split and writes the record."""
+    coefficients = progressive.coefficients(
+        run.stepper.schedule, state.progressive
+    )
+    test = run.dataset.test
+    found = run.predict(state.variables, test.images, coefficients)
+    values = found.mean_terms(np.asarray(coefficients.alpha))
+    matrix = accuracy.score_matrix(
+        found.assignments,
+        test.labels,
+        run.settings.facets.n_components,
+        run.dataset.spec.labelings,
+    )
+    for row in matrix.rows():
+        where = f"{row['facet']}/{row['labeling']}"
+        for name in ("many_to_one", "one_to_one", "nmi"):
+            values[f"{name}/{where}"] = row[name]
+        values[f"clusters/{row['facet']}"] = row["n_used"]
+    step = int(state.step)
+    writer.write(step, step / run.steps_per_epoch, "test", values)
+
+
+def _postfix(
+    schedule: progressive.Schedule, step: int, values: dict[str, float]
+) -> str:
+    """The bound, its terms and the stage, for the progress bar."""
+    stage = int(
+        progressive.state_at(schedule, min(step, schedule.n_steps)).stage
+    )
+    phases = progressive.phases(schedule, step)
+    terms = [
+        f"bound {values['bound']:.1f}",
+        f"log p(x) {values['log_p_x']:.1f}",
+    ]
+    for j, phase in enumerate(phases):
+        if phase is not progressive.Phase.WAITING:
+            kl = values[f"kl_z/{j}"] + values[f"kl_c/{j}"]
+            terms.append(f"KL{j} {kl:.1f}")
+    return f"stage {stage} | " + " ".join(terms)
+
+
+def _log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:
+    for event in progressive.events(schedule, after, upto):
+        logging.info(
+            "step %d: %s (stage %d, facet %d)",
+            event.step,
+            event.transition.value,
+            event.stage,
+            event.facet,
+        )
+
+
+class _StopRequest:
+    """Notes SIGINT and SIGTERM instead of dying of them, once.
+
+    Attributes:
+        signum: the signal that came; None so far.
+    """
+
+    def __init__(self):
+        self.signum: int | None = None
+        self._previous: dict[int, object] = {}
+
+    def __enter__(self) -> "_StopRequest":
+        # Python allows handlers in the main thread only; elsewhere, a caller
+        # such as a notebook server handles signals itself.
+        if threading.current_thread() is threading.main_thread():
+            for signum in (signal.SIGINT, signal.SIGTERM):
+                self._previous[signum] = signal.signal(signum, self._note)
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._restore()
+
+    def _note(self, signum: int, frame: FrameType | None) -> None:
+        del frame
+        self.signum = signum
+        logging.info(
+            "%s: saving the state and stopping; again to stop at once",
+            signal.Signals(signum).name,
+        )
+        self._restore()
+
+    def _restore(self) -> None:
+        for signum, handler in self._previous.items():
+            signal.signal(signum, handler)

@@ -1,0 +1,70 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""A small model and data that many tests share."""
+
+from typing import Any
+
+import numpy as np
+from sklearn import datasets
+
+from mfcvae_jax import settings as settings_lib
+
+
+def config(**overrides: Any) -> dict[str, Any]:
+    """A config of two small facets on digits; sections may be replaced."""
+    base = {
+        "seed": 0,
+        "data": {"name": "digits", "data_dir": ""},
+        "facets": {
+            "n_components": (6, 10),
+            "latent_dim": (2, 3),
+            "covariance": ("diagonal", "diagonal"),
+            "learn_weights": (True, True),
+        },
+        "net": {
+            "kind": "dense_ladder",
+            "encoder_backbone": ((32,), (48,)),
+            "encoder_rungs": ((), ()),
+            "decoder_rungs": ((24,), (40,)),
+            "decoder_backbone": ((32,), (24,)),
+            "activation": "relu",
+            "batch_norm": False,
+            "merge": "gated_add",
+        },
+        "likelihood": {"kind": "bernoulli"},
+        "prior_init": {"means": "gmm", "variance": 0.01},
+        "progressive": {
+            "stage_epochs": (2, 2),
+            "fade_in_steps": 10,
+            "fade_in": "linear",
+            "pretrain_weight_z": 0.0,
+            "pretrain_weight_c": 0.0,
+        },
+        "train": {
+            "batch_size": 128,
+            "learning_rate": 1e-3,
+            "n_samples": 1,
+            "data_dependent_init": False,
+            "steps_per_dispatch": 4,
+        },
+        "evaluate": {"every_epochs": 1, "batch_size": 200},
+        "checkpoint": {"every_epochs": 1, "keep": 2},
+        "figures": {"temperature": 1.0},
+    }
+    for name, value in overrides.items():
+        if isinstance(value, dict) and "kind" not in value:
+            base[name] = {**base[name], **value}
+        else:
+            base[name] = value
+    return base
+
+
+def settings(**overrides: Any) -> settings_lib.Settings:
+    """The settings of ``config``."""
+    return settings_lib.from_config(config(**overrides))
+
+
+def images(n: int) -> np.ndarray:
+    """The first n digits of scikit-learn, float32, shape (n, 8, 8, 1)."""
+    digits = datasets.load_digits().images[:n, ..., None]
+    return (digits / 16).astype(np.float32)

@@ -1,0 +1,88 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Data-dependent initialisation against the official one and its own aim."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest
+
+from mfcvae_jax import model as model_lib
+from mfcvae_jax import official
+from mfcvae_jax.training import data_init, state
+from tests import examples, fixtures
+
+
+class StandardiseTest(absltest.TestCase):
+    @fixtures.needs_fixtures
+    def test_every_layer_equals_the_official_one(self):
+        fixture = fixtures.load("F7")
+        settings = fixture.settings()
+        model = model_lib.make_model(settings, fixture.image_shape)
+        with jax.enable_x64(True):
+            before, wanted = (
+                official.variables_from_state_dict(
+                    {
+                        key: np.asarray(value, np.float64)
+                        for key, value in fixture.under(f"{when}/").items()
+                    },
+                    settings,
+                    fixture.image_shape,
+                )
+                for when in ("before", "after")
+            )
+            found = data_init.standardise_layers(
+                model,
+                before,
+                fixture.images("x").astype(jnp.float64),
+                jax.tree.map(
+                    lambda n: n.astype(jnp.float64), fixture.noise("eps")
+                ),
+            )
+            jax.tree.map(
+                functools.partial(
+                    np.testing.assert_allclose, rtol=1e-9, atol=1e-12
+                ),
+                found,
+                wanted,
+            )
+
+    def test_heads_and_output_have_the_wanted_spread_on_the_batch(self):
+        settings = examples.settings()
+        model = model_lib.make_model(settings, (8, 8, 1))
+        x = examples.images(64)
+        noise = state.draw_noise(
+            jax.random.key(1), settings.facets.latent_dim, 1, 64
+        )
+        start = state.initial_variables(model, jax.random.key(0))
+        found = data_init.data_dependent_init(
+            model, start, x, noise, jax.random.key(2)
+        )
+        forward = model.apply(found, x, noise, jnp.ones(2), train=False)
+        for q in forward.posteriors:
+            for head in q:
+                np.testing.assert_allclose(np.mean(head), 0, atol=1e-5)
+                np.testing.assert_allclose(np.std(head), 0.1, rtol=0.01)
+        np.testing.assert_allclose(np.std(forward.output), 0.1, rtol=0.01)
+
+    def test_priors_are_left_alone(self):
+        settings = examples.settings()
+        model = model_lib.make_model(settings, (8, 8, 1))
+        start = state.initial_variables(model, jax.random.key(0))
+        redrawn = data_init.redraw(start["params"], jax.random.key(1))
+        for j in range(2):
+            jax.tree.map(
+                np.testing.assert_array_equal,
+                redrawn[f"priors_{j}"],
+                start["params"][f"priors_{j}"],
+            )
+        kernel = redrawn["encoder"]["backbone_0"]["dense_0"]["kernel"]
+        np.testing.assert_allclose(
+            np.std(kernel), np.sqrt(2 / kernel.shape[0]), rtol=0.05
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()
