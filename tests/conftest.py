@@ -9,6 +9,8 @@ import hypothesis
 # Numbers are compared across machines, so an accelerator must be asked for.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Compiling is most of the time of these tests; what is compiled is the same.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 # The first example of a property pays for compilation, which is no failure.
 hypothesis.settings.register_profile(

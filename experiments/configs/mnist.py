@@ -5,7 +5,7 @@
 Expected: 92.02 (3.18) % many-to-one accuracy of facet 1 against the digits over
 10 seeds in the paper.
 
-    python experiments/train.py --config=experiments/configs/mnist.py \
+    python experiments/train.py --config=experiments/configs/mnist.py \\
         --workdir=runs/mnist
 """
 
@@ -13,56 +13,44 @@ import ml_collections
 
 
 def get_config():
-    config = ml_collections.ConfigDict()
-    config.seed = 0
-    config.data = ml_collections.ConfigDict({"name": "mnist", "data_dir": ""})
-    config.facets = ml_collections.ConfigDict(
+    return ml_collections.ConfigDict(
         {
-            "n_components": (25, 25),
-            "latent_dim": (5, 5),
-            "covariance": ("diagonal", "diagonal"),
-            "learn_weights": (True, True),
+            "seed": 0,
+            "data": {"name": "mnist", "data_dir": ""},
+            "facets": {
+                "n_components": (25, 25),
+                "latent_dim": (5, 5),
+                "covariance": ("diagonal", "diagonal"),
+                "learn_weights": (True, True),
+            },
+            "net": {
+                "kind": "dense_ladder",
+                "encoder_backbone": ((500,), (2000,)),
+                "encoder_rungs": ((), ()),
+                "decoder_rungs": ((500,), (2000,)),
+                "decoder_backbone": ((500,), (500,)),
+                "activation": "relu",
+                "batch_norm": False,
+                "merge": "gated_add",
+            },
+            "likelihood": {"kind": "bernoulli"},
+            "prior_init": {"means": "gmm", "variance": 0.01},
+            "progressive": {
+                "stage_epochs": (201, 201),
+                "fade_in_steps": 15000,
+                "fade_in": "linear",
+                "pretrain_weight_z": 0.0,
+                "pretrain_weight_c": 0.0,
+            },
+            "train": {
+                "batch_size": 512,
+                "learning_rate": 5e-4,
+                "n_samples": 1,
+                "data_dependent_init": False,
+                "steps_per_dispatch": 39,
+            },
+            "evaluate": {"every_epochs": 1, "batch_size": 1000},
+            "checkpoint": {"every_epochs": 10, "keep": 2},
+            "figures": {"temperature": 1.0},
         }
     )
-    config.net = ml_collections.ConfigDict(
-        {
-            "kind": "dense_ladder",
-            "encoder_backbone": ((500,), (2000,)),
-            "encoder_rungs": ((), ()),
-            "decoder_rungs": ((500,), (2000,)),
-            "decoder_backbone": ((500,), (500,)),
-            "activation": "relu",
-            "batch_norm": False,
-            "merge": "gated_add",
-        }
-    )
-    config.likelihood = ml_collections.ConfigDict({"kind": "bernoulli"})
-    config.prior_init = ml_collections.ConfigDict(
-        {"means": "gmm", "variance": 0.01}
-    )
-    config.progressive = ml_collections.ConfigDict(
-        {
-            "stage_epochs": (201, 201),
-            "fade_in_steps": 15000,
-            "fade_in": "linear",
-            "pretrain_weight_z": 0.0,
-            "pretrain_weight_c": 0.0,
-        }
-    )
-    config.train = ml_collections.ConfigDict(
-        {
-            "batch_size": 512,
-            "learning_rate": 5e-4,
-            "n_samples": 1,
-            "data_dependent_init": False,
-            "steps_per_dispatch": 39,
-        }
-    )
-    config.evaluate = ml_collections.ConfigDict(
-        {"every_epochs": 1, "batch_size": 1000}
-    )
-    config.checkpoint = ml_collections.ConfigDict(
-        {"every_epochs": 10, "keep": 2}
-    )
-    config.figures = ml_collections.ConfigDict({"temperature": 1.0})
-    return config

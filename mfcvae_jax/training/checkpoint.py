@@ -55,10 +55,11 @@ class Checkpointer:
         """Restores the last checkpoint.
 
         Args:
-            template: a state of the same model and optimiser.
+            template: a state of the same model and optimiser, or its shapes
+                and types as ``jax.eval_shape`` gives them.
 
         Returns:
-            The saved state, on the template's devices.
+            The saved state.
 
         Raises:
             FileNotFoundError: if there is no checkpoint.
@@ -70,10 +71,9 @@ class Checkpointer:
                 f"no checkpoint in {self._folder}: the run stopped before its "
                 "first one; start it again in another --workdir"
             )
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
         try:
             return self._manager.restore(
-                step, args=ocp.args.StandardRestore(abstract)
+                step, args=ocp.args.StandardRestore(_placed(template))
             )
         # What orbax raises depends on which of its files is damaged.
         except Exception as error:
@@ -88,3 +88,14 @@ class Checkpointer:
                 f"truncated, incomplete or of another model; {advice}. "
                 f"({type(error).__name__}: {error})"
             ) from error
+
+
+def _placed(template: TrainState) -> TrainState:
+    """The template's shapes and types, to be restored onto the first device."""
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(
+            leaf.shape, leaf.dtype, sharding=sharding
+        ),
+        template,
+    )

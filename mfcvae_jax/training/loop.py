@@ -4,7 +4,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NamedTuple
 
@@ -59,6 +59,8 @@ class Run(NamedTuple):
         settings: of the run.
         dataset: in host memory.
         stepper: model, optimiser and schedule, with the pure steps.
+        run_steps: several steps in one dispatch, see
+            ``Stepper.compile_steps``.
         predict: compiled predictions for a split.
         steps_per_epoch: optimiser steps in an epoch.
     """
@@ -66,6 +68,7 @@ class Run(NamedTuple):
     settings: Settings
     dataset: Dataset
     stepper: steps.Stepper
+    run_steps: Callable[..., tuple[state_lib.TrainState, steps.Metrics]]
     predict: Predictor
     steps_per_epoch: int
 
@@ -105,7 +108,14 @@ def make_run(settings: Settings) -> Run:
         settings.evaluate.batch_size,
         settings.seed,
     )
-    return Run(settings, dataset, stepper, predict, steps_per_epoch)
+    return Run(
+        settings,
+        dataset,
+        stepper,
+        stepper.compile_steps(settings.train.batch_size),
+        predict,
+        steps_per_epoch,
+    )
 
 
 def train(
@@ -169,12 +179,13 @@ def _key(settings: Settings, use: int) -> jax.Array:
 
 
 def _blank_state(run: Run) -> state_lib.TrainState:
-    """A state with untrained values, for its shapes."""
-    model = run.stepper.model
-    variables = state_lib.initial_variables(model, _key(run.settings, _INIT))
-    return state_lib.make_state(
-        variables, run.stepper.optimiser, _key(run.settings, _NOISE)
-    )
+    """The shapes and types of a state, without values."""
+
+    def make(key):
+        variables = state_lib.initial_variables(run.stepper.model, key)
+        return state_lib.make_state(variables, run.stepper.optimiser, key)
+
+    return jax.eval_shape(make, _key(run.settings, _NOISE))
 
 
 def _first_state(run: Run) -> state_lib.TrainState:
@@ -220,7 +231,6 @@ def _train(
     stop: "_StopRequest",
 ) -> state_lib.TrainState:
     settings, schedule = run.settings, run.stepper.schedule
-    run_steps = run.stepper.compile_steps(settings.train.batch_size)
     images = jax.device_put(run.dataset.train.images)
     n_examples = len(images)
     order_key = _key(settings, _ORDER)
@@ -241,7 +251,7 @@ def _train(
             order = batches.epoch_permutation(order_key, epoch, n_examples)
             for first, n_steps in _dispatches(run, step):
                 before = state
-                state, metrics = run_steps(
+                state, metrics = run.run_steps(
                     state, images, order, first, n_steps=n_steps
                 )
                 metrics = jax.tree.map(np.asarray, metrics)

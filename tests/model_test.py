@@ -1,0 +1,263 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The model, against its parts one by one and SciPy."""
+
+import functools
+import operator
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+from scipy import special, stats
+
+from mfcvae_jax import model as model_lib
+from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.training import state
+from mfcvae_jax.variational import elbo
+from tests import examples
+
+_SHAPE = (4, 3, 2)
+_D = (2, 3)
+
+
+@functools.cache
+def _model():
+    chosen = examples.settings(
+        facets={"covariance": ("diagonal", "full")},
+        net={
+            **examples.config()["net"],
+            "encoder_backbone": ((7,), (6,)),
+            "decoder_rungs": ((4,), (5,)),
+            "decoder_backbone": ((5,), (4,)),
+            "batch_norm": True,
+        },
+    )
+    return model_lib.make_model(chosen, _SHAPE)
+
+
+@functools.cache
+def _variables():
+    """NumPy draws: to compile those of every layer takes longer."""
+    shapes = jax.eval_shape(
+        functools.partial(state.initial_variables, _model()), jax.random.key(0)
+    )
+    rng = np.random.default_rng(0)
+
+    def draw(path, leaf):
+        # Running variances must be positive; scales should not be tiny.
+        if path[-1].key in ("var", "raw_var", "raw_tril"):
+            return rng.uniform(0.4, 1, leaf.shape)
+        return 0.3 * rng.normal(size=leaf.shape)
+
+    return jax.tree_util.tree_map_with_path(draw, shapes)
+
+
+def _apply(*args, method, **kwargs):
+    function = functools.partial(_model().apply, method=method, **kwargs)
+    return jax.jit(function)(_variables(), *args)
+
+
+@jax.jit
+def _forward(variables, x, noise, alpha):
+    return _model().apply(variables, x, noise, alpha)
+
+
+def _batch(n_samples, n=4):
+    rng = np.random.default_rng(1)
+    noise = tuple(rng.normal(size=(n_samples, n, d)) for d in _D)
+    return rng.random((n, *_SHAPE)), noise, np.array([0.4, 0.9])
+
+
+class ModelTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.enter_context(jax.enable_x64(True))
+
+    def test_encode_gives_a_posterior_per_facet(self):
+        x, _, _ = _batch(1)
+        for q, d in zip(_apply(x, method="encode"), _D, strict=True):
+            self.assertEqual(q.mean.shape, (4, d))
+            self.assertEqual(q.log_var.shape, (4, d))
+
+    @parameterized.parameters((), (2, 4), (2, 2, 2))
+    def test_decode_keeps_whatever_axes_lead(self, *leading):
+        rng = np.random.default_rng(2)
+        flat = tuple(rng.normal(size=(8, d)) for d in _D)
+        n = int(np.prod(leading))
+        z = tuple(z_j[:n].reshape(*leading, -1) for z_j in flat)
+        alpha = np.array([0.4, 0.9])
+        output = _apply(z, alpha, method="decode")
+        self.assertEqual(output.shape, (*leading, *_SHAPE))
+        np.testing.assert_allclose(
+            output.reshape(n, *_SHAPE),
+            _apply(flat, alpha, method="decode")[:n],
+            rtol=1e-12,
+        )
+
+    def test_images_of_another_shape_are_refused(self):
+        x = np.zeros((4, 3, 4, 2))
+        with self.assertRaisesRegex(AssertionError, "shape"):
+            _apply(x, method="encode")
+
+    def test_latents_of_different_batches_are_refused(self):
+        z = (np.zeros((4, 2)), np.zeros((5, 3)))
+        with self.assertRaisesRegex(AssertionError, "prefix"):
+            _apply(z, np.ones(2), method="decode")
+
+    def test_call_is_encode_then_sample_then_decode(self):
+        x, noise, alpha = _batch(3)
+        forward = _forward(_variables(), x, noise, alpha)
+        posteriors = _apply(x, method="encode")
+        for ours, wanted in zip(forward.posteriors, posteriors, strict=True):
+            jax.tree.map(np.testing.assert_allclose, ours, wanted)
+        for q, z, eps in zip(posteriors, forward.z, noise, strict=True):
+            wanted = q.mean + np.sqrt(np.exp(q.log_var)) * eps
+            np.testing.assert_allclose(z, wanted)
+        output = _apply(forward.z, alpha, method="decode")
+        np.testing.assert_allclose(forward.output, output)
+        self.assertEqual(forward.output.shape, (3, 4, *_SHAPE))
+        for ours, wanted in zip(
+            forward.mixtures, _apply(method="mixtures"), strict=True
+        ):
+            jax.tree.map(np.testing.assert_allclose, ours, wanted)
+
+    def test_no_noise_gives_the_means(self):
+        x, noise, alpha = _batch(1)
+        silent = jax.tree.map(np.zeros_like, noise)
+        forward = _forward(_variables(), x, silent, alpha)
+        for q, z in zip(forward.posteriors, forward.z, strict=True):
+            np.testing.assert_array_equal(z[0], q.mean)
+
+    def test_prior_has_the_facet_s_own_sizes_and_covariance(self):
+        for j, mixture in enumerate(_apply(method="mixtures")):
+            k, d = (6, 10)[j], _D[j]
+            self.assertEqual(mixture.log_weights.shape, (k,))
+            self.assertEqual(mixture.means.shape, (k, d))
+            self.assertEqual(mixture.scale.shape, ((k, d), (k, d, d))[j])
+
+    def test_initial_variance_is_that_of_the_settings(self):
+        chosen = examples.settings(prior_init={"variance": 0.25})
+        model = model_lib.make_model(chosen, _SHAPE)
+        self.assertEqual(model.initial_variance, 0.25)
+        self.assertEqual(model.image_shape, _SHAPE)
+
+    @parameterized.parameters(
+        {
+            "kind": "shared_encoder",
+            "encoder": (5,),
+            "decoder": (4,),
+            "activation": "relu",
+            "batch_norm": False,
+        },
+        {
+            "kind": "separate_encoders",
+            "encoders": ((5,), (3, 4)),
+            "decoder": (4,),
+            "activation": "elu",
+            "batch_norm": True,
+        },
+    )
+    def test_builds_with_the_nets_without_a_ladder(self, **net):
+        model = model_lib.make_model(examples.settings(net=net), _SHAPE)
+        x, noise, alpha = _batch(2)
+        forward, _ = jax.eval_shape(
+            model.init_with_output, jax.random.key(0), x, noise, alpha
+        )
+        self.assertEqual(forward.output.shape, (2, 4, *_SHAPE))
+        self.assertEqual([z.shape[-1] for z in forward.z], list(_D))
+
+
+class ElboTermsTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.enter_context(jax.enable_x64(True))
+
+    @parameterized.parameters(
+        settings_lib.Bernoulli(),
+        settings_lib.Gaussian(0.3, settings_lib.OutputUnits.SIGMOID),
+    )
+    def test_bound_equals_scipy_s_from_the_same_pass(self, form):
+        x, noise, alpha = _batch(1)
+        forward = _forward(_variables(), x, noise, alpha)
+        terms = jax.jit(functools.partial(model_lib.elbo_terms, form))(
+            forward, x
+        )
+        mean = special.expit(forward.output[0])
+        if isinstance(form, settings_lib.Bernoulli):
+            pixels = special.xlogy(x, mean) + special.xlog1py(1 - x, -mean)
+        else:
+            pixels = stats.norm.logpdf(x, mean, form.std)
+        # With one sample the block of a facet is log p(z) - log q(z|x).
+        wanted = pixels.sum((1, 2, 3))
+        np.testing.assert_allclose(terms.log_p_x, wanted, rtol=1e-9)
+        for q, z, mixture in zip(
+            forward.posteriors, forward.z, forward.mixtures, strict=True
+        ):
+            joint = []
+            for c, scale in enumerate(np.asarray(mixture.scale)):
+                root = np.diag(scale) if scale.ndim == 1 else scale
+                law = stats.multivariate_normal(mixture.means[c], root @ root.T)
+                joint.append(mixture.log_weights[c] + law.logpdf(z[0]))
+            log_p_z = special.logsumexp(joint, axis=0)
+            std = np.sqrt(np.exp(q.log_var))
+            log_q_z = stats.norm.logpdf(z[0], q.mean, std).sum(-1)
+            wanted = wanted + log_p_z - log_q_z
+        np.testing.assert_allclose(
+            jax.jit(elbo.bound)(terms), wanted, rtol=1e-9
+        )
+
+    def test_several_samples_average_what_single_ones_give(self):
+        form = settings_lib.Bernoulli()
+        elbo_terms = jax.jit(functools.partial(model_lib.elbo_terms, form))
+        x, noise, alpha = _batch(3)
+        together = elbo_terms(_forward(_variables(), x, noise, alpha), x)
+        apart = [
+            elbo_terms(
+                _forward(
+                    _variables(), x, tuple(n[s : s + 1] for n in noise), alpha
+                ),
+                x,
+            )
+            for s in range(3)
+        ]
+
+        def average(name):
+            return np.mean([operator.attrgetter(name)(t) for t in apart], 0)
+
+        np.testing.assert_allclose(together.log_p_x, average("log_p_x"))
+        for j, facet in enumerate(together.facets):
+            singles = [terms.facets[j] for terms in apart]
+            np.testing.assert_allclose(
+                facet.log_q_z, np.mean([f.log_q_z for f in singles], axis=0)
+            )
+            # With one sample, q(c|x) is p(c|z); with several, the normalised
+            # geometric mean of theirs.
+            log_resp = np.mean([f.log_resp for f in singles], axis=0)
+            np.testing.assert_allclose(
+                facet.log_resp,
+                special.log_softmax(log_resp, axis=-1),
+                rtol=1e-9,
+                atol=1e-12,
+            )
+
+    def test_estimator_of_a_facet_s_terms_can_be_exchanged(self):
+        x, noise, alpha = _batch(1)
+        forward = _forward(_variables(), x, noise, alpha)
+        form = settings_lib.Gaussian(1.0, settings_lib.OutputUnits.LINEAR)
+
+        def estimator(log_p_z_c, log_weights, log_q_z):
+            self.assertEqual(log_p_z_c.shape, (1, 4, *log_weights.shape))
+            self.assertEqual(log_q_z.shape, (1, 4))
+            return 2 * log_weights
+
+        terms = jax.jit(
+            lambda forward: model_lib.elbo_terms(form, forward, x, estimator)
+        )(forward)
+        for found, mixture in zip(terms.facets, forward.mixtures, strict=True):
+            np.testing.assert_array_equal(found, 2 * mixture.log_weights)
+        pixels = stats.norm.logpdf(x, forward.output[0])
+        np.testing.assert_allclose(terms.log_p_x, pixels.sum((1, 2, 3)))
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,327 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Training steps: one against several, and what trains which facet when."""
+
+import functools
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax import model as model_lib
+from mfcvae_jax import progressive
+from mfcvae_jax.training import optimiser, state, steps
+from mfcvae_jax.variational import elbo
+from tests import examples
+
+_B = 16  # examples per step
+_L = 2  # samples per example
+
+
+@functools.cache
+def _stepper():
+    """Two facets with all that a step can meet: fixed weights, batch norm."""
+    chosen = examples.settings(
+        facets={
+            "covariance": ("diagonal", "full"),
+            "learn_weights": (False, True),
+        },
+        net={
+            **examples.config()["net"],
+            "encoder_backbone": ((16,), ()),
+            "encoder_rungs": ((12,), ()),
+            "decoder_rungs": ((8,), ()),
+            "decoder_backbone": ((), (8,)),
+            "activation": "elu",
+            "batch_norm": True,
+        },
+    )
+    return steps.Stepper(
+        model=model_lib.make_model(chosen, (8, 8, 1)),
+        likelihood=chosen.likelihood,
+        optimiser=optimiser.make_optimiser(1e-3, chosen.facets),
+        # The second facet enters after 2 steps and fades in over 3.
+        schedule=progressive.Schedule(
+            (2, 6), 3, chosen.progressive.fade_in, 0, 0
+        ),
+        n_samples=_L,
+    )
+
+
+@functools.cache
+def _single_step():
+    return jax.jit(_stepper().step)
+
+
+@functools.cache
+def _four_steps():
+    return _stepper().compile_steps(_B)
+
+
+def _start():
+    """A state of NumPy draws: to compile those of every layer takes longer."""
+    stepper = _stepper()
+    shapes = jax.eval_shape(
+        functools.partial(state.initial_variables, stepper.model),
+        jax.random.key(0),
+    )
+    rng = np.random.default_rng(0)
+
+    def draw(path, leaf):
+        # Running variances must be positive; scales should not be tiny.
+        if path[-1].key in ("var", "raw_var", "raw_tril"):
+            return rng.uniform(0.4, 1, leaf.shape)
+        return rng.uniform(-0.2, 0.2, leaf.shape)
+
+    variables = jax.tree_util.tree_map_with_path(draw, shapes)
+    return state.make_state(variables, stepper.optimiser, jax.random.key(1))
+
+
+def _images():
+    return examples.images(6 * _B).astype(np.float64)
+
+
+def _assert_trees_close(ours, theirs, rtol, atol=0.0):
+    def compare(path, one, two):
+        if jax.dtypes.issubdtype(one.dtype, jax.dtypes.prng_key):
+            one, two = jax.random.key_data(one), jax.random.key_data(two)
+        np.testing.assert_allclose(
+            one, two, rtol, atol, err_msg=jax.tree_util.keystr(path)
+        )
+
+    jax.tree_util.tree_map_with_path(compare, ours, theirs)
+
+
+class StepTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.enter_context(jax.enable_x64(True))
+        self.images = _images()
+        self.order = np.random.default_rng(2).permutation(6 * _B)
+        self.x = self.images[:_B]
+
+    def _run_four_steps(self, start, first=0):
+        return _four_steps()(start, self.images, self.order, first, 4)
+
+    def test_several_steps_in_one_dispatch_equal_single_ones(self):
+        # The second half of an epoch, across the start of the second stage.
+        first = 2
+        ours, metrics = self._run_four_steps(_start(), first)
+        at = _start()
+        for index in range(4):
+            batch = self.order[(first + index) * _B :][:_B]
+            at, single = _single_step()(at, self.images[batch])
+            _assert_trees_close(
+                jax.tree.map(lambda m, i=index: m[i], metrics), single, 1e-9
+            )
+        _assert_trees_close(ours, at, 1e-9, 1e-12)
+        self.assertEqual(metrics.kl_z.shape, (4, 2))
+        self.assertEqual(metrics.loss.shape, (4,))
+
+    def test_state_from_before_stays_usable(self):
+        start = _start()
+        first, _ = self._run_four_steps(start)
+        again, _ = self._run_four_steps(start)
+        _assert_trees_close(first, again, 0)
+
+    def test_progressive_state_and_step_advance_together(self):
+        schedule = _stepper().schedule
+        at = _start()
+        for n in range(1, 5):
+            at, _ = _single_step()(at, self.x)
+            wanted = progressive.state_at(schedule, n)
+            self.assertEqual(int(at.step), n)
+            self.assertEqual(
+                [int(i) for i in at.progressive], [int(i) for i in wanted]
+            )
+        self.assertEqual([int(i) for i in at.progressive], [1, 2])
+
+    def test_same_key_and_step_give_the_same_noise_and_others_other(self):
+        start, x = _start(), self.x
+        after, first = _single_step()(start, x)
+        again, same = _single_step()(start, x)
+        _assert_trees_close((after, first), (again, same), 0)
+        for other in (
+            start._replace(step=start.step + 1),
+            start._replace(key=jax.random.key(9)),
+        ):
+            _, metrics = _single_step()(other, x)
+            self.assertNotEqual(float(metrics.bound), float(first.bound))
+
+    def test_noise_is_that_of_the_key_folded_with_the_step(self):
+        start = _start()
+        start = start._replace(step=start.step + 3)
+        _, found = _single_step()(start, self.x)
+        noise = jax.jit(state.draw_noise, static_argnums=(1, 2, 3))(
+            jax.random.fold_in(start.key, 3), (2, 3), _L, _B
+        )
+        coefficients = progressive.coefficients(
+            _stepper().schedule, start.progressive
+        )
+        _, (wanted, _) = _loss_gradient()(
+            start.params, start.batch_stats, self.x, noise, coefficients
+        )
+        _assert_trees_close(found, wanted, 1e-9)
+
+    def test_fixed_mixing_weights_stay_where_they_are(self):
+        start = _start()
+        after = start
+        for _ in range(2):
+            after, _ = self._run_four_steps(after)
+        # Both facets are in by now, so nothing but the mask holds them.
+        self.assertEqual(int(after.progressive.stage), 1)
+        np.testing.assert_array_equal(
+            after.params["priors_0"]["logits"],
+            start.params["priors_0"]["logits"],
+        )
+        for module, name in (("priors_1", "logits"), ("priors_0", "means")):
+            moved = after.params[module][name] - start.params[module][name]
+            self.assertTrue(np.all(moved != 0), f"{module} {name}")
+
+    def test_running_statistics_follow_the_batches(self):
+        start = _start()
+        after, _ = _single_step()(start, self.x)
+        for old, new in zip(
+            jax.tree.leaves(start.batch_stats),
+            jax.tree.leaves(after.batch_stats),
+            strict=True,
+        ):
+            self.assertTrue(np.any(old != new))
+
+    def test_bound_rises_once_every_facet_is_in(self):
+        at, bounds = _start(), []
+        for _ in range(25):
+            at, metrics = self._run_four_steps(at)
+            bounds.append(np.mean(metrics.bound))
+        # The first four steps have one facet only, the next its fade-in.
+        self.assertGreater(bounds[-1], bounds[2] + 2)
+
+
+class LossTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.enter_context(jax.enable_x64(True))
+
+    def _gradient(self, step, weight=0.0):
+        """Gradient and metrics at a step, at a pretraining weight."""
+        stepper = _stepper()
+        schedule = stepper.schedule._replace(
+            pretrain_weight_z=weight, pretrain_weight_c=weight
+        )
+        coefficients = progressive.coefficients(
+            schedule, progressive.state_at(schedule, step)
+        )
+        start = _start()
+        noise = tuple(
+            np.random.default_rng(3).normal(size=(_L, _B, d)) for d in (2, 3)
+        )
+        x = examples.images(_B).astype(np.float64)
+        gradient, (metrics, _) = _loss_gradient()(
+            start.params, start.batch_stats, x, noise, coefficients
+        )
+        return gradient, metrics, coefficients
+
+    def _zero_leaves(self, gradient):
+        return {
+            jax.tree_util.keystr(path, simple=True, separator="/")
+            for path, leaf in jax.tree_util.tree_leaves_with_path(gradient)
+            if not np.any(leaf)
+        }
+
+    def test_waiting_facet_is_trained_by_nothing(self):
+        gradient, _, _ = self._gradient(step=0)
+        zero = self._zero_leaves(gradient)
+        for path in zero:
+            self.assertTrue(
+                path.startswith(
+                    (
+                        "priors_0/",
+                        "encoder/heads_0/",
+                        "encoder/rung_0/",
+                        "decoder/rung_0/",
+                    )
+                ),
+                path,
+            )
+        all_of_it = {
+            f"{prefix}/{path}"
+            for prefix, tree in (
+                ("priors_0", gradient["priors_0"]),
+                ("encoder/heads_0", gradient["encoder"]["heads_0"]),
+                ("encoder/rung_0", gradient["encoder"]["rung_0"]),
+                ("decoder/rung_0", gradient["decoder"]["rung_0"]),
+            )
+            for path in self._zero_leaves(jax.tree.map(np.zeros_like, tree))
+        }
+        self.assertEqual(zero, all_of_it)
+
+    def test_pretraining_weights_train_it_but_for_its_decoder_rung(self):
+        gradient, _, _ = self._gradient(step=0, weight=0.5)
+        zero = self._zero_leaves(gradient)
+        self.assertNotEmpty(zero)
+        for path in zero:
+            self.assertTrue(path.startswith("decoder/rung_0/"), path)
+
+    def test_everything_is_trained_once_the_fade_in_has_begun(self):
+        gradient, _, _ = self._gradient(step=3)
+        self.assertEqual(self._zero_leaves(gradient), set())
+
+    @parameterized.parameters(0, 3, 7)
+    def test_loss_is_weighted_and_the_bound_is_of_the_facets_that_are_in(
+        self, step
+    ):
+        _, metrics, coefficients = self._gradient(step, weight=0.25)
+        kl_z, kl_c = np.asarray(metrics.kl_z), np.asarray(metrics.kl_c)
+        self.assertTrue(np.all(np.abs(kl_z + kl_c) > 0.1))
+        # Waiting, the first facet does not reach the decoder.
+        is_in = np.array([step > 0, True])
+        np.testing.assert_allclose(
+            metrics.bound, metrics.log_p_x - (kl_z + kl_c) @ is_in
+        )
+        np.testing.assert_allclose(
+            metrics.loss,
+            -metrics.log_p_x
+            + kl_z @ coefficients.weight_z
+            + kl_c @ coefficients.weight_c,
+        )
+        is_active = step == 7
+        self.assertEqual(np.isclose(metrics.loss, -metrics.bound), is_active)
+
+
+@functools.cache
+def _loss_gradient():
+    return jax.jit(jax.grad(_stepper().loss, has_aux=True))
+
+
+class SummariseTest(absltest.TestCase):
+    def test_averages_over_the_batch_and_keeps_facets_apart(self):
+        rng = np.random.default_rng(4)
+
+        def facet():
+            fields = rng.normal(size=(4, 5))
+            return elbo.FacetTerms(np.zeros((5, 3)), *fields)
+
+        facets = (facet(), facet(), facet())
+        terms = elbo.ElboTerms(rng.normal(size=5), facets)
+        weight_z, weight_c = rng.random((2, 3))
+        alpha = np.array([0.0, 0.3, 1.0])
+        with jax.enable_x64(True):
+            found = jax.jit(steps.summarise)(
+                terms, progressive.Coefficients(alpha, weight_z, weight_c)
+            )
+        kl_z = np.array([np.mean(f.log_q_z - f.log_p_z_c) for f in facets])
+        kl_c = np.array([np.mean(f.log_q_c - f.log_p_c) for f in facets])
+        log_p_x = np.mean(terms.log_p_x)
+        np.testing.assert_allclose(found.kl_z, kl_z)
+        np.testing.assert_allclose(found.kl_c, kl_c)
+        np.testing.assert_allclose(found.log_p_x, log_p_x)
+        np.testing.assert_allclose(
+            found.bound, log_p_x - (kl_z + kl_c)[1:].sum()
+        )
+        np.testing.assert_allclose(
+            found.loss, weight_z @ kl_z + weight_c @ kl_c - log_p_x
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()
