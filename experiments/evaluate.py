@@ -5,22 +5,32 @@
 python experiments/evaluate.py --workdir=runs/mnist
 """
 
-from absl import app, flags
+import sys
+
+from absl import app, flags, logging
 
 from mfcvae_jax import report, workdir
 from mfcvae_jax.training import loop
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run.", required=True
+)
 
 
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     folder = workdir.Workdir(_WORKDIR.value)
-    run = loop.make_run(folder.settings())
-    print(report.write_report(run, loop.restore(run, folder), folder))
+    try:
+        run = loop.make_run(folder.settings())
+        state = loop.restore(run, folder)
+    except (ValueError, FileNotFoundError) as error:
+        logging.debug("where it came from", exc_info=True)
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(report.write_report(run, state, folder))
+    return 0
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["workdir"])
     app.run(main)

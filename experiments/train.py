@@ -1,10 +1,14 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Trains a model and reports on it.
+r"""Trains a model and reports on it.
 
     python experiments/train.py --config=experiments/configs/mnist.py \
         --workdir=runs/mnist --config.seed=3
+
+Ctrl-C saves the state; the same command with --resume goes on from there.
 """
+
+import sys
 
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -16,7 +20,9 @@ from mfcvae_jax.training import loop
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="File with the settings.", lock_config=True
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run.", required=True
+)
 _RESUME = flags.DEFINE_bool(
     "resume", False, "Continue from the last checkpoint in --workdir."
 )
@@ -31,16 +37,20 @@ def main(argv):
         lambda record: "orbax" not in record.pathname
     )
     folder = workdir.Workdir(_WORKDIR.value)
-    run = loop.make_run(settings_lib.from_config(_CONFIG.value.to_dict()))
     try:
+        run = loop.make_run(settings_lib.from_config(_CONFIG.value.to_dict()))
         state = loop.train(run, folder, resume=_RESUME.value)
     except loop.Stopped as stopped:
         logging.warning("%s", stopped)
         return 128 + stopped.signum
+    except (ValueError, FileNotFoundError) as error:
+        logging.debug("where it came from", exc_info=True)
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     print(report.write_report(run, state, folder))
     return 0
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["config", "workdir"])
+    flags.mark_flag_as_required("config")
     app.run(main)

@@ -122,7 +122,10 @@ def _draw(
     figures.cluster_samples(
         samples,
         path["samples"],
-        orders=[figures.order_clusters(r).components for r in found.resp],
+        orders=[
+            figures.order_clusters(resp).components.tolist()
+            for resp in found.resp
+        ],
     )
     figures.reconstruction_pairs(
         images[:42], found.reconstructions[:42], path["reconstructions"]
@@ -143,9 +146,12 @@ def _draw(
         path["confusion"],
         labelings=[labeling.name for labeling in labelings],
     )
-    schedule = stepper.schedule
+    schedule, records = stepper.schedule, workdir.records()
+    if not records:  # weights that were imported, not trained here
+        path.pop("learning_curves")
+        return [str(p) for p in path.values()]
     figures.learning_curves(
-        workdir.records(),
+        records,
         path["learning_curves"],
         stages=[
             (

@@ -469,9 +469,10 @@ def from_config(config: Mapping[str, Any]) -> Settings:
     """Turns a config into checked settings.
 
     Args:
-        config: nested mapping with exactly the keys of ``Settings``; choices are
-            given by their value, e.g. ``covariance="full"``, and the sections
-            ``net`` and ``likelihood`` name their form by a key ``kind``.
+        config: nested mapping with exactly the keys of ``Settings``; choices
+            are given by their value, e.g. ``covariance="full"``, and the
+            sections ``net`` and ``likelihood`` name their form by a key
+            ``kind``.
 
     Returns:
         The settings.
@@ -524,7 +525,7 @@ def differences(left: Settings, right: Settings) -> list[str]:
 
 
 def _flatten(settings: Settings) -> dict[str, Any]:
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in to_config(settings).items():
         if isinstance(value, dict):
             flat |= {f"{key}.{name}": leaf for name, leaf in value.items()}

@@ -113,9 +113,21 @@ class Workdir:
         return settings_lib.from_config(json.loads(self.config.read_text()))
 
     def records(self) -> list[dict[str, Any]]:
-        """Returns the records of metrics.jsonl, oldest first."""
-        lines = self.metrics.read_text().splitlines()
-        return [json.loads(line) for line in lines]
+        """Returns the records of metrics.jsonl, oldest first.
+
+        Returns:
+            Flat dicts, see ``training.writers``; none if nothing was trained
+            here. A last line that was cut short is left out.
+        """
+        if not self.metrics.exists():
+            return []
+        records = []
+        for line in self.metrics.read_text().splitlines():
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+        return records
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Writes the scores of the finished run.
@@ -128,7 +140,7 @@ class Workdir:
 
 def _environment() -> dict[str, Any]:
     """Versions, device and git revision, as far as they can be known."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in _PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)

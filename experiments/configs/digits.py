@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""digits"""
+"""Handwritten digits of 8 x 8 pixels; embedded."""
 
 import ml_collections
 
@@ -12,7 +12,7 @@ def get_config():
             "data": {"name": "digits", "data_dir": ""},
             "facets": {
                 "n_components": (10, 25),
-                "latent_dim": (5, 5),
+                "latent_dim": (8, 5),
                 "covariance": ("diagonal", "diagonal"),
                 "learn_weights": (True, True),
             },
@@ -26,7 +26,11 @@ def get_config():
                 "batch_norm": False,
                 "merge": "concatenate",
             },
-            "likelihood": {"kind": "gaussian", "std": 0.15, "output": "sigmoid"},
+            "likelihood": {
+                "kind": "gaussian",
+                "std": 0.15,
+                "output": "sigmoid",
+            },
             "prior_init": {"means": "gmm", "variance": 0.01},
             "progressive": {
                 "stage_epochs": (150, 150),

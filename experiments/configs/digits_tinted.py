@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""tinted"""
+"""Digits of 8 x 8 pixels in five hues; embedded."""
 
 import ml_collections
 
@@ -26,7 +26,11 @@ def get_config():
                 "batch_norm": False,
                 "merge": "concatenate",
             },
-            "likelihood": {"kind": "gaussian", "std": 0.2, "output": "sigmoid"},
+            "likelihood": {
+                "kind": "gaussian",
+                "std": 0.2,
+                "output": "sigmoid",
+            },
             "prior_init": {"means": "gmm", "variance": 0.01},
             "progressive": {
                 "stage_epochs": (50, 200),

@@ -1,11 +1,11 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""MNIST with the published settings (MFCVAE, App. D).
+r"""MNIST with the published settings (MFCVAE, App. D).
 
 Expected: 92.02 (3.18) % many-to-one accuracy of facet 1 against the digits over
 10 seeds in the paper.
 
-    python experiments/train.py --config=experiments/configs/mnist.py \\
+    python experiments/train.py --config=experiments/configs/mnist.py \
         --workdir=runs/mnist
 """
 

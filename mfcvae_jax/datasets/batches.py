@@ -14,7 +14,7 @@ import jax.numpy as jnp
 __all__ = ["as_float", "epoch_permutation", "n_batches", "take_batch"]
 
 
-def as_float(images: jax.Array) -> jax.Array:
+def as_float(images: chex.Array) -> chex.Array:
     """Brings images to floats in [0, 1].
 
     Args:

@@ -3,7 +3,7 @@
 """Images drawn from the model, cluster by cluster (the paper's Fig. 6)."""
 
 import functools
-from typing import Any
+from typing import Any, cast
 
 import chex
 import jax
@@ -48,7 +48,10 @@ def sample_clusters(
     Returns:
         Images, shape (K_j, n, H, W, C).
     """
-    mixtures = model.apply(variables, method=model.mixtures)
+    mixtures = cast(
+        tuple[prior.Mixture, ...],
+        model.apply(variables, method=model.mixtures),
+    )
     n_components = mixtures[facet].means.shape[0]
     keys = jax.random.split(key, len(mixtures))
     z = []

@@ -7,15 +7,16 @@ one sample of z per example, since at the mean it would be no bound.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from mfcvae_jax import progressive
 from mfcvae_jax.datasets import batches
-from mfcvae_jax.model import MFCVAE, elbo_terms
+from mfcvae_jax.model import MFCVAE, Forward, elbo_terms
 from mfcvae_jax.settings import Likelihood
 from mfcvae_jax.training.state import draw_noise
 from mfcvae_jax.variational import likelihood as likelihood_lib
@@ -35,12 +36,12 @@ class Predictions(NamedTuple):
         kl_c: KL_c at that sample, in nats, shape (N, J).
     """
 
-    resp: tuple[np.ndarray, ...]
-    latents: tuple[np.ndarray, ...]
-    reconstructions: np.ndarray
-    log_p_x: np.ndarray
-    kl_z: np.ndarray
-    kl_c: np.ndarray
+    resp: tuple[chex.Array, ...]
+    latents: tuple[chex.Array, ...]
+    reconstructions: chex.Array
+    log_p_x: chex.Array
+    kl_z: chex.Array
+    kl_c: chex.Array
 
     @property
     def assignments(self) -> np.ndarray:
@@ -98,11 +99,10 @@ def make_predictor(
             1,
             batch_size,
         )
-        at_sample = elbo_terms(
-            likelihood, model.apply(variables, x, noise, alpha), x
-        )
         no_noise = jax.tree.map(jnp.zeros_like, noise)
-        forward = model.apply(variables, x, no_noise, alpha)
+        sampled = cast(Forward, model.apply(variables, x, noise, alpha))
+        forward = cast(Forward, model.apply(variables, x, no_noise, alpha))
+        at_sample = elbo_terms(likelihood, sampled, x)
         at_mean = elbo_terms(likelihood, forward, x)
         return Predictions(
             resp=tuple(jnp.exp(f.log_resp) for f in at_mean.facets),

@@ -84,19 +84,15 @@ class LadderDecoder(nn.Module):
         Returns:
             Shape (B, n_outputs).
         """
-        h = None
+        h: chex.Array = None
         for j in reversed(range(len(z))):
-            rung = self._block(self.net.decoder_rungs[j], f"rung_{j}")(
-                z[j], train
+            rung = self._block(self.net.decoder_rungs[j], f"rung_{j}")
+            faded = alpha[j] * rung(z[j], train)
+            merged = faded if h is None else self._merge(faded, h)
+            backbone = self._block(
+                self.net.decoder_backbone[j], f"backbone_{j}"
             )
-            h = (
-                alpha[j] * rung
-                if h is None
-                else self._merge(alpha[j] * rung, h)
-            )
-            h = self._block(self.net.decoder_backbone[j], f"backbone_{j}")(
-                h, train
-            )
+            h = backbone(merged, train)
         return dense(self.n_outputs, h.shape[-1], name="output")(h)
 
     def _merge(self, rung: chex.Array, upper: chex.Array) -> chex.Array:

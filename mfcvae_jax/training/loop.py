@@ -6,9 +6,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tqdm
 from absl import logging
@@ -31,7 +32,7 @@ from mfcvae_jax.training import (
 from mfcvae_jax.training import state as state_lib
 from mfcvae_jax.workdir import Workdir
 
-__all__ = ["Run", "Stopped", "make_run", "restore", "train"]
+__all__ = ["Run", "Stopped", "adopt", "make_run", "restore", "train"]
 
 # Uses of the run's seed, so that no two share their random numbers.
 _INIT, _ORDER, _NOISE, _REDRAW = range(4)
@@ -174,6 +175,29 @@ def restore(run: Run, workdir: Workdir) -> state_lib.TrainState:
         return checkpointer.restore(_blank_state(run))
 
 
+def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
+    """Saves given variables as a finished run, as if it had been trained.
+
+    Args:
+        run: whose variables they are.
+        workdir: where to write.
+        variables: collections ``params`` and ``batch_stats``.
+
+    Raises:
+        ValueError: if ``workdir`` holds something already.
+    """
+    workdir.claim(run.settings, resume=False)
+    n_steps = run.stepper.schedule.n_steps
+    state = state_lib.make_state(
+        variables, run.stepper.optimiser, _key(run.settings, _NOISE)
+    )._replace(
+        step=jnp.int32(n_steps),
+        progressive=progressive.state_at(run.stepper.schedule, n_steps),
+    )
+    with checkpoint.Checkpointer(workdir.checkpoints) as checkpointer:
+        checkpointer.save(state)
+
+
 def _key(settings: Settings, use: int) -> jax.Array:
     return jax.random.fold_in(jax.random.key(settings.seed), use)
 
@@ -194,9 +218,7 @@ def _first_state(run: Run) -> state_lib.TrainState:
     images = run.dataset.train.images
     variables = state_lib.initial_variables(model, _key(settings, _INIT))
     if settings.train.data_dependent_init:
-        x = batches.as_float(
-            jax.numpy.asarray(images[: settings.train.batch_size])
-        )
+        x = batches.as_float(jnp.asarray(images[: settings.train.batch_size]))
         key = _key(settings, _REDRAW)
         noise = state_lib.draw_noise(
             key, settings.facets.latent_dim, 1, x.shape[0]
@@ -273,7 +295,13 @@ def _train(
             epoch += 1
             is_last = step == schedule.n_steps
             if epoch % settings.evaluate.every_epochs == 0 or is_last:
-                _evaluate(run, state, writer)
+                values = _evaluate(run, state, writer)
+                if bar.disable:  # a log file, where no bar is shown
+                    logging.info(
+                        "epoch %d, test: %s",
+                        epoch,
+                        _postfix(schedule, step, values),
+                    )
             if epoch % settings.checkpoint.every_epochs == 0 or is_last:
                 checkpointer.save(state)
     return state
@@ -336,8 +364,8 @@ def _check_finite(
 
 def _evaluate(
     run: Run, state: state_lib.TrainState, writer: writers.MetricsWriter
-) -> None:
-    """Scores the held-out split and writes the record."""
+) -> dict[str, float]:
+    """Scores the held-out split, writes the record and returns it."""
     coefficients = progressive.coefficients(
         run.stepper.schedule, state.progressive
     )
@@ -357,12 +385,13 @@ def _evaluate(
         values[f"clusters/{row['facet']}"] = row["n_used"]
     step = int(state.step)
     writer.write(step, step / run.steps_per_epoch, "test", values)
+    return values
 
 
 def _postfix(
     schedule: progressive.Schedule, step: int, values: dict[str, float]
 ) -> str:
-    """The bound, its terms and the stage, for the progress bar."""
+    """The bound, its terms and the stage, for the progress bar or a log."""
     stage = int(
         progressive.state_at(schedule, min(step, schedule.n_steps)).stage
     )
@@ -375,7 +404,12 @@ def _postfix(
         if phase is not progressive.Phase.WAITING:
             kl = values[f"kl_z/{j}"] + values[f"kl_c/{j}"]
             terms.append(f"KL{j} {kl:.1f}")
-    return f"stage {stage} | " + " ".join(terms)
+    terms += [
+        f"{name.removeprefix('many_to_one/')} {100 * value:.1f} %"
+        for name, value in values.items()
+        if name.startswith("many_to_one/")
+    ]
+    return f"stage {stage} | " + ", ".join(terms)
 
 
 def _log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:
@@ -398,7 +432,7 @@ class _StopRequest:
 
     def __init__(self):
         self.signum: int | None = None
-        self._previous: dict[int, object] = {}
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "_StopRequest":
         # Python allows handlers in the main thread only; elsewhere, a caller

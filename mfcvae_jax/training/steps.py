@@ -175,11 +175,11 @@ class Stepper(NamedTuple):
             batch_size: B.
 
         Returns:
-            ``(state, images, permutation, first, n_steps) -> (state, metrics)``:
-            steps through batches ``first`` to ``first + n_steps - 1`` of the
-            epoch whose order is ``permutation``; every metric has a leading axis
-            of length ``n_steps``. The state is not donated: the caller keeps the
-            state from before, in case these steps diverge.
+            ``(state, images, permutation, first, n_steps)`` to ``(state,
+            metrics)``: steps through batches ``first`` to ``first + n_steps
+            - 1`` of the epoch whose order is ``permutation``; metrics have a
+            leading axis of length ``n_steps``. The state is not donated: the
+            caller keeps the one from before, in case these steps diverge.
         """
 
         @functools.partial(jax.jit, static_argnames="n_steps")

@@ -27,11 +27,7 @@ class MetricsWriter:
     """
 
     def __init__(self, workdir: Workdir, after_step: int):
-        kept = []
-        if workdir.metrics.exists():
-            kept = [
-                r for r in _whole_records(workdir) if r["step"] <= after_step
-            ]
+        kept = [r for r in workdir.records() if r["step"] <= after_step]
         part = workdir.metrics.with_suffix(".part")
         part.write_text("".join(json.dumps(r) + "\n" for r in kept))
         part.replace(workdir.metrics)
@@ -69,14 +65,3 @@ class MetricsWriter:
         self._file.write(json.dumps(record) + "\n")
         # A run that is killed keeps what it had computed.
         self._file.flush()
-
-
-def _whole_records(workdir: Workdir) -> list[dict[str, Any]]:
-    """The records of the file; a last line that was cut short is left out."""
-    records = []
-    for line in workdir.metrics.read_text().splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return records

@@ -3,8 +3,8 @@
 """p(z_j, c_j): the mixture of Gaussians that is the prior of one facet.
 
 MFCVAE (arXiv:2106.05241), Eq. 1: c ~ Cat(pi), z|c ~ N(mu_c, Sigma_c). The
-parameters are unconstrained and live in the module ``MixturePrior``; ``Mixture``
-is the constrained view of them, and everything else takes that.
+parameters are unconstrained and live in the module ``MixturePrior``;
+``Mixture`` is the constrained view of them, and everything else takes that.
 """
 
 from typing import NamedTuple

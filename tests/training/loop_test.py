@@ -12,7 +12,6 @@ import jax
 import numpy as np
 from absl.testing import absltest
 
-from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.training import loop
@@ -169,9 +168,7 @@ class FaultsTest(absltest.TestCase):
             self.assertTrue(np.all(np.isfinite(leaf)))
 
     def test_batch_larger_than_the_data(self):
-        with self.assertRaisesRegex(
-            ValueError, "train.batch_size.*1438.*5000"
-        ):
+        with self.assertRaisesRegex(ValueError, "train.batch_size.*1438.*5000"):
             _run(train={"batch_size": 5000})
 
     def test_more_components_than_examples(self):
@@ -201,9 +198,7 @@ class FaultsTest(absltest.TestCase):
             loop.train(other, self.workdir)
 
     def test_truncated_checkpoint_names_its_folder_and_the_way_out(self):
-        run = _run(
-            progressive={"stage_epochs": (1, 1)}, checkpoint={"keep": 2}
-        )
+        run = _run(progressive={"stage_epochs": (1, 1)}, checkpoint={"keep": 2})
         loop.train(run, self.workdir)
         last = max(self.workdir.checkpoints.glob("[0-9]*"), key=_step)
         for path in last.rglob("*"):

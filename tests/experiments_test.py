@@ -1,0 +1,224 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The commands a user types, in processes of their own."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import pytest
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import workdir as workdir_lib
+from mfcvae_jax.training import loop
+from tests import fixtures
+
+_ROOT = pathlib.Path(__file__).parents[1]
+_CONFIGS = _ROOT / "experiments" / "configs"
+_SMALL = (
+    "--config.progressive.stage_epochs=(2,2)",
+    "--config.progressive.fade_in_steps=5",
+    "--config.checkpoint.every_epochs=1",
+    "--config.evaluate.every_epochs=2",
+    "--config.train.steps_per_dispatch=4",
+)
+
+
+def _command(script, *args):
+    return [sys.executable, str(_ROOT / "experiments" / script), *args]
+
+
+def _call(script, *args):
+    return subprocess.run(
+        _command(script, *args), capture_output=True, text=True, cwd=_ROOT
+    )
+
+
+def _params(folder):
+    workdir = workdir_lib.Workdir(folder)
+    return loop.restore(loop.make_run(workdir.settings()), workdir).params
+
+
+class ConfigsTest(parameterized.TestCase):
+    @parameterized.parameters(
+        *(path.name for path in sorted(_CONFIGS.glob("*.py")))
+    )
+    def test_config_makes_settings_and_survives_its_json(self, name):
+        namespace: dict = {}
+        exec((_CONFIGS / name).read_text(), namespace)
+        config = namespace["get_config"]()
+        settings = settings_lib.from_config(config.to_dict())
+        as_json = json.dumps(settings_lib.to_config(settings))
+        self.assertEqual(
+            settings_lib.from_config(json.loads(as_json)), settings
+        )
+
+
+@pytest.mark.slow
+class TrainTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.config = f"--config={_CONFIGS / 'digits_tinted.py'}"
+
+    def _train(self, name, *args):
+        return _call(
+            "train.py",
+            self.config,
+            f"--workdir={self.folder}/{name}",
+            *_SMALL,
+            *args,
+        )
+
+    def test_run_leaves_scores_and_pictures_and_can_be_reported_again(self):
+        done = self._train("run", "--config.seed=3")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("stage started (stage 1, facet 0)", done.stderr)
+        self.assertRegex(done.stdout, r"facet 1 +K=\d+")
+        folder = pathlib.Path(self.folder, "run")
+        for name in (
+            "clusters",
+            "samples",
+            "reconstructions",
+            "confusion",
+            "learning_curves",
+        ):
+            path = folder / "figures" / f"{name}.png"
+            self.assertIn(str(path), done.stdout)
+            self.assertGreater(path.stat().st_size, 5000)
+        self.assertNotEmpty(list((folder / "tensorboard").iterdir()))
+        environment = json.loads((folder / "environment.json").read_text())
+        self.assertIn("jax", environment["versions"])
+        config = json.loads((folder / "config.json").read_text())
+        self.assertEqual(config["seed"], 3)
+        first = json.loads((folder / "results.json").read_text())
+        self.assertLen(first["scores"], 4)
+
+        (folder / "results.json").unlink()
+        again = _call("evaluate.py", f"--workdir={folder}")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(
+            json.loads((folder / "results.json").read_text()), first
+        )
+
+        refused = self._train("run", "--config.seed=4")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("seed: 3 != 4", refused.stderr)
+
+    def test_ctrl_c_in_one_process_resumes_to_the_same_bits_in_another(self):
+        whole = self._train("whole")
+        self.assertEqual(whole.returncode, 0, whole.stderr)
+        cut = pathlib.Path(self.folder, "cut")
+        with subprocess.Popen(
+            _command("train.py", self.config, f"--workdir={cut}", *_SMALL),
+            cwd=_ROOT,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        ) as process:
+            metrics = cut / "metrics.jsonl"
+            while '"train"' not in (
+                metrics.read_text() if metrics.exists() else ""
+            ):
+                self.assertIsNone(process.poll(), "ended before its signal")
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(), 128 + signal.SIGINT)
+        resumed = _call(
+            "train.py", self.config, f"--workdir={cut}", *_SMALL, "--resume"
+        )
+        self.assertEqual(resumed.returncode, 0, resumed.stderr)
+        ours, wanted = _params(cut), _params(f"{self.folder}/whole")
+        for name, prior in wanted.items():
+            del prior
+            np.testing.assert_equal(_numpy(ours[name]), _numpy(wanted[name]))
+
+
+@pytest.mark.slow
+class FaultsTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("--config.train.batch_sise=3", "batch_sise"),
+        ("--config.train.batch_size=many", "batch_size"),
+        ("--config.train.batch_size=5000", "train.batch_size"),
+        ("--config.net.activation=tanh", "net.activation"),
+        ("--config.facets.n_components=(10,)", "n_components"),
+        ("--config.progressive.stage_epochs=(1,1,1)", "stage_epochs"),
+        ("--config.data.name=digitz", "digits"),
+        ("--resume", "--resume"),
+    )
+    def test_bad_setting_is_named(self, flag, message):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        done = _call(
+            "train.py",
+            f"--config={_CONFIGS / 'digits.py'}",
+            f"--workdir={folder}/run",
+            flag,
+        )
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(message, done.stderr)
+        self.assertEqual(os.listdir(folder), [])
+
+    def test_missing_data_set_says_where_it_looked(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        done = _call(
+            "train.py",
+            f"--config={_CONFIGS / 'mnist.py'}",
+            f"--workdir={folder}/run",
+            f"--config.data.data_dir={folder}/nowhere",
+        )
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"{folder}/nowhere", done.stderr)
+        self.assertIn("download_and_prepare", done.stderr)
+
+
+@pytest.mark.slow
+@fixtures.needs_fixtures
+class ImportTest(absltest.TestCase):
+    def test_official_weights_become_a_run_that_can_be_reported(self):
+        torch = pytest.importorskip("torch", reason="PyTorch is optional")
+        fixture = fixtures.load("F7")
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        # F7 is a model of 28 x 28 images with widths of its own.
+        state_dict = {
+            key: torch.tensor(value)
+            for key, value in fixture.under("before/").items()
+        }
+        torch.save({"state_dict": state_dict}, f"{folder}/model.pt")
+        done = _call(
+            "import_weights.py",
+            f"--config={_CONFIGS / 'mnist.py'}",
+            f"--weights={folder}/model.pt",
+            f"--workdir={folder}/run",
+            "--config.data.data_dir=../shared/data/tfds",
+            "--config.facets.n_components=(7,5)",
+            "--config.facets.latent_dim=(3,2)",
+            "--config.net.encoder_backbone=((32,),(48,))",
+            "--config.net.encoder_rungs=((),(20,))",
+            "--config.net.decoder_rungs=((24,),(40,))",
+            "--config.net.decoder_backbone=((36,),(24,))",
+            "--config.net.batch_norm=true",
+            "--config.net.activation=elu",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        params = _params(f"{folder}/run")
+        np.testing.assert_array_equal(
+            params["priors_0"]["means"],
+            fixture["before/mu_p_z_j_c_j_list.0"].T,
+        )
+
+
+def _numpy(tree):
+    return {
+        key: _numpy(value) if isinstance(value, dict) else np.asarray(value)
+        for key, value in tree.items()
+    }
+
+
+if __name__ == "__main__":
+    absltest.main()
