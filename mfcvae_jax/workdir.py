@@ -63,8 +63,9 @@ class Workdir:
             resume: whether a run that is there may be continued.
 
         Raises:
-            ValueError: if the folder holds another run's settings, a run but
-                ``resume`` is false, or something that is no run.
+            ValueError: if the folder holds another run's settings, a run with
+                a checkpoint but ``resume`` is false, or something that is no
+                run.
             FileNotFoundError: if ``resume`` is true and there is no run.
         """
         if self.config.exists():
@@ -76,7 +77,10 @@ class Workdir:
                     + "\n  ".join(changed)
                     + "\nChoose another --workdir, or pass the same config."
                 )
-            if not resume:
+            has_checkpoint = self.checkpoints.is_dir() and any(
+                self.checkpoints.iterdir()
+            )
+            if has_checkpoint and not resume:
                 raise ValueError(
                     f"workdir {self.path} already holds this run: pass "
                     "--resume to continue it, or choose another --workdir"

@@ -23,6 +23,7 @@ from tests import fixtures
 _ROOT = pathlib.Path(__file__).parents[1]
 _CONFIGS = _ROOT / "experiments" / "configs"
 _SMALL = (
+    "--config.seed=3",
     "--config.progressive.stage_epochs=(2,2)",
     "--config.progressive.fade_in_steps=5",
     "--config.checkpoint.every_epochs=1",
@@ -63,26 +64,28 @@ class ConfigsTest(parameterized.TestCase):
 
 @pytest.mark.slow
 class TrainTest(absltest.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.config = f"--config={_CONFIGS / 'digits_tinted.py'}"
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        cls.whole = cls._train("whole")
 
-    def _train(self, name, *args):
-        return _call(
-            "train.py",
-            self.config,
-            f"--workdir={self.folder}/{name}",
-            *_SMALL,
-            *args,
-        )
+    @classmethod
+    def _args(cls, name, *args):
+        config = f"--config={_CONFIGS / 'digits_tinted.py'}"
+        return (config, f"--workdir={cls.folder / name}", *_SMALL, *args)
+
+    @classmethod
+    def _train(cls, name, *args):
+        return _call("train.py", *cls._args(name, *args))
 
     def test_run_leaves_scores_and_pictures_and_can_be_reported_again(self):
-        done = self._train("run", "--config.seed=3")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("stage started (stage 1, facet 0)", done.stderr)
-        self.assertRegex(done.stdout, r"facet 1 +K=\d+")
-        folder = pathlib.Path(self.folder, "run")
+        self.assertEqual(self.whole.returncode, 0, self.whole.stderr)
+        self.assertIn("stage started (stage 1, facet 0)", self.whole.stderr)
+        self.assertRegex(self.whole.stdout, r"facet 1 +K=\d+")
+        folder = self.folder / "whole"
         for name in (
             "clusters",
             "samples",
@@ -91,7 +94,7 @@ class TrainTest(absltest.TestCase):
             "learning_curves",
         ):
             path = folder / "figures" / f"{name}.png"
-            self.assertIn(str(path), done.stdout)
+            self.assertIn(str(path), self.whole.stdout)
             self.assertGreater(path.stat().st_size, 5000)
         self.assertNotEmpty(list((folder / "tensorboard").iterdir()))
         environment = json.loads((folder / "environment.json").read_text())
@@ -108,36 +111,31 @@ class TrainTest(absltest.TestCase):
             json.loads((folder / "results.json").read_text()), first
         )
 
-        refused = self._train("run", "--config.seed=4")
+    def test_workdir_of_another_seed_is_refused(self):
+        refused = self._train("whole", "--config.seed=4")
         self.assertEqual(refused.returncode, 2)
         self.assertIn("seed: 3 != 4", refused.stderr)
 
     def test_ctrl_c_in_one_process_resumes_to_the_same_bits_in_another(self):
-        whole = self._train("whole")
-        self.assertEqual(whole.returncode, 0, whole.stderr)
-        cut = pathlib.Path(self.folder, "cut")
+        cut = self.folder / "cut"
         with subprocess.Popen(
-            _command("train.py", self.config, f"--workdir={cut}", *_SMALL),
+            _command("train.py", *self._args("cut")),
             cwd=_ROOT,
             stderr=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         ) as process:
             metrics = cut / "metrics.jsonl"
-            while '"train"' not in (
-                metrics.read_text() if metrics.exists() else ""
-            ):
+            while not metrics.exists() or "train" not in metrics.read_text():
                 self.assertIsNone(process.poll(), "ended before its signal")
                 time.sleep(0.01)
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.wait(), 128 + signal.SIGINT)
-        resumed = _call(
-            "train.py", self.config, f"--workdir={cut}", *_SMALL, "--resume"
-        )
+        resumed = self._train("cut", "--resume")
         self.assertEqual(resumed.returncode, 0, resumed.stderr)
-        ours, wanted = _params(cut), _params(f"{self.folder}/whole")
-        for name, prior in wanted.items():
-            del prior
-            np.testing.assert_equal(_numpy(ours[name]), _numpy(wanted[name]))
+        self.assertIn("resumed at step", resumed.stderr)
+        np.testing.assert_equal(
+            _numpy(_params(cut)), _numpy(_params(self.folder / "whole"))
+        )
 
 
 @pytest.mark.slow

@@ -217,7 +217,7 @@ class PhasesTest(parameterized.TestCase):
                     Phase.FADING_IN if is_fading else Phase.ACTIVE,
                 )
 
-    def test_of_a_run_of_three_facets(self):
+    def test_phases_of_a_run_of_three_facets_are_these(self):
         schedule = _schedule((2, 3, 4), 2)
         waiting, fading, active = Phase
         wanted = {
@@ -234,7 +234,7 @@ class PhasesTest(parameterized.TestCase):
 
 
 class EventsTest(parameterized.TestCase):
-    def test_of_a_whole_run_in_order(self):
+    def test_events_of_a_whole_run_come_in_order(self):
         schedule = _schedule((4, 6, 5), 3)
         started, faded, finished = Transition
         self.assertEqual(
@@ -254,7 +254,7 @@ class EventsTest(parameterized.TestCase):
         kinds = {e.transition for e in progressive.events(schedule, -1, 15)}
         self.assertEqual(kinds, {Transition.STAGE_STARTED, Transition.FINISHED})
 
-    def test_of_one_facet_are_start_and_finish(self):
+    def test_one_facet_starts_and_finishes(self):
         found = progressive.events(_schedule((5,), 2), -1, 100)
         self.assertEqual(
             found,
@@ -268,7 +268,7 @@ class EventsTest(parameterized.TestCase):
         schedule=_schedules(max_facets=5),
         cuts=st.lists(st.integers(-1, 50), min_size=3, max_size=3).map(sorted),
     )
-    def test_spans_compose(self, schedule, cuts):
+    def test_events_of_adjoining_spans_compose(self, schedule, cuts):
         a, b, c = cuts
         self.assertEqual(
             progressive.events(schedule, a, b)
@@ -277,7 +277,7 @@ class EventsTest(parameterized.TestCase):
         )
 
     @hypothesis.given(schedule=_schedules(max_facets=5))
-    def test_happen_where_the_plain_rules_change(self, schedule):
+    def test_events_happen_where_the_plain_rules_change(self, schedule):
         found = progressive.events(schedule, -1, schedule.n_steps)
         steps = [event.step for event in found]
         self.assertEqual(steps, sorted(steps))

@@ -184,7 +184,9 @@ class FaultsTest(parameterized.TestCase):
             ("likelihood.std=0.3", "none"),
         ),
     )
-    def test_unknown_key(self, overrides, fragments):
+    def test_unknown_key_is_named_with_those_that_exist(
+        self, overrides, fragments
+    ):
         self._assert_refused(examples.config(**overrides), *fragments)
 
     def test_suggestion_is_made_only_for_what_is_alike(self):
@@ -195,7 +197,7 @@ class FaultsTest(parameterized.TestCase):
     @parameterized.parameters(
         *(field.name for field in dataclasses.fields(settings_lib.Settings))
     )
-    def test_missing_section(self, name):
+    def test_missing_section_is_named(self, name):
         config = examples.config()
         del config[name]
         self._assert_refused(config, f"setting {name} is missing")
@@ -206,7 +208,7 @@ class FaultsTest(parameterized.TestCase):
         ("progressive", "fade_in_steps"),
         ("train", "n_samples"),
     )
-    def test_missing_key_of_a_section(self, section, name):
+    def test_missing_key_of_a_section_is_named(self, section, name):
         config = examples.config()
         del config[section][name]
         self._assert_refused(config, f"setting {section}.{name} is missing")
@@ -265,7 +267,7 @@ class FaultsTest(parameterized.TestCase):
             ("net.kind", "shared_encoder"),
         ),
     )
-    def test_wrong_type(self, overrides, fragments):
+    def test_wrong_type_is_named_with_the_right_one(self, overrides, fragments):
         self._assert_refused(examples.config(**overrides), *fragments)
 
     @parameterized.named_parameters(
@@ -300,7 +302,9 @@ class FaultsTest(parameterized.TestCase):
             ("likelihood.output", "linear", "sigmoid", "'tanh'"),
         ),
     )
-    def test_choice_that_does_not_exist(self, overrides, fragments):
+    def test_wrong_choice_is_named_with_those_that_exist(
+        self, overrides, fragments
+    ):
         self._assert_refused(examples.config(**overrides), *fragments)
 
     @parameterized.named_parameters(
@@ -315,7 +319,9 @@ class FaultsTest(parameterized.TestCase):
             ("likelihood.kind", "bernoulli", "gaussian", "None"),
         ),
     )
-    def test_kind(self, overrides, fragments):
+    def test_wrong_kind_is_named_with_those_that_exist(
+        self, overrides, fragments
+    ):
         self._assert_refused(examples.config(**overrides), *fragments)
 
     @parameterized.named_parameters(
@@ -358,12 +364,10 @@ class FaultsTest(parameterized.TestCase):
             ("net.encoders", "(2,", "got 3: ((3,), (4,), (5,))"),
         ),
     )
-    def test_lengths_that_differ_from_the_number_of_facets(
-        self, overrides, fragments
-    ):
+    def test_lengths_must_be_the_number_of_facets(self, overrides, fragments):
         self._assert_refused(examples.config(**overrides), *fragments)
 
-    def test_no_facets(self):
+    def test_no_facets_at_all_are_refused(self):
         config = examples.config(facets=_facets((), ()))
         self._assert_refused(config, "n_components is empty", "one facet")
 
@@ -394,7 +398,7 @@ class FaultsTest(parameterized.TestCase):
             )
         )
     )
-    def test_number_out_of_its_range(self, section, name, value):
+    def test_number_out_of_its_range_is_refused(self, section, name, value):
         config = examples.config(**{section: {name: value}})
         self._assert_refused(config, f"{section}.{name}", f"got {value}")
 
@@ -404,17 +408,17 @@ class FaultsTest(parameterized.TestCase):
         ("separate", {**_SEPARATE, "encoders": ((30,), (0,))}, "encoders"),
         ("decoder", {**_SEPARATE, "decoder": (0,)}, "decoder"),
     )
-    def test_width_below_1(self, net, name):
+    def test_width_below_1_is_refused(self, net, name):
         self._assert_refused(
             examples.config(net=net), f"net.{name} must be at least 1"
         )
 
     @parameterized.parameters(-1, 2**32)
-    def test_seed_out_of_its_range(self, seed):
+    def test_seed_out_of_its_range_is_refused(self, seed):
         self._assert_refused(examples.config(seed=seed), f"got {seed}")
 
     @parameterized.parameters(0.0, -0.3)
-    def test_spread_of_the_likelihood_out_of_its_range(self, std):
+    def test_spread_of_the_likelihood_must_be_positive(self, std):
         config = examples.config(likelihood={**_GAUSSIAN, "std": std})
         self._assert_refused(config, "likelihood.std", f"got {std}")
 
@@ -469,11 +473,11 @@ class GatedAddTest(parameterized.TestCase):
 
 
 class DifferencesTest(absltest.TestCase):
-    def test_of_a_run_from_itself_are_none(self):
+    def test_run_does_not_differ_from_itself(self):
         found = examples.settings()
         self.assertEqual(settings_lib.differences(found, found), [])
 
-    def test_name_each_key_and_both_values(self):
+    def test_each_key_is_named_with_both_values(self):
         other = examples.settings(
             seed=7,
             train={"batch_size": 64},
@@ -489,7 +493,7 @@ class DifferencesTest(absltest.TestCase):
             ],
         )
 
-    def test_of_two_kinds_of_net_show_keys_that_only_one_has(self):
+    def test_keys_that_only_one_kind_of_net_has_are_shown(self):
         found = settings_lib.differences(
             examples.settings(), examples.settings(net=_SHARED)
         )

@@ -26,6 +26,9 @@ class WorkdirTest(absltest.TestCase):
 
     def test_run_is_not_overwritten_without_resume(self):
         self.workdir.claim(examples.settings(), resume=False)
+        # Nothing is lost by starting again before the first checkpoint.
+        self.workdir.claim(examples.settings(), resume=False)
+        (self.workdir.checkpoints / "11").mkdir(parents=True)
         with self.assertRaisesRegex(ValueError, "--resume"):
             self.workdir.claim(examples.settings(), resume=False)
 

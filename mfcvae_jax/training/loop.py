@@ -130,7 +130,8 @@ def train(
     Args:
         run: what to train.
         workdir: where to write.
-        resume: continue from the last checkpoint in ``workdir``.
+        resume: continue from the last checkpoint in ``workdir``, or from
+            the start if the run had not come to one.
 
     Returns:
         The final state.
@@ -145,11 +146,11 @@ def train(
     with checkpoint.Checkpointer(
         workdir.checkpoints, run.settings.checkpoint.keep
     ) as checkpointer:
-        if resume:
+        if checkpointer.latest_step() is None:
+            state = _first_state(run)
+        else:
             state = checkpointer.restore(_blank_state(run))
             logging.info("resumed at step %d", state.step)
-        else:
-            state = _first_state(run)
         with (
             writers.MetricsWriter(workdir, int(state.step)) as writer,
             _StopRequest() as stop,

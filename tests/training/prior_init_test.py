@@ -1,0 +1,97 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Starting values of the component means."""
+
+import warnings
+
+import jax
+import numpy as np
+from absl.testing import absltest
+from sklearn import exceptions, mixture
+
+from mfcvae_jax.settings import MeansInit
+from mfcvae_jax.training import prior_init
+
+
+def _params(*shapes):
+    return {"encoder": {"kernel": np.ones(3)}} | {
+        f"priors_{j}": {
+            "means": np.zeros(shape, np.float32),
+            "logits": np.zeros(shape[0], np.float32),
+        }
+        for j, shape in enumerate(shapes)
+    }
+
+
+class FitTest(absltest.TestCase):
+    def test_means_are_those_of_scikit_learns_mixture(self):
+        rng = np.random.default_rng(0)
+        latents = rng.normal(size=(300, 3)) + rng.choice([-4, 4], (300, 1))
+        wanted = mixture.GaussianMixture(
+            4, covariance_type="diag", random_state=5
+        ).fit(latents)
+        np.testing.assert_allclose(
+            prior_init.fit_means(latents, 4, 5), wanted.means_, rtol=1e-6
+        )
+
+    def test_well_separated_groups_are_found(self):
+        centres = np.array([[-5.0, 0], [5, 0], [0, 7]])
+        noise = np.random.default_rng(1).normal(scale=0.1, size=(50, 3, 2))
+        found = prior_init.fit_means((centres + noise).reshape(-1, 2), 3, 0)
+        found = found[np.lexsort(found.T)]
+        np.testing.assert_allclose(
+            found, centres[np.lexsort(centres.T)], atol=0.1
+        )
+
+    def test_fit_that_does_not_converge_is_used_and_warns_nobody(self):
+        latents = np.random.default_rng(2).normal(size=(200, 5))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", exceptions.ConvergenceWarning)
+            means = prior_init.fit_means(latents, 60, 0)
+        self.assertEqual(means.shape, (60, 5))
+
+    def test_fewer_examples_than_components_names_both(self):
+        with self.assertRaisesRegex(ValueError, "n_components.* 3 training"):
+            prior_init.fit_means(np.zeros((3, 2)), 5, 0)
+
+
+class ParamsTest(absltest.TestCase):
+    def test_gmm_moves_the_means_of_every_facet_and_nothing_else(self):
+        rng = np.random.default_rng(3)
+        latents = [rng.normal(size=(80, 2)), rng.normal(size=(80, 3))]
+        before = _params((4, 2), (5, 3))
+        after = prior_init.with_initial_means(
+            MeansInit.GMM, before, lambda: latents, seed=1
+        )
+        for j, k in ((0, 4), (1, 5)):
+            np.testing.assert_array_equal(
+                after[f"priors_{j}"]["means"],
+                prior_init.fit_means(latents[j], k, 1),
+            )
+            np.testing.assert_array_equal(
+                after[f"priors_{j}"]["logits"],
+                before[f"priors_{j}"]["logits"],
+            )
+        self.assertIs(after["encoder"], before["encoder"])
+
+    def test_glorot_encodes_nothing_and_draws_with_the_right_spread(self):
+        def encode_means():
+            self.fail("glorot must not encode the data")
+
+        after = prior_init.with_initial_means(
+            MeansInit.GLOROT, _params((400, 60), (400, 60)), encode_means, 2
+        )
+        first, second = (after[f"priors_{j}"]["means"] for j in (0, 1))
+        np.testing.assert_allclose(np.std(first), np.sqrt(2 / 460), rtol=0.02)
+        self.assertFalse(np.array_equal(first, second))
+
+    def test_same_seed_draws_the_same(self):
+        key = jax.random.key(4)
+        np.testing.assert_array_equal(
+            prior_init.glorot_means(key, (5, 3)),
+            prior_init.glorot_means(key, (5, 3)),
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()
