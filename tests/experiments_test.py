@@ -18,7 +18,7 @@ from absl.testing import absltest, parameterized
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.training import loop
-from tests import fixtures
+from tests import examples, fixtures
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _CONFIGS = _ROOT / "experiments" / "configs"
@@ -60,6 +60,43 @@ class ConfigsTest(parameterized.TestCase):
         self.assertEqual(
             settings_lib.from_config(json.loads(as_json)), settings
         )
+
+
+class SummariseTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+
+    def _finished(self, seed, accuracy, **overrides):
+        """A workdir as a run leaves it, with one score."""
+        folder = workdir_lib.Workdir(f"{self.folder}/{seed}")
+        folder.claim(examples.settings(seed=seed, **overrides), resume=False)
+        score = {"facet": 0, "n_components": 6, "labeling": "digit"}
+        score |= dict.fromkeys(
+            ("many_to_one", "one_to_one", "nmi", "ari"), accuracy
+        )
+        folder.write_results(
+            {
+                "scores": [score],
+                "normalised_mutual_information": [[1.0, 0.1], [0.1, 1.0]],
+            }
+        )
+        return str(folder.path)
+
+    def test_mean_and_sample_standard_deviation_over_seeds(self):
+        runs = [self._finished(s, a) for s, a in ((0, 0.8), (1, 0.9))]
+        done = _call("summarise.py", *runs)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("| 0 | 6 | digit | 85.0 (7.1) |", done.stdout)
+
+    def test_runs_of_different_settings_are_refused(self):
+        runs = [
+            self._finished(0, 0.8),
+            self._finished(1, 0.9, prior_init={"variance": 0.5}),
+        ]
+        done = _call("summarise.py", *runs)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("prior_init.variance", done.stderr)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ def get_config():
             "data": {"name": "digits_tinted", "data_dir": ""},
             "facets": {
                 "n_components": (25, 10),
-                "latent_dim": (5, 1),
+                "latent_dim": (5, 2),
                 "covariance": ("diagonal", "diagonal"),
                 "learn_weights": (True, True),
             },
@@ -33,7 +33,7 @@ def get_config():
             },
             "prior_init": {"means": "gmm", "variance": 0.01},
             "progressive": {
-                "stage_epochs": (50, 200),
+                "stage_epochs": (30, 200),
                 "fade_in_steps": 500,
                 "fade_in": "linear",
                 "pretrain_weight_z": 0.0,
