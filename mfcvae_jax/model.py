@@ -12,12 +12,19 @@ from typing import NamedTuple
 
 import chex
 import flax.linen as nn
+import jax.numpy as jnp
 
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.ladder import dense, shared
 from mfcvae_jax.variational import elbo, likelihood, posterior, prior
 
-__all__ = ["MFCVAE", "Forward", "elbo_terms", "make_model"]
+__all__ = [
+    "MFCVAE",
+    "Forward",
+    "elbo_terms",
+    "facets_in_force",
+    "make_model",
+]
 
 # net settings -> (encoder, decoder)
 _NETS = {
@@ -158,6 +165,25 @@ def make_model(
         initial_variance=settings.prior_init.variance,
         image_shape=image_shape,
     )
+
+
+def facets_in_force(net: settings_lib.Net, alpha: chex.Array) -> chex.Array:
+    """Tells which facets the decoder reads, and so which the bound must pay.
+
+    While the decoder ignores a facet (alpha = 0), q(z_j|x) = p(z_j) would cost
+    nothing, so the bound of the model in force leaves out its KL terms, which
+    nothing trains. A shared encoder's decoder ignores no facet.
+
+    Args:
+        net: encoder and decoder.
+        alpha: fade-in of each facet, in [0, 1], shape (J,).
+
+    Returns:
+        1 for a facet in force and 0 for another, float, shape (J,).
+    """
+    if isinstance(net, settings_lib.SharedEncoder):
+        return jnp.ones_like(alpha)
+    return jnp.sign(alpha)
 
 
 def elbo_terms(

@@ -206,7 +206,9 @@ def coefficients(schedule: Schedule, state: ProgressiveState) -> Coefficients:
         The coefficients of the next optimiser step, or of an evaluation now.
     """
     n_facets = len(schedule.stage_steps)
-    ratio = jnp.minimum(state.step_in_stage / schedule.fade_in_steps, 1.0)
+    # In the default float type, so float64 where that is switched on.
+    taken = jnp.asarray(state.step_in_stage, dtype=float)
+    ratio = jnp.minimum(taken / schedule.fade_in_steps, 1.0)
     if schedule.fade_in is Fade.COSINE:
         ratio = 0.5 * (1.0 - jnp.cos(jnp.pi * ratio))
     ratio = jnp.where(state.stage == 0, 1.0, ratio)
@@ -246,14 +248,13 @@ def phases(schedule: Schedule, step: int) -> tuple[Phase, ...]:
     Returns:
         One phase a facet, shallowest first.
     """
-    alpha = coefficients(schedule, state_at(schedule, step)).alpha
-    entering = schedule.entering(int(state_at(schedule, step).stage))
-    return tuple(
-        Phase.WAITING
-        if j < entering
-        else (Phase.ACTIVE if alpha[j] == 1 else Phase.FADING_IN)
-        for j in range(len(schedule.stage_steps))
-    )
+    state = state_at(schedule, step)
+    stage = int(state.stage)
+    is_fading = stage > 0 and int(state.step_in_stage) < schedule.fade_in_steps
+    n_facets = len(schedule.stage_steps)
+    found = [Phase.WAITING] * (n_facets - 1 - stage)
+    found.append(Phase.FADING_IN if is_fading else Phase.ACTIVE)
+    return tuple(found + [Phase.ACTIVE] * stage)
 
 
 def events(schedule: Schedule, after: int, upto: int) -> tuple[Event, ...]:

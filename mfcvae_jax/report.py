@@ -10,6 +10,7 @@ from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import accuracy, generation, redundancy
 from mfcvae_jax.evaluation.contingency import contingency_table
 from mfcvae_jax.evaluation.predictions import Predictions
+from mfcvae_jax.model import facets_in_force
 from mfcvae_jax.training.loop import Run
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.workdir import Workdir
@@ -42,7 +43,9 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
         n_components,
         run.dataset.spec.labelings,
     )
-    terms = found.mean_terms(np.asarray(coefficients.alpha))
+    terms = found.mean_terms(
+        facets_in_force(run.settings.net, coefficients.alpha)
+    )
     shared = redundancy.facet_redundancy(found.assignments, n_components)
     usage = redundancy.cluster_usage(found.assignments, n_components)
     workdir.write_results(

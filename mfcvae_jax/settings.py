@@ -11,6 +11,7 @@ that differ by facet are tuples of length J in that order.
 import dataclasses
 import difflib
 import enum
+import math
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -352,8 +353,9 @@ class Training:
         for name in ("batch_size", "n_samples", "steps_per_dispatch"):
             _require_positive(f"train.{name}", (getattr(self, name),))
         _require(
-            self.learning_rate > 0,
-            f"train.learning_rate must be positive, got {self.learning_rate}",
+            0 < self.learning_rate < math.inf,
+            "train.learning_rate must be positive and finite, got "
+            f"{self.learning_rate}",
         )
 
 
@@ -551,10 +553,10 @@ def _build(cls: type, config: Mapping[str, Any], path: str) -> Any:
     for key in given:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {path}{close[0]}?" if close else ""
+            hint = f"; did you mean {path}{close[0]}?" if close else "."
             raise ValueError(
                 f"unknown setting {path}{key}={given[key]!r}{hint} Known here: "
-                f"{', '.join(known) or 'none'}"
+                f"{', '.join(known) or 'none'}."
             )
     hints = typing.get_type_hints(cls)
     values = {}
@@ -609,7 +611,7 @@ def _build_by_kind(value: Any, section: str) -> Any:
     given = dict(value) if isinstance(value, Mapping) else {}
     kind = given.pop("kind", None)
     _require(
-        kind in kinds,
+        isinstance(kind, str) and kind in kinds,
         f"{section}.kind must be one of {sorted(kinds)}, got {kind!r}",
     )
     return _build(kinds[typing.cast(str, kind)], given, f"{section}.")

@@ -259,5 +259,19 @@ class ElboTermsTest(parameterized.TestCase):
         np.testing.assert_allclose(terms.log_p_x, pixels.sum((1, 2, 3)))
 
 
+class FacetsInForceTest(absltest.TestCase):
+    def test_a_facet_counts_once_its_fade_in_began(self):
+        net = examples.settings().net
+        found = model_lib.facets_in_force(net, np.array([0.0, 1e-9, 1.0]))
+        np.testing.assert_array_equal(found, [0, 1, 1])
+
+    def test_a_shared_encoders_decoder_ignores_no_facet(self):
+        net = settings_lib.SharedEncoder(
+            (8,), (8,), settings_lib.Activation.RELU, False
+        )
+        found = model_lib.facets_in_force(net, np.array([0.0, 1.0]))
+        np.testing.assert_array_equal(found, [1, 1])
+
+
 if __name__ == "__main__":
     absltest.main()

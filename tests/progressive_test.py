@@ -329,14 +329,16 @@ class OfficialTableTest(parameterized.TestCase):
         pre_z, pre_c = {"pre0": (0.0, 0.0), "pre1": (0.25, 0.5)}[pre]
         chosen = settings.Progressive(stages, 17, fade_in, pre_z, pre_c)
         schedule = progressive.make_schedule(chosen, steps_per_epoch=10)
-        _, _, found = _over_steps(schedule, schedule.n_steps - 1)
+        with jax.enable_x64(True):
+            _, _, found = _over_steps(schedule, schedule.n_steps - 1)
         names = ("alpha_dec", "gamma_kl_z", "gamma_kl_c")
         for ours, theirs in zip(_FIELDS, names, strict=True):
             value = np.asarray(getattr(found, ours))
             np.testing.assert_allclose(
                 value.reshape(sum(stages), 10, len(stages)),
                 table[theirs],
-                atol=2e-7,
+                rtol=1e-9,
+                atol=1e-12,
                 err_msg=theirs,
             )
             # Epoch -1, where the prior is fitted, is before the first step.

@@ -48,18 +48,17 @@ class Predictions(NamedTuple):
         """The most probable component of each facet, shape (N, J)."""
         return np.stack([np.argmax(r, axis=-1) for r in self.resp], axis=-1)
 
-    def mean_terms(self, alpha: np.ndarray) -> dict[str, float]:
+    def mean_terms(self, is_in: chex.Array) -> dict[str, float]:
         """Returns the bound and its terms, means over the examples.
 
         Args:
-            alpha: the fade-in of each facet, shape (J,). A facet at 0 is not
-                in the bound: see ``training.steps.Metrics``.
+            is_in: 1 for each facet that the bound counts, else 0, shape (J,);
+                see ``model.facets_in_force``.
 
         Returns:
             ``bound``, ``log_p_x``, ``kl_z/<j>``, ``kl_c/<j>``, in nats.
         """
-        is_in = np.asarray(alpha) > 0
-        kl = np.sum((self.kl_z + self.kl_c) * is_in, axis=-1)
+        kl = (self.kl_z + self.kl_c) @ np.asarray(is_in)
         terms = {
             "bound": float(np.mean(self.log_p_x - kl)),
             "log_p_x": float(np.mean(self.log_p_x)),

@@ -372,7 +372,9 @@ def _evaluate(
     )
     test = run.dataset.test
     found = run.predict(state.variables, test.images, coefficients)
-    values = found.mean_terms(np.asarray(coefficients.alpha))
+    values = found.mean_terms(
+        model_lib.facets_in_force(run.settings.net, coefficients.alpha)
+    )
     matrix = accuracy.score_matrix(
         found.assignments,
         test.labels,

@@ -13,7 +13,7 @@ import optax
 
 from mfcvae_jax import progressive
 from mfcvae_jax.datasets import batches
-from mfcvae_jax.model import MFCVAE, elbo_terms
+from mfcvae_jax.model import MFCVAE, elbo_terms, facets_in_force
 from mfcvae_jax.settings import Likelihood
 from mfcvae_jax.training.state import TrainState, draw_noise
 from mfcvae_jax.variational import elbo
@@ -24,9 +24,8 @@ __all__ = ["Metrics", "Stepper", "summarise"]
 class Metrics(NamedTuple):
     """Batch means of one step, in nats per example, before its update.
 
-    The bound is unweighted, and that of the model in force: while the decoder
-    ignores a facet (alpha = 0), q(z_j|x) = p(z_j) costs it nothing, so its KL
-    terms, which nothing trains, are left out.
+    The bound is unweighted, and that of the model in force: see
+    ``model.facets_in_force``.
 
     Attributes:
         loss: the weighted loss that the step descends, shape ().
@@ -44,18 +43,20 @@ class Metrics(NamedTuple):
 
 
 def summarise(
-    terms: elbo.ElboTerms, coefficients: progressive.Coefficients
+    terms: elbo.ElboTerms,
+    coefficients: progressive.Coefficients,
+    is_in: chex.Array,
 ) -> Metrics:
     """Averages the terms of a batch.
 
     Args:
         terms: of a batch.
         coefficients: in force.
+        is_in: 1 for each facet that the bound counts, else 0, shape (J,).
 
     Returns:
         Their means over the batch.
     """
-    is_in = (coefficients.alpha > 0).astype(terms.log_p_x.dtype)
     return Metrics(
         loss=elbo.loss(terms, coefficients.weight_z, coefficients.weight_c),
         bound=-elbo.loss(terms, is_in, is_in),
@@ -113,7 +114,8 @@ class Stepper(NamedTuple):
             mutable=["batch_stats"],
         )
         terms = elbo_terms(self.likelihood, forward, x, self.facet_terms)
-        metrics = summarise(terms, coefficients)
+        is_in = facets_in_force(self.model.net, coefficients.alpha)
+        metrics = summarise(terms, coefficients, is_in)
         return metrics.loss, (metrics, updated.get("batch_stats", {}))
 
     def update(

@@ -307,7 +307,9 @@ class SummariseTest(absltest.TestCase):
         alpha = np.array([0.0, 0.3, 1.0])
         with jax.enable_x64(True):
             found = jax.jit(steps.summarise)(
-                terms, progressive.Coefficients(alpha, weight_z, weight_c)
+                terms,
+                progressive.Coefficients(alpha, weight_z, weight_c),
+                np.array([0.0, 1.0, 1.0]),
             )
         kl_z = np.array([np.mean(f.log_q_z - f.log_p_z_c) for f in facets])
         kl_c = np.array([np.mean(f.log_q_c - f.log_p_c) for f in facets])
