@@ -71,6 +71,10 @@ class Schedule(NamedTuple):
         """The step at which each stage starts."""
         return tuple(int(n) for n in np.cumsum((0, *self.stage_steps))[:-1])
 
+    def stage_at(self, step: int) -> int:
+        """The stage in force after a number of steps."""
+        return sum(step >= start for start in self.stage_starts) - 1
+
     def entering(self, stage: int) -> int:
         """The facet that a stage brings in."""
         return len(self.stage_steps) - 1 - stage
@@ -248,11 +252,10 @@ def phases(schedule: Schedule, step: int) -> tuple[Phase, ...]:
     Returns:
         One phase a facet, shallowest first.
     """
-    state = state_at(schedule, step)
-    stage = int(state.stage)
-    is_fading = stage > 0 and int(state.step_in_stage) < schedule.fade_in_steps
-    n_facets = len(schedule.stage_steps)
-    found = [Phase.WAITING] * (n_facets - 1 - stage)
+    stage = schedule.stage_at(step)
+    taken = step - schedule.stage_starts[stage]
+    is_fading = stage > 0 and taken < schedule.fade_in_steps
+    found = [Phase.WAITING] * schedule.entering(stage)
     found.append(Phase.FADING_IN if is_fading else Phase.ACTIVE)
     return tuple(found + [Phase.ACTIVE] * stage)
 

@@ -36,7 +36,7 @@ _FLOAT32 = {
 _KL_FLOAT32 = 1.1e-6
 # XLA's float32 products on CPU sum over the 784 inputs in another order: after
 # the first layer of F4 they are 6 times as far from float64 as NumPy's.
-_SLACK = 4
+_SLACK = 6
 _LOSS_FLOAT32_RELATIVE = 1e-6
 
 

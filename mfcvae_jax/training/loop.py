@@ -289,8 +289,11 @@ def _train(
                 _log_events(schedule, step, step + n_steps)
                 step += n_steps
                 bar.update(n_steps)
-                bar.set_postfix_str(_postfix(schedule, step, values))
-                if stop.signum is not None:
+                bar.set_postfix_str(
+                    _postfix(schedule, step, values), refresh=False
+                )
+                # At the end of an epoch its evaluation comes first.
+                if stop.signum is not None and step % run.steps_per_epoch:
                     checkpointer.save(state)
                     raise Stopped(stop.signum, step)
             epoch += 1
@@ -303,8 +306,11 @@ def _train(
                         epoch,
                         _postfix(schedule, step, values),
                     )
-            if epoch % settings.checkpoint.every_epochs == 0 or is_last:
+            is_due = epoch % settings.checkpoint.every_epochs == 0
+            if is_due or is_last or stop.signum is not None:
                 checkpointer.save(state)
+            if stop.signum is not None and not is_last:
+                raise Stopped(stop.signum, step)
     return state
 
 
@@ -354,12 +360,17 @@ def _check_finite(
     culprits = [f"{n} = {v}" for n, v in terms if not np.isfinite(v)] or [
         f"loss = {metrics.loss[i]}"
     ]
-    checkpointer.save(before)
+    # A gradient may have broken the parameters one step before the loss shows.
+    is_sound = all(
+        np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(before.params)
+    )
+    if is_sound:
+        checkpointer.save(before)
     raise FloatingPointError(
         f"the loss is not finite at step {step + int(i)}: "
-        f"{', '.join(culprits)}. The state of step {int(before.step)} is "
-        "saved; a lower train.learning_rate or a larger prior_init.variance "
-        "may help"
+        f"{', '.join(culprits)}. The last sound state is saved, that of step "
+        f"{checkpointer.latest_step()}; a lower train.learning_rate or a "
+        "larger prior_init.variance may help"
     )
 
 
@@ -395,9 +406,6 @@ def _postfix(
     schedule: progressive.Schedule, step: int, values: dict[str, float]
 ) -> str:
     """The bound, its terms and the stage, for the progress bar or a log."""
-    stage = int(
-        progressive.state_at(schedule, min(step, schedule.n_steps)).stage
-    )
     phases = progressive.phases(schedule, step)
     terms = [
         f"bound {values['bound']:.1f}",
@@ -412,7 +420,7 @@ def _postfix(
         for name, value in values.items()
         if name.startswith("many_to_one/")
     ]
-    return f"stage {stage} | " + ", ".join(terms)
+    return f"stage {schedule.stage_at(step)} | " + ", ".join(terms)
 
 
 def _log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:
