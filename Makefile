@@ -1,6 +1,4 @@
 PYTHON ?= python3
-CONFIG ?= experiments/configs/digits_tinted.py
-WORKDIR ?= runs/demo
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -12,15 +10,12 @@ help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' \
 		Makefile
 
-# Only the default folder is emptied: a WORKDIR of the user's own may hold a run
-# that took hours, and training goes on from it.
-demo: $(INSTALLED)  ## Train CONFIG in WORKDIR, by default a small run in runs/demo
-ifeq ($(WORKDIR),runs/demo)
+demo: $(INSTALLED)  ## Train a small run in runs/demo, anew each time
 	@if [ -e runs/demo ]; then \
 		echo "Removing the earlier demo in runs/demo."; rm -rf runs/demo; \
 	fi
-endif
-	$(BIN)/python experiments/train.py --config=$(CONFIG) --workdir=$(WORKDIR)
+	$(BIN)/python experiments/train.py --workdir=runs/demo \
+		--config=experiments/configs/digits_tinted.py
 
 test: $(INSTALLED)  ## Run every test
 	$(BIN)/python -m pytest

@@ -24,7 +24,7 @@ def main(argv):
     try:
         run = loop.make_run(folder.settings())
         state = loop.restore(run, folder)
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         logging.debug("where it came from", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -43,7 +43,7 @@ def main(argv):
         )
         folder = workdir.Workdir(_WORKDIR.value)
         loop.adopt(run, folder, variables)
-    except (ValueError, FileNotFoundError, ImportError) as error:
+    except (ValueError, OSError, ImportError) as error:
         logging.debug("where it came from", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
         return 2

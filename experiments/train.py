@@ -6,6 +6,7 @@ r"""Trains a model and reports on it.
         --workdir=runs/mnist --config.seed=3
 
 Ctrl-C saves the state; the same command with --resume goes on from there.
+An error is one line; --verbosity=1 shows where it came from.
 """
 
 import sys
@@ -31,7 +32,8 @@ _RESUME = flags.DEFINE_bool(
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    logging.set_verbosity(logging.INFO)
+    if not flags.FLAGS["verbosity"].present:  # --verbosity=1 shows tracebacks
+        logging.set_verbosity(logging.INFO)
     # Orbax tells every step of every save at this level.
     logging.get_absl_handler().addFilter(
         lambda record: "orbax" not in record.pathname
@@ -43,7 +45,7 @@ def main(argv):
     except loop.Stopped as stopped:
         logging.warning("%s", stopped)
         return 128 + stopped.signum
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
         logging.debug("where it came from", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
         return 2

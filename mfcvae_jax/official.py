@@ -11,6 +11,7 @@ official key, change of layout), so that it can name what does not fit.
 import argparse
 import math
 import pathlib
+import pickle
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -119,15 +120,24 @@ def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
         ) from error
     # The official file also pickles its flags. Loading weights only, plus
     # these two harmless types, runs no code from the file.
-    with torch.serialization.safe_globals([argparse.Namespace, torch.device]):
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    state_dict = saved.get("state_dict", saved)
-    if not all(
+    try:
+        with torch.serialization.safe_globals(
+            [argparse.Namespace, torch.device]
+        ):
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"{path} is no file of PyTorch weights, or is damaged: {error}"
+        ) from error
+    state_dict = (
+        saved.get("state_dict", saved) if isinstance(saved, dict) else {}
+    )
+    if not state_dict or not all(
         isinstance(value, torch.Tensor) for value in state_dict.values()
     ):
         raise ValueError(
-            f"{path} holds no state_dict: expected tensors by name, got keys "
-            f"{sorted(saved)[:10]}"
+            f"{path} holds no state_dict: expected tensors by name, or a dict "
+            f"with those under 'state_dict', got {type(saved).__name__}"
         )
     return {key: value.numpy() for key, value in state_dict.items()}
 

@@ -5,19 +5,20 @@
 import jax
 import numpy as np
 
-from mfcvae_jax import figures, progressive
+from mfcvae_jax import figures
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import accuracy, generation, redundancy
 from mfcvae_jax.evaluation.contingency import contingency_table
 from mfcvae_jax.evaluation.predictions import Predictions
-from mfcvae_jax.model import facets_in_force
+from mfcvae_jax.training import loop
 from mfcvae_jax.training.loop import Run
-from mfcvae_jax.training.state import TrainState
+from mfcvae_jax.training.state import KeyUse, TrainState, run_key
 from mfcvae_jax.workdir import Workdir
 
 __all__ = ["write_report"]
 
 _N_COLUMNS = 10
+_N_RECONSTRUCTIONS = 42  # three rows of 14
 
 
 def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
@@ -31,21 +32,10 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
     Returns:
         The scores and the paths of the figures, as text for a terminal.
     """
-    coefficients = progressive.coefficients(
-        run.stepper.schedule, state.progressive
-    )
+    scored = loop.score(run, state)
+    found, terms, matrix = scored.predictions, scored.terms, scored.matrix
     test = run.dataset.test
-    found = run.predict(state.variables, test.images, coefficients)
     n_components = run.settings.facets.n_components
-    matrix = accuracy.score_matrix(
-        found.assignments,
-        test.labels,
-        n_components,
-        run.dataset.spec.labelings,
-    )
-    terms = found.mean_terms(
-        facets_in_force(run.settings.net, coefficients.alpha)
-    )
     shared = redundancy.facet_redundancy(found.assignments, n_components)
     usage = redundancy.cluster_usage(found.assignments, n_components)
     workdir.write_results(
@@ -61,7 +51,9 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
             "effective_clusters": np.asarray(usage.effective).tolist(),
         }
     )
-    paths = _draw(run, state, workdir, found, np.asarray(coefficients.alpha))
+    paths = _draw(
+        run, state, workdir, found, np.asarray(scored.coefficients.alpha)
+    )
     lines = [
         f"{run.settings.data.name}, {len(test.images)} held-out examples, "
         f"step {int(state.step)} of {run.stepper.schedule.n_steps}",
@@ -107,6 +99,7 @@ def _draw(
     figures.cluster_examples(
         images, found.resp, path["clusters"], n_columns=_N_COLUMNS
     )
+    key = run_key(settings.seed, KeyUse.SAMPLES)
     samples = [
         np.asarray(
             generation.sample_clusters(
@@ -114,7 +107,7 @@ def _draw(
                 stepper.likelihood,
                 state.variables,
                 alpha,
-                jax.random.fold_in(jax.random.key(settings.seed), facet),
+                jax.random.fold_in(key, facet),
                 facet=facet,
                 n_samples=_N_COLUMNS,
                 temperature=settings.figures.temperature,
@@ -130,8 +123,19 @@ def _draw(
             for resp in found.resp
         ],
     )
+    shown = images[:_N_RECONSTRUCTIONS]
     figures.reconstruction_pairs(
-        images[:42], found.reconstructions[:42], path["reconstructions"]
+        shown,
+        np.asarray(
+            generation.reconstruct(
+                stepper.model,
+                stepper.likelihood,
+                state.variables,
+                alpha,
+                shown,
+            )
+        ),
+        path["reconstructions"],
     )
     figures.confusion_matrices(
         [

@@ -337,8 +337,8 @@ class Training:
         batch_size: examples per optimiser step.
         learning_rate: of Adam.
         n_samples: L, Monte Carlo samples of z per example.
-        data_dependent_init: standardise the output of every layer on the first
-            batch before training.
+        data_dependent_init: before training, standardise the output of every
+            layer on the first ``batch_size`` images in stored order.
         steps_per_dispatch: at most so many optimiser steps run in one compiled
             scan, without a return to Python.
     """

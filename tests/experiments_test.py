@@ -217,6 +217,9 @@ class FaultsTest(parameterized.TestCase):
 class ImportTest(absltest.TestCase):
     def test_official_weights_become_a_run_that_can_be_reported(self):
         torch = pytest.importorskip("torch", reason="PyTorch is optional")
+        data_dir = fixtures.FOLDER.parent / "data" / "tfds"
+        if not data_dir.is_dir():
+            self.skipTest(f"no prepared MNIST in {data_dir}")
         fixture = fixtures.load("F7")
         folder = self.enterContext(tempfile.TemporaryDirectory())
         # F7 is a model of 28 x 28 images with widths of its own.
@@ -230,7 +233,7 @@ class ImportTest(absltest.TestCase):
             f"--config={_CONFIGS / 'mnist.py'}",
             f"--weights={folder}/model.pt",
             f"--workdir={folder}/run",
-            "--config.data.data_dir=../shared/data/tfds",
+            f"--config.data.data_dir={data_dir}",
             "--config.facets.n_components=(7,5)",
             "--config.facets.latent_dim=(3,2)",
             "--config.net.encoder_backbone=((32,),(48,))",

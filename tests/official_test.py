@@ -216,6 +216,7 @@ class OutputsTest(parameterized.TestCase):
             )
 
 
+@pytest.mark.slow
 @fixtures.needs_fixtures
 class GradientTest(parameterized.TestCase):
     @parameterized.parameters(*_NAMES)
@@ -247,6 +248,7 @@ class GradientTest(parameterized.TestCase):
                 self.assertLess(error, 2e-5, key)
 
 
+@pytest.mark.slow
 @fixtures.needs_fixtures
 class AdamTest(parameterized.TestCase):
     @parameterized.parameters("F1", "F2", "F4", "F6")

@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images drawn from the model, cluster by cluster (the paper's Fig. 6)."""
+"""Images from the model: reconstructions, and samples (the paper's Fig. 6)."""
 
 import functools
 from typing import Any, cast
@@ -11,9 +11,38 @@ import jax
 from mfcvae_jax.model import MFCVAE
 from mfcvae_jax.settings import Likelihood
 from mfcvae_jax.variational import likelihood as likelihood_lib
-from mfcvae_jax.variational import prior
+from mfcvae_jax.variational import posterior, prior
 
-__all__ = ["sample_clusters"]
+__all__ = ["reconstruct", "sample_clusters"]
+
+
+@functools.partial(jax.jit, static_argnames=("model", "likelihood"))
+def reconstruct(
+    model: MFCVAE,
+    likelihood: Likelihood,
+    variables: Any,
+    alpha: chex.Array,
+    x: chex.Array,
+) -> chex.Array:
+    """Decodes the modes of q(z|x).
+
+    Args:
+        model: the module.
+        likelihood: form of p(x|z).
+        variables: of the model.
+        alpha: fade-in of each facet, shape (J,).
+        x: images in [0, 1], shape (B, H, W, C).
+
+    Returns:
+        E[x|z] at z = mean of q(z|x), shape (B, H, W, C).
+    """
+    posteriors = cast(
+        tuple[posterior.Posterior, ...],
+        model.apply(variables, x, method=model.encode),
+    )
+    z = tuple(q.mean for q in posteriors)
+    output = model.apply(variables, z, alpha, method=model.decode)
+    return likelihood_lib.mean(likelihood, output)
 
 
 @functools.partial(

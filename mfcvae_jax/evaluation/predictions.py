@@ -19,7 +19,6 @@ from mfcvae_jax.datasets import batches
 from mfcvae_jax.model import MFCVAE, Forward, elbo_terms
 from mfcvae_jax.settings import Likelihood
 from mfcvae_jax.training.state import draw_noise
-from mfcvae_jax.variational import likelihood as likelihood_lib
 
 __all__ = ["Predictions", "Predictor", "make_predictor"]
 
@@ -30,7 +29,6 @@ class Predictions(NamedTuple):
     Attributes:
         resp: q(c_j|x) of each facet, length J, each of shape (N, K_j).
         latents: mean of q(z_j|x), length J, each of shape (N, D_j).
-        reconstructions: E[x|z] at the means, shape (N, H, W, C).
         log_p_x: log p(x|z) at a sample, in nats, shape (N,).
         kl_z: KL_z at that sample, in nats, shape (N, J).
         kl_c: KL_c at that sample, in nats, shape (N, J).
@@ -38,7 +36,6 @@ class Predictions(NamedTuple):
 
     resp: tuple[chex.Array, ...]
     latents: tuple[chex.Array, ...]
-    reconstructions: chex.Array
     log_p_x: chex.Array
     kl_z: chex.Array
     kl_c: chex.Array
@@ -73,7 +70,7 @@ Predictor = Callable[[Any, np.ndarray, progressive.Coefficients], Predictions]
 
 
 def make_predictor(
-    model: MFCVAE, likelihood: Likelihood, batch_size: int, seed: int
+    model: MFCVAE, likelihood: Likelihood, batch_size: int, key: chex.PRNGKey
 ) -> Predictor:
     """Compiles the predictions of a split.
 
@@ -81,7 +78,7 @@ def make_predictor(
         model: the module.
         likelihood: form of p(x|z).
         batch_size: examples per chunk, which bounds the memory.
-        seed: of the samples of z.
+        key: PRNG key of the samples of z.
 
     Returns:
         A function ``(variables, images, coefficients) -> Predictions`` of
@@ -93,7 +90,7 @@ def make_predictor(
     def predict_chunk(variables, images, alpha, index):
         x = batches.as_float(images)
         noise = draw_noise(
-            jax.random.fold_in(jax.random.key(seed), index),
+            jax.random.fold_in(key, index),
             latent_dim,
             1,
             batch_size,
@@ -106,7 +103,6 @@ def make_predictor(
         return Predictions(
             resp=tuple(jnp.exp(f.log_resp) for f in at_mean.facets),
             latents=tuple(q.mean for q in forward.posteriors),
-            reconstructions=likelihood_lib.mean(likelihood, forward.output[0]),
             log_p_x=at_sample.log_p_x,
             kl_z=jnp.stack([f.kl_z for f in at_sample.facets], axis=-1),
             kl_c=jnp.stack([f.kl_c for f in at_sample.facets], axis=-1),

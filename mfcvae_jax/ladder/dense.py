@@ -46,17 +46,14 @@ class LadderEncoder(nn.Module):
         h = x.reshape(x.shape[0], -1)
         posteriors = []
         for j, latent_dim in enumerate(self.latent_dim):
-            h = self._block(self.net.encoder_backbone[j], f"backbone_{j}")(
+            h = _block(self.net, self.net.encoder_backbone[j], f"backbone_{j}")(
                 h, train
             )
-            rung = self._block(self.net.encoder_rungs[j], f"rung_{j}")(h, train)
+            rung = _block(self.net, self.net.encoder_rungs[j], f"rung_{j}")(
+                h, train
+            )
             posteriors.append(Heads(latent_dim, name=f"heads_{j}")(rung))
         return tuple(posteriors)
-
-    def _block(self, widths: tuple[int, ...], name: str) -> DenseBlock:
-        return DenseBlock(
-            widths, self.net.activation, self.net.batch_norm, name=name
-        )
 
 
 class LadderDecoder(nn.Module):
@@ -86,11 +83,11 @@ class LadderDecoder(nn.Module):
         """
         h: chex.Array = None
         for j in reversed(range(len(z))):
-            rung = self._block(self.net.decoder_rungs[j], f"rung_{j}")
+            rung = _block(self.net, self.net.decoder_rungs[j], f"rung_{j}")
             faded = alpha[j] * rung(z[j], train)
             merged = faded if h is None else self._merge(faded, h)
-            backbone = self._block(
-                self.net.decoder_backbone[j], f"backbone_{j}"
+            backbone = _block(
+                self.net, self.net.decoder_backbone[j], f"backbone_{j}"
             )
             h = backbone(merged, train)
         return dense(self.n_outputs, h.shape[-1], name="output")(h)
@@ -100,7 +97,6 @@ class LadderDecoder(nn.Module):
             return upper + _GATE * rung
         return jnp.concatenate([rung, upper], axis=-1)
 
-    def _block(self, widths: tuple[int, ...], name: str) -> DenseBlock:
-        return DenseBlock(
-            widths, self.net.activation, self.net.batch_norm, name=name
-        )
+
+def _block(net: DenseLadder, widths: tuple[int, ...], name: str) -> DenseBlock:
+    return DenseBlock(widths, net.activation, net.batch_norm, name=name)

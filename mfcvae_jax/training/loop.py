@@ -19,7 +19,11 @@ from mfcvae_jax import progressive
 from mfcvae_jax.datasets import batches, reader
 from mfcvae_jax.datasets.spec import Dataset
 from mfcvae_jax.evaluation import accuracy
-from mfcvae_jax.evaluation.predictions import Predictor, make_predictor
+from mfcvae_jax.evaluation.predictions import (
+    Predictions,
+    Predictor,
+    make_predictor,
+)
 from mfcvae_jax.settings import Settings
 from mfcvae_jax.training import (
     checkpoint,
@@ -30,12 +34,19 @@ from mfcvae_jax.training import (
     writers,
 )
 from mfcvae_jax.training import state as state_lib
+from mfcvae_jax.training.state import KeyUse, run_key
 from mfcvae_jax.workdir import Workdir
 
-__all__ = ["Run", "Stopped", "adopt", "make_run", "restore", "train"]
-
-# Uses of the run's seed, so that no two share their random numbers.
-_INIT, _ORDER, _NOISE, _REDRAW = range(4)
+__all__ = [
+    "Run",
+    "Scored",
+    "Stopped",
+    "adopt",
+    "make_run",
+    "restore",
+    "score",
+    "train",
+]
 
 
 class Stopped(Exception):
@@ -91,6 +102,7 @@ def make_run(settings: Settings) -> Run:
     steps_per_epoch = batches.n_batches(
         len(dataset.train.images), settings.train.batch_size
     )
+    prior_init.check(settings, len(dataset.train.images))
     model = model_lib.make_model(settings, dataset.spec.image_shape)
     stepper = steps.Stepper(
         model=model,
@@ -107,7 +119,7 @@ def make_run(settings: Settings) -> Run:
         model,
         settings.likelihood,
         settings.evaluate.batch_size,
-        settings.seed,
+        run_key(settings.seed, KeyUse.EVALUATION),
     )
     return Run(
         settings,
@@ -147,12 +159,13 @@ def train(
         workdir.checkpoints, run.settings.checkpoint.keep
     ) as checkpointer:
         if checkpointer.latest_step() is None:
-            state = _first_state(run)
+            state, after_step = _first_state(run), -1
         else:
             state = checkpointer.restore(_blank_state(run))
-            logging.info("resumed at step %d", state.step)
+            after_step = int(state.step)
+            logging.info("resumed at step %d", after_step)
         with (
-            writers.MetricsWriter(workdir, int(state.step)) as writer,
+            writers.MetricsWriter(workdir, after_step) as writer,
             _StopRequest() as stop,
         ):
             return _train(run, state, checkpointer, writer, stop)
@@ -176,6 +189,52 @@ def restore(run: Run, workdir: Workdir) -> state_lib.TrainState:
         return checkpointer.restore(_blank_state(run))
 
 
+class Scored(NamedTuple):
+    """A state on the held-out split.
+
+    Attributes:
+        coefficients: in force.
+        predictions: for each example.
+        terms: the bound and its terms, means in nats per example, by name.
+        matrix: scores of facets against labelings.
+    """
+
+    coefficients: progressive.Coefficients
+    predictions: Predictions
+    terms: dict[str, float]
+    matrix: accuracy.ScoreMatrix
+
+
+def score(run: Run, state: state_lib.TrainState) -> Scored:
+    """Scores a state on the held-out split, at the coefficients in force.
+
+    Args:
+        run: whose state it is.
+        state: trained so far.
+
+    Returns:
+        Predictions and scores.
+    """
+    coefficients = progressive.coefficients(
+        run.stepper.schedule, state.progressive
+    )
+    test = run.dataset.test
+    found = run.predict(state.variables, test.images, coefficients)
+    return Scored(
+        coefficients,
+        found,
+        found.mean_terms(
+            model_lib.facets_in_force(run.settings.net, coefficients.alpha)
+        ),
+        accuracy.score_matrix(
+            found.assignments,
+            test.labels,
+            run.settings.facets.n_components,
+            run.dataset.spec.labelings,
+        ),
+    )
+
+
 def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
     """Saves given variables as a finished run, as if it had been trained.
 
@@ -190,17 +249,15 @@ def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
     workdir.claim(run.settings, resume=False)
     n_steps = run.stepper.schedule.n_steps
     state = state_lib.make_state(
-        variables, run.stepper.optimiser, _key(run.settings, _NOISE)
+        variables,
+        run.stepper.optimiser,
+        run_key(run.settings.seed, KeyUse.NOISE),
     )._replace(
         step=jnp.int32(n_steps),
         progressive=progressive.state_at(run.stepper.schedule, n_steps),
     )
     with checkpoint.Checkpointer(workdir.checkpoints) as checkpointer:
         checkpointer.save(state)
-
-
-def _key(settings: Settings, use: int) -> jax.Array:
-    return jax.random.fold_in(jax.random.key(settings.seed), use)
 
 
 def _blank_state(run: Run) -> state_lib.TrainState:
@@ -210,22 +267,30 @@ def _blank_state(run: Run) -> state_lib.TrainState:
         variables = state_lib.initial_variables(run.stepper.model, key)
         return state_lib.make_state(variables, run.stepper.optimiser, key)
 
-    return jax.eval_shape(make, _key(run.settings, _NOISE))
+    return jax.eval_shape(make, run_key(run.settings.seed, KeyUse.NOISE))
 
 
 def _first_state(run: Run) -> state_lib.TrainState:
     """The state before the first step, with all starting values in place."""
     settings, model = run.settings, run.stepper.model
     images = run.dataset.train.images
-    variables = state_lib.initial_variables(model, _key(settings, _INIT))
+    variables = state_lib.initial_variables(
+        model, run_key(settings.seed, KeyUse.INIT)
+    )
     if settings.train.data_dependent_init:
         x = batches.as_float(jnp.asarray(images[: settings.train.batch_size]))
-        key = _key(settings, _REDRAW)
         noise = state_lib.draw_noise(
-            key, settings.facets.latent_dim, 1, x.shape[0]
+            run_key(settings.seed, KeyUse.REDRAW_NOISE),
+            settings.facets.latent_dim,
+            1,
+            x.shape[0],
         )
         variables = data_init.data_dependent_init(
-            model, variables, x, noise, jax.random.fold_in(key, 1)
+            model,
+            variables,
+            x,
+            noise,
+            run_key(settings.seed, KeyUse.REDRAW),
         )
 
     def encode_means():
@@ -242,7 +307,7 @@ def _first_state(run: Run) -> state_lib.TrainState:
     return state_lib.make_state(
         {**variables, "params": params},
         run.stepper.optimiser,
-        _key(settings, _NOISE),
+        run_key(settings.seed, KeyUse.NOISE),
     )
 
 
@@ -256,9 +321,9 @@ def _train(
     settings, schedule = run.settings, run.stepper.schedule
     images = jax.device_put(run.dataset.train.images)
     n_examples = len(images)
-    order_key = _key(settings, _ORDER)
+    order_key = run_key(settings.seed, KeyUse.ORDER)
     step = int(state.step)
-    if step == 0:
+    if not step:
         _log_events(schedule, -1, 0)
         _evaluate(run, state, writer)
     bar = tqdm.tqdm(
@@ -294,7 +359,7 @@ def _train(
                 )
                 # At the end of an epoch its evaluation comes first.
                 if stop.signum is not None and step % run.steps_per_epoch:
-                    checkpointer.save(state)
+                    _save(state, checkpointer)
                     raise Stopped(stop.signum, step)
             epoch += 1
             is_last = step == schedule.n_steps
@@ -308,7 +373,7 @@ def _train(
                     )
             is_due = epoch % settings.checkpoint.every_epochs == 0
             if is_due or is_last or stop.signum is not None:
-                checkpointer.save(state)
+                _save(state, checkpointer)
             if stop.signum is not None and not is_last:
                 raise Stopped(stop.signum, step)
     return state
@@ -360,39 +425,40 @@ def _check_finite(
     culprits = [f"{n} = {v}" for n, v in terms if not np.isfinite(v)] or [
         f"loss = {metrics.loss[i]}"
     ]
-    # A gradient may have broken the parameters one step before the loss shows.
-    is_sound = all(
-        np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(before.params)
-    )
-    if is_sound:
-        checkpointer.save(before)
+    _save(before, checkpointer)
     raise FloatingPointError(
         f"the loss is not finite at step {step + int(i)}: "
-        f"{', '.join(culprits)}. The last sound state is saved, that of step "
-        f"{checkpointer.latest_step()}; a lower train.learning_rate or a "
-        "larger prior_init.variance may help"
+        f"{', '.join(culprits)}. The state of step {int(before.step)} is "
+        "saved; in another --workdir, a lower train.learning_rate or a larger "
+        "prior_init.variance may help"
     )
+
+
+def _save(
+    state: state_lib.TrainState, checkpointer: checkpoint.Checkpointer
+) -> None:
+    """Saves a state whose parameters are sound, and raises at any other.
+
+    A gradient can break the parameters one step before the loss shows it.
+    """
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state.params):
+        if not np.all(np.isfinite(leaf)):
+            raise FloatingPointError(
+                f"parameters are not finite at step {int(state.step)}: "
+                f"{jax.tree_util.keystr(path)}. The last checkpoint is that of "
+                f"step {checkpointer.latest_step()}; in another --workdir, a "
+                "lower train.learning_rate may help"
+            )
+    checkpointer.save(state)
 
 
 def _evaluate(
     run: Run, state: state_lib.TrainState, writer: writers.MetricsWriter
 ) -> dict[str, float]:
     """Scores the held-out split, writes the record and returns it."""
-    coefficients = progressive.coefficients(
-        run.stepper.schedule, state.progressive
-    )
-    test = run.dataset.test
-    found = run.predict(state.variables, test.images, coefficients)
-    values = found.mean_terms(
-        model_lib.facets_in_force(run.settings.net, coefficients.alpha)
-    )
-    matrix = accuracy.score_matrix(
-        found.assignments,
-        test.labels,
-        run.settings.facets.n_components,
-        run.dataset.spec.labelings,
-    )
-    for row in matrix.rows():
+    scored = score(run, state)
+    values = dict(scored.terms)
+    for row in scored.matrix.rows():
         where = f"{row['facet']}/{row['labeling']}"
         for name in ("many_to_one", "one_to_one", "nmi"):
             values[f"{name}/{where}"] = row[name]

@@ -18,9 +18,10 @@ import numpy as np
 from absl import logging
 from sklearn import exceptions, mixture
 
-from mfcvae_jax.settings import MeansInit
+from mfcvae_jax.settings import MeansInit, Settings
+from mfcvae_jax.training.state import KeyUse, run_key
 
-__all__ = ["fit_means", "glorot_means", "with_initial_means"]
+__all__ = ["check", "fit_means", "glorot_means", "with_initial_means"]
 
 
 def with_initial_means(
@@ -36,7 +37,7 @@ def with_initial_means(
         params: of nets and priors.
         encode_means: returns the means of q(z_j|x) over the training set, one
             array (N, D_j) per facet; called for ``gmm`` only.
-        seed: of the fit or the draw.
+        seed: of the run.
 
     Returns:
         The parameters with new ``means`` in every prior.
@@ -51,7 +52,7 @@ def with_initial_means(
             )
         ]
     else:
-        keys = jax.random.split(jax.random.key(seed), n_facets)
+        keys = jax.random.split(run_key(seed, KeyUse.PRIOR), n_facets)
         means = [
             glorot_means(key, shape)
             for key, shape in zip(keys, shapes, strict=True)
@@ -61,6 +62,17 @@ def with_initial_means(
         for j, mean in enumerate(means)
     }
     return {**params, **priors}
+
+
+def check(settings: Settings, n_examples: int) -> None:
+    """Raises ValueError if a fit would have too few examples.
+
+    Args:
+        settings: of the run.
+        n_examples: N, in the training split.
+    """
+    if settings.prior_init.means is MeansInit.GMM:
+        _require_examples(max(settings.facets.n_components), n_examples)
 
 
 def fit_means(latents: np.ndarray, n_components: int, seed: int) -> np.ndarray:
@@ -77,12 +89,7 @@ def fit_means(latents: np.ndarray, n_components: int, seed: int) -> np.ndarray:
     Raises:
         ValueError: if there are fewer examples than components.
     """
-    if len(latents) < n_components:
-        raise ValueError(
-            f"prior_init.means='gmm' fits {n_components} components "
-            f"(facets.n_components) to {len(latents)} training examples: use "
-            "fewer components, more data or prior_init.means='glorot'"
-        )
+    _require_examples(n_components, len(latents))
     fit = mixture.GaussianMixture(
         n_components, covariance_type="diag", random_state=seed
     )
@@ -105,3 +112,12 @@ def glorot_means(key: chex.PRNGKey, shape: tuple[int, int]) -> chex.Array:
         Means, shape (K, D).
     """
     return jax.nn.initializers.glorot_normal()(key, shape)
+
+
+def _require_examples(n_components: int, n_examples: int) -> None:
+    if n_examples < n_components:
+        raise ValueError(
+            f"prior_init.means='gmm' fits {n_components} components "
+            f"(facets.n_components) to {n_examples} training examples: use "
+            "fewer components, more data or prior_init.means='glorot'"
+        )

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training state: all that a run needs to go on where it stopped."""
 
+import enum
 from typing import Any, NamedTuple
 
 import chex
@@ -12,7 +13,27 @@ import optax
 from mfcvae_jax import progressive
 from mfcvae_jax.model import MFCVAE
 
-__all__ = ["TrainState", "draw_noise", "initial_variables", "make_state"]
+__all__ = [
+    "KeyUse",
+    "TrainState",
+    "draw_noise",
+    "initial_variables",
+    "make_state",
+    "run_key",
+]
+
+
+class KeyUse(enum.IntEnum):
+    """What a run draws at random; no two share their keys."""
+
+    INIT = 0
+    ORDER = 1
+    NOISE = 2
+    REDRAW = 3
+    REDRAW_NOISE = 4
+    PRIOR = 5
+    EVALUATION = 6
+    SAMPLES = 7
 
 
 class TrainState(NamedTuple):
@@ -38,6 +59,19 @@ class TrainState(NamedTuple):
     def variables(self) -> dict[str, Any]:
         """The collections that ``MFCVAE.apply`` takes."""
         return {"params": self.params, "batch_stats": self.batch_stats}
+
+
+def run_key(seed: int, use: KeyUse) -> chex.PRNGKey:
+    """Returns the base key of one use of randomness in a run.
+
+    Args:
+        seed: of the run.
+        use: what is drawn.
+
+    Returns:
+        A typed key.
+    """
+    return jax.random.fold_in(jax.random.key(seed), use)
 
 
 def initial_variables(model: MFCVAE, key: chex.PRNGKey) -> dict[str, Any]:
