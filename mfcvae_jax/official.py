@@ -116,7 +116,7 @@ def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     except ImportError as error:
         raise ImportError(
             f"reading {path} needs PyTorch, which is optional here: "
-            "pip install 'mfcvae-jax[official]'"
+            "pip install '.[official]'"
         ) from error
     # The official file also pickles its flags. Loading weights only, plus
     # these two harmless types, runs no code from the file.

@@ -7,7 +7,10 @@ the logarithm, which ours does not (it has the logarithm); the difference is
 below 1e-6 nats, so the comparison puts the clamp back.
 """
 
+import argparse
 import functools
+import pathlib
+import tempfile
 
 import jax
 import jax.numpy as jnp
@@ -411,9 +414,8 @@ class ReadTest(absltest.TestCase):
 
     def test_reads_what_the_official_loop_writes(self):
         torch = pytest.importorskip("torch", reason="PyTorch is optional")
-        import argparse
-
-        path = self.create_tempfile("model.pt").full_path
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        path = pathlib.Path(folder, "model.pt")
         weights = torch.arange(6.0).reshape(2, 3)
         torch.save(
             {
@@ -424,6 +426,13 @@ class ReadTest(absltest.TestCase):
         )
         read = official.read_state_dict(path)
         np.testing.assert_array_equal(read["layer.weight"], weights.numpy())
+
+        torch.save([weights], path)
+        with self.assertRaisesRegex(ValueError, "model.pt.*got list"):
+            official.read_state_dict(path)
+        path.write_bytes(path.read_bytes()[:100])
+        with self.assertRaisesRegex(ValueError, "model.pt.*damaged"):
+            official.read_state_dict(path)
 
 
 if __name__ == "__main__":

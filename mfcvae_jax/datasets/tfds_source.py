@@ -124,7 +124,7 @@ def _advice(name: str, data_dir: str) -> str:
         "If you have it elsewhere, say where with --config.data.data_dir=... "
         "or the environment variable TFDS_DATA_DIR. To prepare it once "
         "(this step, unlike training, needs TensorFlow and the network):\n"
-        '  pip install "mfcvae-jax[prepare]"\n'
+        '  pip install ".[prepare]"\n'
         '  python -c "import tensorflow_datasets as tfds; '
         f"tfds.builder({name!r}, file_format='array_record'{where})"
         '.download_and_prepare()"'

@@ -109,7 +109,7 @@ class LoadTest(parameterized.TestCase):
         for part in (
             str(self.root / "mnist"),
             "--config.data.data_dir=",
-            'pip install "mfcvae-jax[prepare]"',
+            'pip install ".[prepare]"',
             "tfds.builder('mnist', file_format='array_record')"
             ".download_and_prepare()",
         ):

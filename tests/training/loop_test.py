@@ -169,7 +169,9 @@ class FaultsTest(absltest.TestCase):
         ) as caught:
             loop.train(run, self.workdir)
         saved = loop.restore(run, self.workdir)
-        self.assertIn(f"of step {int(saved.step)};", str(caught.exception))
+        self.assertIn(
+            f"of step {int(saved.step)} is saved", str(caught.exception)
+        )
         self.assertIn("learning_rate", str(caught.exception))
         for leaf in jax.tree.leaves(saved.params):
             self.assertTrue(np.all(np.isfinite(leaf)))
