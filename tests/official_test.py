@@ -184,6 +184,7 @@ class OutputsTest(parameterized.TestCase):
                         err_msg=f"{name} {mode} {point} {key}",
                     )
 
+    @pytest.mark.slow
     @parameterized.product(name=_NAMES, mode=("eval", "train"))
     def test_float32_is_as_close_as_pytorch_is(self, name, mode):
         fixture = fixtures.load(name)

@@ -6,6 +6,7 @@ import functools
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from mfcvae_jax import model as model_lib
@@ -148,6 +149,7 @@ class StepTest(parameterized.TestCase):
             _, metrics = _single_step()(other, x)
             self.assertNotEqual(float(metrics.bound), float(first.bound))
 
+    @pytest.mark.slow
     def test_noise_is_that_of_the_key_folded_with_the_step(self):
         start = _start()
         start = start._replace(step=start.step + 3)
@@ -188,6 +190,7 @@ class StepTest(parameterized.TestCase):
         ):
             self.assertTrue(np.any(old != new))
 
+    @pytest.mark.slow
     def test_bound_rises_once_every_facet_is_in(self):
         at, bounds = _start(), []
         for _ in range(25):
