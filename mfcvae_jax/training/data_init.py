@@ -9,7 +9,6 @@ the official code, mean and deviation of a linear layer are single numbers over
 batch and units, and batch norm sees the batch twice on the way.
 """
 
-import functools
 from typing import Any
 
 import chex
@@ -26,7 +25,6 @@ _OUTPUT_STD = 0.1
 _EPSILON = 1e-5
 
 
-@functools.partial(jax.jit, static_argnames="model")
 def data_dependent_init(
     model: MFCVAE,
     variables: dict[str, Any],
@@ -84,7 +82,6 @@ def redraw(params: dict[str, Any], key: chex.PRNGKey) -> dict[str, Any]:
     return traverse_util.unflatten_dict(flat)
 
 
-@functools.partial(jax.jit, static_argnames="model")
 def standardise_layers(
     model: MFCVAE,
     variables: dict[str, Any],
