@@ -44,17 +44,9 @@ def data_dependent_init(
     Returns:
         New collections ``params`` and ``batch_stats``.
     """
-    _, updated = model.apply(
-        variables,
-        x,
-        noise,
-        jnp.ones(len(model.facets)),
-        train=True,
-        mutable=["batch_stats"],
-    )
     redrawn = {
         "params": redraw(variables["params"], key),
-        "batch_stats": updated.get("batch_stats", {}),
+        "batch_stats": _batch_stats_after(model, variables, x, noise),
     }
     return standardise_layers(model, redrawn, x, noise)
 
@@ -114,15 +106,26 @@ def standardise_layers(
         return (output - mean) * factor
 
     with nn.intercept_methods(standardise):
-        _, updated = model.apply(
-            variables,
-            x,
-            noise,
-            jnp.ones(len(model.facets)),
-            train=True,
-            mutable=["batch_stats"],
-        )
+        batch_stats = _batch_stats_after(model, variables, x, noise)
     return {
         "params": traverse_util.unflatten_dict(flat),
-        "batch_stats": updated.get("batch_stats", {}),
+        "batch_stats": batch_stats,
     }
+
+
+def _batch_stats_after(
+    model: MFCVAE,
+    variables: dict[str, Any],
+    x: chex.Array,
+    noise: tuple[chex.Array, ...],
+) -> dict[str, Any]:
+    """The running statistics after one pass in train mode, all facets in."""
+    _, updated = model.apply(
+        variables,
+        x,
+        noise,
+        jnp.ones(len(model.facets)),
+        train=True,
+        mutable=["batch_stats"],
+    )
+    return updated.get("batch_stats", {})
