@@ -21,6 +21,7 @@ from mfcvae_jax.variational import elbo, likelihood, posterior, prior
 __all__ = [
     "MFCVAE",
     "Forward",
+    "densities",
     "elbo_terms",
     "facets_in_force",
     "make_model",
@@ -190,29 +191,52 @@ def elbo_terms(
     form: settings_lib.Likelihood,
     forward: Forward,
     x: chex.Array,
-    facet_terms: Callable[..., elbo.FacetTerms] = elbo.five_terms,
+    estimate: Callable[[elbo.Densities], elbo.FacetTerms],
 ) -> elbo.ElboTerms:
-    """Returns the terms of the bound for a batch.
+    """Returns the terms of the bounds for a batch.
 
     Args:
         form: of p(x|z).
         forward: the pass through the model.
         x: the images of that pass, shape (B, H, W, C).
-        facet_terms: the estimator of one facet's terms, with the signature of
-            ``elbo.five_terms``.
+        estimate: one facet's terms from its densities, such as the ``terms``
+            of a row of ``elbo.ESTIMATORS``.
 
     Returns:
         The terms, in nats per example.
     """
-    facets = tuple(
-        facet_terms(
-            prior.component_log_prob(mixture, z),
-            mixture.log_weights,
-            posterior.log_prob(q, z),
-        )
-        for mixture, q, z in zip(
-            forward.mixtures, forward.posteriors, forward.z, strict=True
-        )
+    per_facet = tuple(
+        map(densities, forward.posteriors, forward.mixtures, forward.z)
     )
-    log_p_x = likelihood.log_prob(form, forward.output, x).mean(axis=0)
-    return elbo.ElboTerms(log_p_x, facets)
+    return elbo.ElboTerms(
+        log_p_x=likelihood.log_prob(form, forward.output, x).mean(axis=0),
+        facets=tuple(map(estimate, per_facet)),
+        mixture=jnp.stack([elbo.mixture_block(d) for d in per_facet], axis=-1),
+        mean_field=jnp.stack(
+            [elbo.mean_field_block(d) for d in per_facet], axis=-1
+        ),
+    )
+
+
+def densities(
+    q: posterior.Posterior, mixture: prior.Mixture, z: chex.Array
+) -> elbo.Densities:
+    """Returns what the estimators need to know of one facet.
+
+    Args:
+        q: q(z_j|x) of a batch.
+        mixture: p(z_j, c_j).
+        z: samples of q(z_j|x), shape (L, B, D).
+
+    Returns:
+        Log densities at the samples and their exact expectations.
+    """
+    return elbo.Densities(
+        log_p_z_c=prior.component_log_prob(mixture, z),
+        log_q_z=posterior.log_prob(q, z),
+        expected_log_p_z_c=prior.expected_component_log_prob(
+            mixture, q.mean, jnp.exp(q.log_var)
+        ),
+        expected_log_q_z=posterior.expected_log_prob(q),
+        log_weights=mixture.log_weights,
+    )

@@ -33,7 +33,8 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
         The scores and the paths of the figures, as text for a terminal.
     """
     scored = loop.score(run, state)
-    found, terms, matrix = scored.predictions, scored.terms, scored.matrix
+    found, matrix = scored.predictions, scored.matrix
+    terms = scored.terms | _importance_terms(run, state)
     test = run.dataset.test
     n_components = run.settings.facets.n_components
     shared = redundancy.facet_redundancy(found.assignments, n_components)
@@ -57,8 +58,18 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
     lines = [
         f"{run.settings.data.name}, {len(test.images)} held-out examples, "
         f"step {int(state.step)} of {run.stepper.schedule.n_steps}",
-        f"bound {terms['bound']:.2f} nats per example, log p(x|z) "
-        f"{terms['log_p_x']:.2f}",
+        f"mixture bound M {terms['mixture_bound']:.2f}, mean-field bound F "
+        f"{terms['mean_field_bound']:.2f}, log p(x|z) {terms['log_p_x']:.2f} "
+        "nats per example",
+    ]
+    if "importance_log_p_x" in terms:
+        lines.append(
+            f"log p(x) {terms['importance_log_p_x']:.2f} by "
+            f"{run.settings.evaluate.importance_samples} importance samples, "
+            f"{terms['importance_effective_samples']:.1f} of them effective "
+            "(median)"
+        )
+    lines += [
         "",
         accuracy.format_matrix(matrix),
         "",
@@ -72,6 +83,19 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
             )
     lines += ["figures:", *(f"  {path}" for path in paths)]
     return "\n".join(lines)
+
+
+def _importance_terms(run: Run, state: TrainState) -> dict[str, float]:
+    """Log p(x) by importance sampling, unless the settings ask for none."""
+    if not run.settings.evaluate.importance_samples:
+        return {}
+    found = loop.log_marginal(run, state)
+    return {
+        "importance_log_p_x": float(np.mean(found.log_p_x)),
+        "importance_effective_samples": float(
+            np.median(found.effective_samples)
+        ),
+    }
 
 
 def _draw(

@@ -16,6 +16,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from mfcvae_jax.variational import elbo
+
 __all__ = [
     "Activation",
     "Bernoulli",
@@ -337,6 +339,7 @@ class Training:
         batch_size: examples per optimiser step.
         learning_rate: of Adam.
         n_samples: L, Monte Carlo samples of z per example.
+        estimator: of the loss, a row of ``variational.elbo.ESTIMATORS``.
         data_dependent_init: before training, standardise the output of every
             layer on the first ``batch_size`` images in stored order.
         steps_per_dispatch: at most so many optimiser steps run in one compiled
@@ -346,6 +349,7 @@ class Training:
     batch_size: int
     learning_rate: float
     n_samples: int
+    estimator: str
     data_dependent_init: bool
     steps_per_dispatch: int
 
@@ -357,6 +361,11 @@ class Training:
             "train.learning_rate must be positive and finite, got "
             f"{self.learning_rate}",
         )
+        _require(
+            self.estimator in elbo.ESTIMATORS,
+            f"train.estimator must be one of {sorted(elbo.ESTIMATORS)}, got "
+            f"{self.estimator!r}",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -366,14 +375,22 @@ class Evaluation:
     Attributes:
         every_epochs: epochs between evaluations; the last epoch always is one.
         batch_size: examples per chunk.
+        importance_samples: S, samples of z per example in the estimate of
+            log p(x) that the report of a run gives; 0 for none.
     """
 
     every_epochs: int
     batch_size: int
+    importance_samples: int
 
     def __post_init__(self):
         for name in ("every_epochs", "batch_size"):
             _require_positive(f"evaluate.{name}", (getattr(self, name),))
+        _require(
+            self.importance_samples >= 0,
+            "evaluate.importance_samples must be >= 0, got "
+            f"{self.importance_samples}",
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -44,10 +44,15 @@ def config(**overrides: Any) -> dict[str, Any]:
             "batch_size": 128,
             "learning_rate": 1e-3,
             "n_samples": 1,
+            "estimator": "five_terms",
             "data_dependent_init": False,
             "steps_per_dispatch": 4,
         },
-        "evaluate": {"every_epochs": 1, "batch_size": 200},
+        "evaluate": {
+            "every_epochs": 1,
+            "batch_size": 200,
+            "importance_samples": 0,
+        },
         "checkpoint": {"every_epochs": 1, "keep": 2},
         "figures": {"temperature": 1.0},
     }

@@ -120,10 +120,13 @@ class Fixture:
                 batch_size=16,
                 learning_rate=self.meta.get("lr", 5e-4),
                 n_samples=1,
+                estimator="five_terms",
                 data_dependent_init=False,
                 steps_per_dispatch=10,
             ),
-            evaluate=settings_lib.Evaluation(every_epochs=1, batch_size=16),
+            evaluate=settings_lib.Evaluation(
+                every_epochs=1, batch_size=16, importance_samples=0
+            ),
             checkpoint=settings_lib.Checkpoints(every_epochs=1, keep=1),
             figures=settings_lib.Figures(temperature=1.0),
         )

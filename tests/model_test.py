@@ -14,7 +14,7 @@ from mfcvae_jax import model as model_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.training import state
 from mfcvae_jax.variational import elbo
-from tests import examples
+from tests import examples, oracles
 
 _SHAPE = (4, 3, 2)
 _D = (2, 3)
@@ -167,6 +167,13 @@ class ModelTest(parameterized.TestCase):
         self.assertEqual([z.shape[-1] for z in forward.z], list(_D))
 
 
+def _elbo_terms(form):
+    """The published terms of a pass, ``(forward, x) -> ElboTerms``."""
+    return lambda forward, x: model_lib.elbo_terms(
+        form, forward, x, elbo.five_terms
+    )
+
+
 class ElboTermsTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
@@ -179,9 +186,7 @@ class ElboTermsTest(parameterized.TestCase):
     def test_bound_equals_scipy_s_from_the_same_pass(self, form):
         x, noise, alpha = _batch(1)
         forward = _forward(_variables(), x, noise, alpha)
-        terms = jax.jit(functools.partial(model_lib.elbo_terms, form))(
-            forward, x
-        )
+        terms = jax.jit(_elbo_terms(form))(forward, x)
         mean = special.expit(forward.output[0])
         if isinstance(form, settings_lib.Bernoulli):
             pixels = special.xlogy(x, mean) + special.xlog1py(1 - x, -mean)
@@ -202,13 +207,33 @@ class ElboTermsTest(parameterized.TestCase):
             std = np.sqrt(np.exp(q.log_var))
             log_q_z = stats.norm.logpdf(z[0], q.mean, std).sum(-1)
             wanted = wanted + log_p_z - log_q_z
+        mixture_bound, mean_field_bound = jax.jit(elbo.bounds)(
+            terms, np.ones(len(terms.facets))
+        )
+        np.testing.assert_allclose(mixture_bound, wanted, rtol=1e-9)
+        # F - log p(x|z) is the best of Eq. 14, by textbook formulas.
+        best = sum(
+            facet.eq_14(facet.best_resp())
+            for facet in (
+                oracles.Facet(
+                    np.exp(mixture.log_weights),
+                    np.asarray(mixture.means),
+                    np.asarray(mixture.scale),
+                    np.asarray(q.mean),
+                    np.exp(0.5 * q.log_var),
+                )
+                for q, mixture in zip(
+                    forward.posteriors, forward.mixtures, strict=True
+                )
+            )
+        )
         np.testing.assert_allclose(
-            jax.jit(elbo.bound)(terms), wanted, rtol=1e-9
+            mean_field_bound - terms.log_p_x, best, rtol=1e-9
         )
 
     def test_several_samples_average_what_single_ones_give(self):
         form = settings_lib.Bernoulli()
-        elbo_terms = jax.jit(functools.partial(model_lib.elbo_terms, form))
+        elbo_terms = jax.jit(_elbo_terms(form))
         x, noise, alpha = _batch(3)
         together = elbo_terms(_forward(_variables(), x, noise, alpha), x)
         apart = [
@@ -245,10 +270,13 @@ class ElboTermsTest(parameterized.TestCase):
         forward = _forward(_variables(), x, noise, alpha)
         form = settings_lib.Gaussian(1.0, settings_lib.OutputUnits.LINEAR)
 
-        def estimator(log_p_z_c, log_weights, log_q_z):
-            self.assertEqual(log_p_z_c.shape, (1, 4, *log_weights.shape))
-            self.assertEqual(log_q_z.shape, (1, 4))
-            return 2 * log_weights
+        def estimator(densities):
+            k = len(densities.log_weights)
+            self.assertEqual(densities.log_p_z_c.shape, (1, 4, k))
+            self.assertEqual(densities.log_q_z.shape, (1, 4))
+            self.assertEqual(densities.expected_log_p_z_c.shape, (4, k))
+            self.assertEqual(densities.expected_log_q_z.shape, (4,))
+            return 2 * densities.log_weights
 
         terms = jax.jit(
             lambda forward: model_lib.elbo_terms(form, forward, x, estimator)

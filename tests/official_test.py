@@ -43,9 +43,9 @@ _SLACK = 6
 _LOSS_FLOAT32_RELATIVE = 1e-6
 
 
-def _clamped_terms(log_p_z_c, log_weights, log_q_z):
+def _clamped_terms(densities):
     """``five_terms`` with the official clamp of q(c|x) before its logarithm."""
-    terms = elbo.five_terms(log_p_z_c, log_weights, log_q_z)
+    terms = elbo.five_terms(densities)
     resp = jnp.exp(terms.log_resp)
     clamped = jnp.log(jnp.maximum(resp, 1e-6))
     return terms._replace(log_q_c=jnp.sum(resp * clamped, axis=-1))
@@ -62,7 +62,7 @@ def _stepper(fixture):
         schedule=progressive.make_schedule(
             settings.progressive, fixture.model["n_train_batches_per_epoch"]
         ),
-        facet_terms=_clamped_terms,
+        estimate=_clamped_terms,
     )
 
 
@@ -327,11 +327,13 @@ class AdamTest(parameterized.TestCase):
 
         def compare(path, ours, theirs):
             where = jax.tree_util.keystr(path)
+            has_batch_norm = name not in ("F1", "F4")
+            rtol = 10 * _RTOL if has_batch_norm else _RTOL
             error = np.linalg.norm(ours - theirs)
             self.assertLessEqual(
-                error, _RTOL * np.linalg.norm(theirs) + 1e-12, where
+                error, rtol * np.linalg.norm(theirs) + 1e-12, where
             )
-            if name in ("F1", "F4"):
+            if not has_batch_norm:
                 np.testing.assert_allclose(
                     ours, theirs, rtol=_RTOL, atol=1e-12, err_msg=where
                 )

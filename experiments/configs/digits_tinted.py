@@ -53,10 +53,15 @@ def get_config():
                 "batch_size": 128,
                 "learning_rate": 1e-3,
                 "n_samples": 1,
+                "estimator": "five_terms",
                 "data_dependent_init": True,
                 "steps_per_dispatch": 11,
             },
-            "evaluate": {"every_epochs": 5, "batch_size": 359},
+            "evaluate": {
+                "every_epochs": 5,
+                "batch_size": 359,
+                "importance_samples": 1000,
+            },
             "checkpoint": {"every_epochs": 50, "keep": 2},
             "figures": {"temperature": 0.7},
         }

@@ -46,10 +46,15 @@ def get_config():
                 "batch_size": 512,
                 "learning_rate": 5e-4,
                 "n_samples": 1,
+                "estimator": "five_terms",
                 "data_dependent_init": False,
                 "steps_per_dispatch": 39,
             },
-            "evaluate": {"every_epochs": 1, "batch_size": 1000},
+            "evaluate": {
+                "every_epochs": 1,
+                "batch_size": 1000,
+                "importance_samples": 100,
+            },
             "checkpoint": {"every_epochs": 10, "keep": 2},
             "figures": {"temperature": 1.0},
         }

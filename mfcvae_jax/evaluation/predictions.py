@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the model says of a data split: assignments, latents, bounds.
 
-Assignments use z = mean of q(z|x), as published; the bound is estimated with
-one sample of z per example, since at the mean it would be no bound.
+Assignments use z = mean of q(z|x), as published; the bounds are estimated with
+one sample of z per example, since at the mean they would be no bounds.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from mfcvae_jax.datasets import batches
 from mfcvae_jax.model import MFCVAE, Forward, elbo_terms
 from mfcvae_jax.settings import Likelihood
 from mfcvae_jax.training.state import draw_noise
+from mfcvae_jax.variational import elbo, prior, vade
 
 __all__ = ["Predictions", "Predictor", "make_predictor"]
 
@@ -30,8 +31,10 @@ class Predictions(NamedTuple):
         resp: q(c_j|x) of each facet, length J, each of shape (N, K_j).
         latents: mean of q(z_j|x), length J, each of shape (N, D_j).
         log_p_x: log p(x|z) at a sample, in nats, shape (N,).
-        kl_z: KL_z at that sample, in nats, shape (N, J).
-        kl_c: KL_c at that sample, in nats, shape (N, J).
+        kl_z: KL_z by the run's estimator, in nats, shape (N, J).
+        kl_c: KL_c by the run's estimator, in nats, shape (N, J).
+        mixture: each facet's block of M at that sample, nats, shape (N, J).
+        mean_field: each facet's block of F, exact, in nats, shape (N, J).
     """
 
     resp: tuple[chex.Array, ...]
@@ -39,6 +42,8 @@ class Predictions(NamedTuple):
     log_p_x: chex.Array
     kl_z: chex.Array
     kl_c: chex.Array
+    mixture: chex.Array
+    mean_field: chex.Array
 
     @property
     def assignments(self) -> np.ndarray:
@@ -46,37 +51,49 @@ class Predictions(NamedTuple):
         return np.stack([np.argmax(r, axis=-1) for r in self.resp], axis=-1)
 
     def mean_terms(self, is_in: chex.Array) -> dict[str, float]:
-        """Returns the bound and its terms, means over the examples.
+        """Returns the bounds and their terms, means over the examples.
 
         Args:
-            is_in: 1 for each facet that the bound counts, else 0, shape (J,);
+            is_in: 1 for each facet that the bounds count, else 0, shape (J,);
                 see ``model.facets_in_force``.
 
         Returns:
-            ``bound``, ``log_p_x``, ``kl_z/<j>``, ``kl_c/<j>``, in nats.
+            ``mixture_bound`` (M), ``mean_field_bound`` (F), ``log_p_x``, and of
+            each facet ``kl_z/<j>``, ``kl_c/<j>`` and ``gap/<j>``, its part of
+            M - F, which is -log Z_j; in nats.
         """
-        kl = (self.kl_z + self.kl_c) @ np.asarray(is_in)
+        is_in = np.asarray(is_in)
+        log_p_x = np.mean(self.log_p_x)
+        mixture = np.mean(self.mixture, axis=0)
+        mean_field = np.mean(self.mean_field, axis=0)
         terms = {
-            "bound": float(np.mean(self.log_p_x - kl)),
-            "log_p_x": float(np.mean(self.log_p_x)),
+            "mixture_bound": log_p_x + mixture @ is_in,
+            "mean_field_bound": log_p_x + mean_field @ is_in,
+            "log_p_x": log_p_x,
         }
         for j in range(len(self.resp)):
-            terms[f"kl_z/{j}"] = float(np.mean(self.kl_z[:, j]))
-            terms[f"kl_c/{j}"] = float(np.mean(self.kl_c[:, j]))
-        return terms
+            terms[f"kl_z/{j}"] = np.mean(self.kl_z[:, j])
+            terms[f"kl_c/{j}"] = np.mean(self.kl_c[:, j])
+            terms[f"gap/{j}"] = mixture[j] - mean_field[j]
+        return {name: float(value) for name, value in terms.items()}
 
 
 Predictor = Callable[[Any, np.ndarray, progressive.Coefficients], Predictions]
 
 
 def make_predictor(
-    model: MFCVAE, likelihood: Likelihood, batch_size: int, key: chex.PRNGKey
+    model: MFCVAE,
+    likelihood: Likelihood,
+    estimate: Callable[[elbo.Densities], elbo.FacetTerms],
+    batch_size: int,
+    key: chex.PRNGKey,
 ) -> Predictor:
     """Compiles the predictions of a split.
 
     Args:
         model: the module.
         likelihood: form of p(x|z).
+        estimate: one facet's terms of the loss, see ``model.elbo_terms``.
         batch_size: examples per chunk, which bounds the memory.
         key: PRNG key of the samples of z.
 
@@ -95,17 +112,25 @@ def make_predictor(
             1,
             batch_size,
         )
-        no_noise = jax.tree.map(jnp.zeros_like, noise)
-        sampled = cast(Forward, model.apply(variables, x, noise, alpha))
-        forward = cast(Forward, model.apply(variables, x, no_noise, alpha))
-        at_sample = elbo_terms(likelihood, sampled, x)
-        at_mean = elbo_terms(likelihood, forward, x)
+        forward = cast(Forward, model.apply(variables, x, noise, alpha))
+        terms = elbo_terms(likelihood, forward, x, estimate)
+        latents = tuple(q.mean for q in forward.posteriors)
         return Predictions(
-            resp=tuple(jnp.exp(f.log_resp) for f in at_mean.facets),
-            latents=tuple(q.mean for q in forward.posteriors),
-            log_p_x=at_sample.log_p_x,
-            kl_z=jnp.stack([f.kl_z for f in at_sample.facets], axis=-1),
-            kl_c=jnp.stack([f.kl_c for f in at_sample.facets], axis=-1),
+            resp=tuple(
+                jnp.exp(
+                    vade.log_posterior(
+                        prior.component_log_prob(mixture, z),
+                        mixture.log_weights,
+                    )
+                )
+                for mixture, z in zip(forward.mixtures, latents, strict=True)
+            ),
+            latents=latents,
+            log_p_x=terms.log_p_x,
+            kl_z=jnp.stack([f.kl_z for f in terms.facets], axis=-1),
+            kl_c=jnp.stack([f.kl_c for f in terms.facets], axis=-1),
+            mixture=terms.mixture,
+            mean_field=terms.mean_field,
         )
 
     def predict(variables, images, coefficients):

@@ -9,7 +9,7 @@ without a display and without touching Matplotlib's global state.
   clusters.py         examples of each cluster, per facet (the paper's Fig. 4)
   samples.py          samples of each cluster, per facet (the paper's Fig. 6)
   reconstructions.py  inputs above their reconstructions
-  curves.py           bound, KL per facet and accuracy over training
+  curves.py           bounds, KL per facet and accuracy over training
   confusion.py        clusters of each facet against each labeling
 
 `tiles.py` assembles images into a sheet, `panels.py` lays labelled sheets side

@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Learning curves: bound, KL per facet and accuracy, with the stages."""
+"""Learning curves: bounds, KL per facet and accuracy, with the stages."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ def learning_curves(
     stages: Sequence[tuple[float, int, float]] = (),
     title: str = "",
 ) -> None:
-    """Draws bound, KL per facet and accuracies over the epochs of a run.
+    """Draws the bounds, KL per facet and accuracies over the epochs of a run.
 
     The panels share their epochs, and each facet has one colour in all of
     them. Train is drawn faint and test strong; where only one of them was
@@ -190,7 +190,19 @@ def _panels(
 ) -> list[_Panel]:
     """Returns the panels that have curves; `starts` is the epoch by facet."""
     facets = records_lib.find_facets(records)
-    bound = _train_and_test(records, ("bound",), ("train", "test"), style.INK)
+    bounds = [
+        curve
+        for key, name, dash in zip(
+            records_lib.BOUNDS, ("M", "F"), _DASHES, strict=False
+        )
+        for curve in _train_and_test(
+            records,
+            (key,),
+            (f"{name}, train", f"{name}, test"),
+            style.INK,
+            dash=dash,
+        )
+    ]
     kl = [
         curve
         for j in facets
@@ -218,7 +230,12 @@ def _panels(
     ]
     panels = []
     for heading, unit, curves, floor in (
-        ("Bound", "nats per example, higher is better", bound, None),
+        (
+            "Bounds",
+            "mixture M and mean-field F, nats per example, higher is better",
+            bounds,
+            None,
+        ),
         ("KL per facet", "nats per example, z and c together", kl, 0.0),
     ):
         if curves:

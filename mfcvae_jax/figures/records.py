@@ -6,7 +6,7 @@ Records are dictionaries as they stand in a run's metrics.jsonl, one per line:
 
   epoch                           float, epochs since the start
   split                           'train' or 'test'
-  bound                           nats per example, higher is better
+  mixture_bound, mean_field_bound nats per example, higher is better
   kl_z/<j>, kl_c/<j>              nats per example, for each facet j
   many_to_one/<j>/<labeling>      in [0, 1]; usually on test records only
 
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 __all__ = [
+    "BOUNDS",
     "SPLITS",
     "Series",
     "check_records",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 SPLITS = ("train", "test")
+BOUNDS = ("mixture_bound", "mean_field_bound")
 
 _SETTLED = 0.1  # the part of a run whose values do not set the limits
 _ENOUGH = 10  # values of a curve before any of them is left out
@@ -72,7 +74,11 @@ def check_records(records: Sequence[Mapping[str, Any]]) -> None:
                 f"Expected a finite number as epoch in record {i}; got "
                 f"{epoch!r}."
             )
-    if not any(series(records, split, "bound").values.size for split in SPLITS):
+    if not any(
+        series(records, split, bound).values.size
+        for split in SPLITS
+        for bound in BOUNDS
+    ):
         raise ValueError(
             f"Expected at least one record with a finite bound; got none in "
             f"{len(records)} records."

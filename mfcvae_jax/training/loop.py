@@ -18,7 +18,7 @@ from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
 from mfcvae_jax.datasets import batches, reader
 from mfcvae_jax.datasets.spec import Dataset
-from mfcvae_jax.evaluation import accuracy
+from mfcvae_jax.evaluation import accuracy, marginal
 from mfcvae_jax.evaluation.predictions import (
     Predictions,
     Predictor,
@@ -35,6 +35,7 @@ from mfcvae_jax.training import (
 )
 from mfcvae_jax.training import state as state_lib
 from mfcvae_jax.training.state import KeyUse, run_key
+from mfcvae_jax.variational import elbo, importance
 from mfcvae_jax.workdir import Workdir
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Scored",
     "Stopped",
     "adopt",
+    "log_marginal",
     "make_run",
     "restore",
     "score",
@@ -113,11 +115,13 @@ def make_run(settings: Settings) -> Run:
         schedule=progressive.make_schedule(
             settings.progressive, steps_per_epoch
         ),
+        estimate=elbo.ESTIMATORS[settings.train.estimator].terms,
         n_samples=settings.train.n_samples,
     )
     predict = make_predictor(
         model,
         settings.likelihood,
+        stepper.estimate,
         settings.evaluate.batch_size,
         run_key(settings.seed, KeyUse.EVALUATION),
     )
@@ -195,7 +199,7 @@ class Scored(NamedTuple):
     Attributes:
         coefficients: in force.
         predictions: for each example.
-        terms: the bound and its terms, means in nats per example, by name.
+        terms: the bounds and their terms, means in nats per example, by name.
         matrix: scores of facets against labelings.
     """
 
@@ -232,6 +236,31 @@ def score(run: Run, state: state_lib.TrainState) -> Scored:
             run.settings.facets.n_components,
             run.dataset.spec.labelings,
         ),
+    )
+
+
+def log_marginal(
+    run: Run, state: state_lib.TrainState
+) -> importance.LogMarginal:
+    """Estimates log p(x) of the held-out split by importance sampling.
+
+    Args:
+        run: whose state it is; ``evaluate.importance_samples`` must not be 0.
+        state: trained so far.
+
+    Returns:
+        The estimates for each example, at the coefficients in force.
+    """
+    settings = run.settings
+    return marginal.log_marginal(
+        run.stepper.model,
+        run.stepper.likelihood,
+        state.variables,
+        run.dataset.test.images,
+        progressive.coefficients(run.stepper.schedule, state.progressive).alpha,
+        run_key(settings.seed, KeyUse.IMPORTANCE),
+        n_samples=settings.evaluate.importance_samples,
+        batch_size=settings.evaluate.batch_size,
     )
 
 
@@ -397,7 +426,8 @@ def _mean_metrics(metrics: steps.Metrics) -> dict[str, float]:
     """Means over the steps of a dispatch, by name."""
     values = {
         "loss": metrics.loss.mean(),
-        "bound": metrics.bound.mean(),
+        "mixture_bound": metrics.mixture_bound.mean(),
+        "mean_field_bound": metrics.mean_field_bound.mean(),
         "log_p_x": metrics.log_p_x.mean(),
     }
     for name in ("kl_z", "kl_c"):
@@ -471,10 +501,11 @@ def _evaluate(
 def _postfix(
     schedule: progressive.Schedule, step: int, values: dict[str, float]
 ) -> str:
-    """The bound, its terms and the stage, for the progress bar or a log."""
+    """The bounds, their terms and the stage, for the progress bar or a log."""
     phases = progressive.phases(schedule, step)
     terms = [
-        f"bound {values['bound']:.1f}",
+        f"M {values['mixture_bound']:.1f}",
+        f"F {values['mean_field_bound']:.1f}",
         f"log p(x) {values['log_p_x']:.1f}",
     ]
     for j, phase in enumerate(phases):

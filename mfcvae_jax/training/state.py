@@ -34,6 +34,7 @@ class KeyUse(enum.IntEnum):
     PRIOR = 5
     EVALUATION = 6
     SAMPLES = 7
+    IMPORTANCE = 8
 
 
 class TrainState(NamedTuple):

@@ -24,19 +24,21 @@ __all__ = ["Metrics", "Stepper", "summarise"]
 class Metrics(NamedTuple):
     """Batch means of one step, in nats per example, before its update.
 
-    The bound is unweighted, and that of the model in force: see
-    ``model.facets_in_force``.
+    The bounds are unweighted, and those of the model in force: see
+    ``model.facets_in_force``. The KL terms are those of the estimator.
 
     Attributes:
         loss: the weighted loss that the step descends, shape ().
-        bound: the unweighted bound, shape ().
+        mixture_bound: M, shape ().
+        mean_field_bound: F, shape ().
         log_p_x: reconstruction term, shape ().
         kl_z: of each facet, shape (J,).
         kl_c: of each facet, shape (J,).
     """
 
     loss: chex.Array
-    bound: chex.Array
+    mixture_bound: chex.Array
+    mean_field_bound: chex.Array
     log_p_x: chex.Array
     kl_z: chex.Array
     kl_c: chex.Array
@@ -52,14 +54,16 @@ def summarise(
     Args:
         terms: of a batch.
         coefficients: in force.
-        is_in: 1 for each facet that the bound counts, else 0, shape (J,).
+        is_in: 1 for each facet that the bounds count, else 0, shape (J,).
 
     Returns:
         Their means over the batch.
     """
+    mixture, mean_field = elbo.bounds(terms, is_in)
     return Metrics(
         loss=elbo.loss(terms, coefficients.weight_z, coefficients.weight_c),
-        bound=-elbo.loss(terms, is_in, is_in),
+        mixture_bound=jnp.mean(mixture),
+        mean_field_bound=jnp.mean(mean_field),
         log_p_x=jnp.mean(terms.log_p_x),
         kl_z=jnp.stack([jnp.mean(facet.kl_z) for facet in terms.facets]),
         kl_c=jnp.stack([jnp.mean(facet.kl_c) for facet in terms.facets]),
@@ -74,16 +78,16 @@ class Stepper(NamedTuple):
         likelihood: form of p(x|z).
         optimiser: the gradient transformation.
         schedule: of progressive training.
+        estimate: one facet's terms of the loss, see ``model.elbo_terms``.
         n_samples: L.
-        facet_terms: estimator of one facet's terms of the bound.
     """
 
     model: MFCVAE
     likelihood: Likelihood
     optimiser: optax.GradientTransformation
     schedule: progressive.Schedule
+    estimate: Callable[[elbo.Densities], elbo.FacetTerms]
     n_samples: int = 1
-    facet_terms: Callable[..., elbo.FacetTerms] = elbo.five_terms
 
     def loss(
         self,
@@ -113,7 +117,7 @@ class Stepper(NamedTuple):
             train=True,
             mutable=["batch_stats"],
         )
-        terms = elbo_terms(self.likelihood, forward, x, self.facet_terms)
+        terms = elbo_terms(self.likelihood, forward, x, self.estimate)
         is_in = facets_in_force(self.model.net, coefficients.alpha)
         metrics = summarise(terms, coefficients, is_in)
         return metrics.loss, (metrics, updated.get("batch_stats", {}))

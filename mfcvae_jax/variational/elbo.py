@@ -1,19 +1,22 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The evidence lower bound as named per-facet terms, and the training loss.
+"""Two bounds on log p(x), the estimators of them, and the training loss.
 
-MFCVAE (arXiv:2106.05241), Eq. 14 and App. C. The bound of one example is
+MFCVAE (arXiv:2106.05241), Eqs. 5 and 14 and App. C. Each facet adds one block
+to log p(x|z), and there are two exact targets, in nats per example:
 
-    log p(x|z) - sum_j (KL_z_j + KL_c_j)
-    KL_z_j = E log q(z_j|x) - E log p(z_j|c_j)
-    KL_c_j = E log q(c_j|x) - E log p(c_j)
+    M, the mixture bound:     -KL(q(z_j|x) || p(z_j)), with c_j summed out
+    F, the mean-field bound:  -[E KL(q(z_j|x) || p(z_j|c_j)) + KL(q(c_j|x) ||
+                              p(c_j))] at the optimal q(c_j|x)
 
-in nats. Progressive training weights the KL terms of each facet; this file is
-the only place that does so, and what is reported to users is unweighted.
+with M - F = -log Z_j >= 0 in every facet. Training descends one of
+``ESTIMATORS`` of them; what is reported to users is always M and F.
 
-Axes: L samples, B examples, K components, J facets.
+Progressive training weights the two KL terms of each facet; this file is the
+only place that does so. Axes: L samples, B examples, K components, J facets.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import chex
@@ -23,17 +26,42 @@ import jax.numpy as jnp
 from mfcvae_jax.variational import vade
 
 __all__ = [
+    "ESTIMATORS",
+    "Densities",
     "ElboTerms",
+    "Estimator",
     "FacetTerms",
-    "bound",
+    "bounds",
+    "closed_form",
     "five_terms",
+    "gaussian_kl",
     "loss",
+    "mean_field_block",
+    "mixture_block",
     "mixture_form",
 ]
 
 
+class Densities(NamedTuple):
+    """What an estimator may use of one facet; jit drops what it does not.
+
+    Attributes:
+        log_p_z_c: log p(z^l|c) at L samples of q(z|x), nats, shape (L, B, K).
+        log_q_z: log q(z^l|x) of the same samples, in nats, shape (L, B).
+        expected_log_p_z_c: E_q(z|x) log p(z|c), exact, in nats, shape (B, K).
+        expected_log_q_z: E_q(z|x) log q(z|x), exact, in nats, shape (B,).
+        log_weights: log p(c), in nats, shape (K,).
+    """
+
+    log_p_z_c: chex.Array
+    log_q_z: chex.Array
+    expected_log_p_z_c: chex.Array
+    expected_log_q_z: chex.Array
+    log_weights: chex.Array
+
+
 class FacetTerms(NamedTuple):
-    """The four expectations of one facet that enter the bound.
+    """The four expectations of one facet that enter the loss.
 
     Attributes:
         log_resp: log q(c|x), in nats, shape (B, K).
@@ -61,81 +89,197 @@ class FacetTerms(NamedTuple):
 
 
 class ElboTerms(NamedTuple):
-    """The terms of the bound for a batch.
+    """The terms of the bounds for a batch.
 
     Attributes:
         log_p_x: E_q(z|x) log p(x|z), in nats, shape (B,).
-        facets: the terms of each facet, length J.
+        facets: the estimator's terms of each facet, length J.
+        mixture: the block of M of each facet, in nats, shape (B, J).
+        mean_field: the block of F of each facet, in nats, shape (B, J).
     """
 
     log_p_x: chex.Array
     facets: tuple[FacetTerms, ...]
+    mixture: chex.Array
+    mean_field: chex.Array
 
 
-def five_terms(
-    log_p_z_c: chex.Array, log_weights: chex.Array, log_q_z: chex.Array
-) -> FacetTerms:
-    """Estimates one facet's terms from samples: the published loss, App. C.
+def mixture_block(densities: Densities) -> chex.Array:
+    """Estimates one facet's part of M: mean_l [log p(z^l) - log q(z^l|x)].
 
-    The responsibilities are the optimum for the same L samples. With L = 1 the
-    sum of the terms is an unbiased estimate of the mixture bound, in which c is
-    summed out; as L grows it falls to the mean-field bound of Eq. 14. Gradients
-    flow through the responsibilities.
+    -KL(q(z|x) || p(z)), with p(z) the mixture marginal (Eq. 5 without its last
+    term). Unbiased for every L.
 
     Args:
-        log_p_z_c: log p(z^l|c) at samples of q(z|x), nats, shape (L, B, K).
-        log_weights: log p(c), in nats, shape (K,).
-        log_q_z: log q(z^l|x) of the same samples, in nats, shape (L, B).
+        densities: of the facet.
+
+    Returns:
+        The facet's part of M, in nats, shape (B,).
+    """
+    log_p_z = jax.nn.logsumexp(
+        densities.log_p_z_c + densities.log_weights, axis=-1
+    )
+    return jnp.mean(log_p_z - densities.log_q_z, axis=0)
+
+
+def mean_field_block(densities: Densities) -> chex.Array:
+    """Returns one facet's part of F, exactly: ``vade.closed_form_bound``.
+
+    Args:
+        densities: of the facet.
+
+    Returns:
+        The facet's part of F, in nats, shape (B,).
+    """
+    kl_z_c = vade.component_kl(
+        densities.expected_log_p_z_c, densities.expected_log_q_z
+    )
+    return vade.closed_form_bound(kl_z_c, densities.log_weights)
+
+
+def five_terms(densities: Densities) -> FacetTerms:
+    """Estimates one facet's terms from samples: the published loss, App. C.
+
+    The responsibilities are the optimum for the same L samples, and gradients
+    flow through them.
+
+    Args:
+        densities: of the facet.
 
     Returns:
         The terms of the facet.
     """
-    log_p_c_z = vade.log_posterior(log_p_z_c, log_weights)
-    log_resp = vade.optimal_assignment(log_p_c_z).log_resp
+    log_resp = _sampled_assignment(densities).log_resp
     resp = jnp.exp(log_resp)
-    return FacetTerms(
-        log_resp=log_resp,
-        log_p_z_c=jnp.mean(jnp.sum(resp * log_p_z_c, axis=-1), axis=0),
-        log_p_c=jnp.sum(resp * log_weights, axis=-1),
-        log_q_z=jnp.mean(log_q_z, axis=0),
-        log_q_c=jnp.sum(resp * log_resp, axis=-1),
+    return _facet_terms(
+        log_resp,
+        densities.log_weights,
+        log_p_z_c=jnp.mean(
+            jnp.sum(resp * densities.log_p_z_c, axis=-1), axis=0
+        ),
+        log_q_z=jnp.mean(densities.log_q_z, axis=0),
     )
 
 
-def mixture_form(
-    log_p_z_c: chex.Array, log_weights: chex.Array, log_q_z: chex.Array
-) -> chex.Array:
-    """Estimates one facet's part of the bound in the form of Eq. 5.
+def mixture_form(densities: Densities) -> FacetTerms:
+    """Estimates one facet's terms in the form of Eq. 5.
 
-    mean_l [log p(z^l) - log q(z^l|x)] + log Z, with p(z) the mixture marginal
-    and Z from the same samples. Equal to -(kl_z + kl_c) of ``five_terms``,
-    sample by sample, for every L.
+    mean_l [log p(z^l) - log q(z^l|x)] + log Z, with Z from the same samples.
+    Equal to ``five_terms``, sample by sample, for every L and in both KL terms.
 
     Args:
-        log_p_z_c: log p(z^l|c) at samples of q(z|x), nats, shape (L, B, K).
-        log_weights: log p(c), in nats, shape (K,).
-        log_q_z: log q(z^l|x) of the same samples, in nats, shape (L, B).
+        densities: of the facet.
 
     Returns:
-        The facet's part of the bound, in nats, shape (B,).
+        The terms of the facet.
     """
-    log_p_z = jax.nn.logsumexp(log_p_z_c + log_weights, axis=-1)
-    log_p_c_z = vade.log_posterior(log_p_z_c, log_weights)
-    log_normaliser = vade.optimal_assignment(log_p_c_z).log_normaliser
-    return jnp.mean(log_p_z - log_q_z, axis=0) + log_normaliser
+    log_resp, log_normaliser = _sampled_assignment(densities)
+    log_q_z = jnp.mean(densities.log_q_z, axis=0)
+    log_p_z = mixture_block(densities) + log_q_z  # mean_l log p(z^l)
+    terms = _facet_terms(
+        log_resp, densities.log_weights, log_p_z + log_normaliser, log_q_z
+    )
+    # Eq. 5 holds KL(q(c|x) || p(c)) too, which has a term of its own here.
+    return terms._replace(log_p_z_c=terms.log_p_z_c + terms.kl_c)
 
 
-def bound(terms: ElboTerms) -> chex.Array:
-    """Returns the unweighted bound on log p(x) of each example.
+def gaussian_kl(densities: Densities) -> FacetTerms:
+    """Estimates one facet's terms by Eq. 14, its Gaussian KLs in closed form.
+
+    Only the responsibilities come from samples; they are not quite optimal for
+    the exact KLs, so the result is at most F.
+
+    Args:
+        densities: of the facet.
+
+    Returns:
+        The terms of the facet.
+    """
+    return _exact_terms(densities, _sampled_assignment(densities).log_resp)
+
+
+def closed_form(densities: Densities) -> FacetTerms:
+    """Returns one facet's terms of F exactly, with no sampling noise.
+
+    Eq. 14 with the Gaussian KLs and the responsibilities in closed form; the
+    terms add up to ``mean_field_block``. Not in the paper.
+
+    Args:
+        densities: of the facet.
+
+    Returns:
+        The terms of the facet.
+    """
+    return _exact_terms(
+        densities,
+        vade.closed_form_log_resp(
+            densities.expected_log_p_z_c, densities.log_weights
+        ),
+    )
+
+
+class Estimator(NamedTuple):
+    """One way to estimate a facet's terms, and what to know before using it.
+
+    Attributes:
+        terms: the function.
+        bound: what the terms add up to, in expectation over the samples.
+        variance: of the facet's part of the loss, over the samples.
+        cost: beyond one evaluation of log p(z|c) for all components.
+    """
+
+    terms: Callable[[Densities], FacetTerms]
+    bound: str
+    variance: str
+    cost: str
+
+
+# A row here is all that a new estimator needs besides its function: the setting
+# train.estimator takes its name.
+ESTIMATORS: dict[str, Estimator] = {
+    "five_terms": Estimator(
+        five_terms,
+        bound="M if L = 1; falls to F as L grows",
+        variance="that of log p(z) - log q(z|x), over L",
+        cost="four sums over the components",
+    ),
+    "mixture_form": Estimator(
+        mixture_form,
+        bound="M if L = 1; falls to F as L grows",
+        variance="that of five_terms, sample by sample",
+        cost="one logsumexp, three sums over the components",
+    ),
+    "gaussian_kl": Estimator(
+        gaussian_kl,
+        bound="less than F; rises to it as L grows",
+        variance="from the responsibilities only",
+        cost="exact moments, three sums over the components",
+    ),
+    "closed_form": Estimator(
+        closed_form,
+        bound="F",
+        variance="none",
+        cost="exact moments instead of samples, three sums over the components",
+    ),
+}
+
+
+def bounds(
+    terms: ElboTerms, is_in: chex.Array
+) -> tuple[chex.Array, chex.Array]:
+    """Returns the two unweighted bounds on log p(x) of each example.
 
     Args:
         terms: the terms of a batch.
+        is_in: 1 for each facet that the bounds count, else 0, shape (J,).
 
     Returns:
-        Bounds in nats, shape (B,).
+        M and F in nats, each of shape (B,).
     """
-    return terms.log_p_x - sum(
-        facet.kl_z + facet.kl_c for facet in terms.facets
+    chex.assert_shape(is_in, (len(terms.facets),))
+    return (
+        terms.log_p_x + jnp.sum(terms.mixture * is_in, axis=-1),
+        terms.log_p_x + jnp.sum(terms.mean_field * is_in, axis=-1),
     )
 
 
@@ -158,3 +302,38 @@ def loss(
         for j, facet in enumerate(terms.facets)
     )
     return jnp.mean(penalty - terms.log_p_x)
+
+
+def _sampled_assignment(densities: Densities) -> vade.Assignment:
+    """The optimal q(c|x), with E log p(c|z) as the mean over the samples."""
+    log_p_c_z = vade.log_posterior(densities.log_p_z_c, densities.log_weights)
+    return vade.optimal_assignment(jnp.mean(log_p_c_z, axis=0))
+
+
+def _exact_terms(densities: Densities, log_resp: chex.Array) -> FacetTerms:
+    """The terms of Eq. 14 for a given q(c|x), exact in z."""
+    return _facet_terms(
+        log_resp,
+        densities.log_weights,
+        log_p_z_c=jnp.sum(
+            jnp.exp(log_resp) * densities.expected_log_p_z_c, axis=-1
+        ),
+        log_q_z=densities.expected_log_q_z,
+    )
+
+
+def _facet_terms(
+    log_resp: chex.Array,
+    log_weights: chex.Array,
+    log_p_z_c: chex.Array,
+    log_q_z: chex.Array,
+) -> FacetTerms:
+    """Adds the two terms that depend on q(c|x) alone."""
+    resp = jnp.exp(log_resp)
+    return FacetTerms(
+        log_resp=log_resp,
+        log_p_z_c=log_p_z_c,
+        log_p_c=jnp.sum(resp * log_weights, axis=-1),
+        log_q_z=log_q_z,
+        log_q_c=jnp.sum(resp * log_resp, axis=-1),
+    )

@@ -8,7 +8,13 @@ import chex
 import distrax
 import jax.numpy as jnp
 
-__all__ = ["Posterior", "distribution", "log_prob", "sample"]
+__all__ = [
+    "Posterior",
+    "distribution",
+    "expected_log_prob",
+    "log_prob",
+    "sample",
+]
 
 
 class Posterior(NamedTuple):
@@ -64,3 +70,15 @@ def log_prob(posterior: Posterior, z: chex.Array) -> chex.Array:
         Log densities in nats, shape (L, B).
     """
     return distribution(posterior).log_prob(z)
+
+
+def expected_log_prob(posterior: Posterior) -> chex.Array:
+    """Returns E log q(z_j|x) under q(z_j|x) itself: minus its entropy.
+
+    Args:
+        posterior: parameters of the facet.
+
+    Returns:
+        Expected log densities in nats, shape (B,).
+    """
+    return -distribution(posterior).entropy()

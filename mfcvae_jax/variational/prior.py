@@ -22,6 +22,7 @@ __all__ = [
     "MixturePrior",
     "component_log_prob",
     "distribution",
+    "expected_component_log_prob",
     "positive",
     "positive_inverse",
 ]
@@ -161,14 +162,46 @@ def component_log_prob(mixture: Mixture, z: chex.Array) -> chex.Array:
         white = centred / std
     else:
         std = jnp.diagonal(mixture.scale, axis1=-2, axis2=-1)
-        identity = jnp.broadcast_to(jnp.eye(d), mixture.scale.shape)
-        inverse = jax.scipy.linalg.solve_triangular(
-            mixture.scale, identity, lower=True
-        )
         # In full: TF32, the default on GPUs, would be off by nats.
         white = jnp.einsum(
-            "kde,...ke->...kd", inverse, centred, precision="highest"
+            "kde,...ke->...kd",
+            _inverse(mixture.scale),
+            centred,
+            precision="highest",
         )
     log_det = jnp.sum(jnp.log(std), axis=-1)  # (K,)
     square = jnp.sum(jnp.square(white), axis=-1)  # (..., K)
     return -0.5 * (square + d * jnp.log(2 * jnp.pi)) - log_det
+
+
+def expected_component_log_prob(
+    mixture: Mixture, mean: chex.Array, var: chex.Array
+) -> chex.Array:
+    """Returns E log p(z|c) under a diagonal Gaussian q(z|x), exactly.
+
+    log p(z|c) at the mean of q, less tr(Sigma_c^-1 S) / 2, where S is the
+    covariance of q: the log density is quadratic in z. Not in the paper.
+
+    Args:
+        mixture: parameters of the facet.
+        mean: of q(z|x), shape (..., D).
+        var: variances of q(z|x), shape (..., D).
+
+    Returns:
+        Expected log densities in nats, shape (..., K).
+    """
+    # The diagonal of Sigma_c^-1, shape (K, D).
+    if mixture.scale.ndim == 2:
+        precision = 1 / jnp.square(mixture.scale)
+    else:
+        precision = jnp.sum(jnp.square(_inverse(mixture.scale)), axis=-2)
+    trace = jnp.einsum("...d,kd->...k", var, precision, precision="highest")
+    return component_log_prob(mixture, mean) - 0.5 * trace
+
+
+def _inverse(tril: chex.Array) -> chex.Array:
+    """Inverts lower Cholesky factors, shape (K, D, D)."""
+    identity = jnp.broadcast_to(
+        jnp.eye(tril.shape[-1], dtype=tril.dtype), tril.shape
+    )
+    return jax.scipy.linalg.solve_triangular(tril, identity, lower=True)

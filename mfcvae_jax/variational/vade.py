@@ -2,39 +2,73 @@
 # SPDX-License-Identifier: Apache-2.0
 """The VaDE trick: the optimal q(c|x) in closed form, never a network.
 
-MFCVAE (arXiv:2106.05241), Theorem 1. For any q(z|x), the q(c|x) that minimises
+MFCVAE (arXiv:2106.05241), Theorems 1 and 2, and Theorem 3 of App. B.3. For any
+q(z|x), the q(c|x) that minimises
 
     E_q(z|x) KL[q(c|x) || p(c|z)]                                 (Eq. 6)
 
 is proportional to exp(E_q(z|x) log p(c|z)) (Eq. 8), and the minimum is -log Z
 with Z the normaliser (Eqs. 7, 9). Z <= 1 by Jensen's inequality, so the minimum
-is not zero in general; this corrects the original VaDE paper. By Theorem 2 the
-facets of a factorised q(z|x) are independent: apply the functions to each.
+is not zero in general; this corrects the original VaDE paper.
 
-The functions take log densities, not models. Axes: L samples, B examples,
-K components.
+The expectation can be a mean over samples. For a Gaussian q(z|x) the optimum is
+also known without any (it is not in the paper): log p(c|z) differs from
+log p(z|c) + log p(c) by log p(z), which does not depend on c, so
+
+    q(c|x) proportional to p(c) exp(E_q(z|x) log p(z|c)),
+
+and that expectation is exact: ``prior.expected_component_log_prob``.
+
+The functions take log densities and moments, not models; docs/maths.md derives
+them. Axes: L samples, B examples, K components, J facets.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 
-__all__ = ["Assignment", "log_posterior", "optimal_assignment"]
+__all__ = [
+    "Assignment",
+    "Assignments",
+    "closed_form_bound",
+    "closed_form_log_resp",
+    "component_kl",
+    "expected_kl",
+    "log_posterior",
+    "optimal_assignment",
+    "optimal_assignments",
+]
 
 
 class Assignment(NamedTuple):
     """The optimal q(c|x) of one facet.
 
     Attributes:
-        log_resp: log responsibilities log q(c|x), in nats, shape (B, K).
-        log_normaliser: log Z <= 0, in nats, shape (B,). Its negative is the
+        log_resp: log responsibilities log q(c|x), in nats, shape (..., K).
+        log_normaliser: log Z <= 0, in nats, shape (...). Its negative is the
             attained minimum of E KL[q(c|x) || p(c|z)].
     """
 
     log_resp: chex.Array
     log_normaliser: chex.Array
+
+
+class Assignments(NamedTuple):
+    """The optimal q(c|x) of all facets: a product over them.
+
+    Attributes:
+        facets: q(c_j|x) of each facet, length J.
+    """
+
+    facets: tuple[Assignment, ...]
+
+    @property
+    def log_normaliser(self) -> chex.Array:
+        """sum_j log Z_j (Eq. 11), in nats, shape (...)."""
+        return sum(facet.log_normaliser for facet in self.facets)
 
 
 def log_posterior(log_p_z_c: chex.Array, log_weights: chex.Array) -> chex.Array:
@@ -50,19 +84,108 @@ def log_posterior(log_p_z_c: chex.Array, log_weights: chex.Array) -> chex.Array:
     return jax.nn.log_softmax(log_p_z_c + log_weights, axis=-1)
 
 
-def optimal_assignment(log_p_c_z: chex.Array) -> Assignment:
-    """Returns the optimal q(c|x) and its normaliser, Theorem 1 (Eqs. 8, 9).
+def optimal_assignment(expected_log_p_c_z: chex.Array) -> Assignment:
+    """Theorem 1: the q(c|x) that minimises E KL[q(c|x) || p(c|z)].
 
-    The expectation over q(z|x) is the mean over the samples that are given.
-    With L = 1 the responsibilities are p(c|z) itself and log Z is 0.
+    q(c|x) = exp(E log p(c|z)) / Z (Eq. 8), Z = sum_c exp(E log p(c|z)) (Eq. 9).
+    The expectation is over q(z|x), of any form; the mean over one sample makes
+    the responsibilities p(c|z) itself and log Z = 0.
 
     Args:
-        log_p_c_z: log p(c|z^l) at L samples of q(z|x), nats, shape (L, B, K).
+        expected_log_p_c_z: E_q(z|x) log p(c|z), in nats, shape (..., K).
 
     Returns:
-        The assignment of each of the B examples.
+        The optimum; -log_normaliser is the minimum (Eq. 7).
     """
-    chex.assert_rank(log_p_c_z, 3)
-    expected = jnp.mean(log_p_c_z, axis=0)
-    log_normaliser = jax.nn.logsumexp(expected, axis=-1)
-    return Assignment(expected - log_normaliser[:, None], log_normaliser)
+    log_normaliser = jax.nn.logsumexp(expected_log_p_c_z, axis=-1)
+    return Assignment(
+        expected_log_p_c_z - log_normaliser[..., None], log_normaliser
+    )
+
+
+def optimal_assignments(
+    expected_log_p_c_z: Sequence[chex.Array],
+) -> Assignments:
+    """Theorems 2 and 3: the optimal joint q(c_1..c_J|x) of several facets.
+
+    The prior makes p(c|z) = prod_j p(c_j|z_j), so the joint optimum is
+    proportional to exp(sum_j E log p(c_j|z_j)) and factorises over the facets
+    (Eqs. 10-13), each by Theorem 1. For a q(z|x) that does not factorise
+    (Theorem 3) nothing changes but the expectations, which are then under the
+    joint q(z|x); each involves z_j alone, so its marginal q(z_j|x) is enough.
+
+    Args:
+        expected_log_p_c_z: E_q(z|x) log p(c_j|z_j) of each facet, in nats, J
+            arrays of shape (..., K_j).
+
+    Returns:
+        The factors of the optimum; -log_normaliser is the minimum (Eq. 11).
+    """
+    return Assignments(tuple(map(optimal_assignment, expected_log_p_c_z)))
+
+
+def expected_kl(
+    log_q_c: chex.Array, expected_log_p_c_z: chex.Array
+) -> chex.Array:
+    """Returns E KL[q(c|x) || p(c|z)], what Theorem 1 minimises (Eq. 6).
+
+    Args:
+        log_q_c: log q(c|x), any normalised one, in nats, shape (..., K).
+        expected_log_p_c_z: E_q(z|x) log p(c|z), in nats, shape (..., K).
+
+    Returns:
+        Divergences in nats, shape (...).
+    """
+    return jnp.sum(jnp.exp(log_q_c) * (log_q_c - expected_log_p_c_z), axis=-1)
+
+
+def closed_form_log_resp(
+    expected_log_p_z_c: chex.Array, log_weights: chex.Array
+) -> chex.Array:
+    """Returns the optimal log q(c|x) exactly, without samples of z.
+
+    Theorem 1 with E log p(z) left out, which does not depend on c: Bayes' rule
+    with expected log densities. Not in the paper.
+
+    Args:
+        expected_log_p_z_c: E_q(z|x) log p(z|c), in nats, shape (..., K).
+        log_weights: log p(c), in nats, shape (K,).
+
+    Returns:
+        Log responsibilities in nats, shape (..., K).
+    """
+    return log_posterior(expected_log_p_z_c, log_weights)
+
+
+def component_kl(
+    expected_log_p_z_c: chex.Array, expected_log_q_z: chex.Array
+) -> chex.Array:
+    """Returns KL[q(z|x) || p(z|c)] for every component.
+
+    Args:
+        expected_log_p_z_c: E_q(z|x) log p(z|c), in nats, shape (..., K).
+        expected_log_q_z: E_q(z|x) log q(z|x), in nats, shape (...).
+
+    Returns:
+        Divergences in nats, shape (..., K).
+    """
+    return expected_log_q_z[..., None] - expected_log_p_z_c
+
+
+def closed_form_bound(
+    kl_z_c: chex.Array, log_weights: chex.Array
+) -> chex.Array:
+    """Returns one facet's part of the mean-field bound, exactly.
+
+    -[E_q(c|x) KL(q(z|x) || p(z|c)) + KL(q(c|x) || p(c))] (Eq. 14) at the
+    optimal q(c|x) collapses to logsumexp_c [log p(c) - KL(q(z|x) || p(z|c))].
+    Not in the paper.
+
+    Args:
+        kl_z_c: KL[q(z|x) || p(z|c)], in nats, shape (..., K).
+        log_weights: log p(c), in nats, shape (K,).
+
+    Returns:
+        The facet's part of the bound, in nats, shape (...).
+    """
+    return jax.nn.logsumexp(log_weights - kl_z_c, axis=-1)

@@ -12,6 +12,7 @@ from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
 from mfcvae_jax.evaluation import generation, predictions
 from mfcvae_jax.training import state
+from mfcvae_jax.variational import elbo
 from tests import examples
 
 
@@ -36,7 +37,11 @@ class PredictionsTest(absltest.TestCase):
     @classmethod
     def _predict(cls, batch_size):
         predict = predictions.make_predictor(
-            cls.model, cls.settings.likelihood, batch_size, jax.random.key(0)
+            cls.model,
+            cls.settings.likelihood,
+            elbo.five_terms,
+            batch_size,
+            jax.random.key(0),
         )
         return predict(cls.variables, cls.images, cls.full)
 
@@ -74,18 +79,33 @@ class PredictionsTest(absltest.TestCase):
     def test_mean_terms_add_up_and_leave_out_a_waiting_facet(self):
         terms = self.found.mean_terms(np.array([1.0, 1.0]))
         kl = [terms[f"kl_z/{j}"] + terms[f"kl_c/{j}"] for j in (0, 1)]
+        # With one sample, the five terms are those of M.
         self.assertAlmostEqual(
-            terms["bound"], terms["log_p_x"] - sum(kl), places=3
+            terms["mixture_bound"], terms["log_p_x"] - sum(kl), places=3
+        )
+        self.assertAlmostEqual(
+            terms["mixture_bound"] - terms["mean_field_bound"],
+            terms["gap/0"] + terms["gap/1"],
+            places=3,
         )
         waiting = self.found.mean_terms(np.array([0.0, 1.0]))
         self.assertAlmostEqual(
-            waiting["bound"], terms["log_p_x"] - kl[1], places=3
+            waiting["mixture_bound"], terms["log_p_x"] - kl[1], places=3
+        )
+        self.assertAlmostEqual(
+            waiting["mixture_bound"] - waiting["mean_field_bound"],
+            terms["gap/1"],
+            places=3,
         )
 
     def test_bytes_and_floats_of_the_same_images_agree(self):
         as_bytes = np.round(self.images * 255).astype(np.uint8)
         predict = predictions.make_predictor(
-            self.model, self.settings.likelihood, 50, jax.random.key(0)
+            self.model,
+            self.settings.likelihood,
+            elbo.five_terms,
+            50,
+            jax.random.key(0),
         )
         from_bytes = predict(self.variables, as_bytes, self.full)
         from_floats = predict(

@@ -19,7 +19,8 @@ def _run(n_facets, labelings, n_epochs, splits=("train", "test")):
             record = {
                 "epoch": float(epoch),
                 "split": split,
-                "bound": -100 - 900 * np.exp(-epoch) + rng.normal(),
+                "mixture_bound": -100 - 900 * np.exp(-epoch) + rng.normal(),
+                "mean_field_bound": -102 - 900 * np.exp(-epoch),
                 "log_p_x": -90.0,
             }
             for j in range(n_facets):
@@ -74,12 +75,18 @@ class CurvesTest(parameterized.TestCase):
 
     def test_values_are_drawn_as_recorded(self):
         records = _run(2, ("digit",), 20)
-        bound, kl, accuracy = self._draw(records).axes
-        train, test = bound.get_lines()
-        for line, split in ((train, "train"), (test, "test")):
+        bounds, kl, accuracy = self._draw(records).axes
+        wanted = [
+            (bound, split)
+            for bound in ("mixture_bound", "mean_field_bound")
+            for split in ("train", "test")
+        ]
+        for line, (bound, split) in zip(
+            bounds.get_lines(), wanted, strict=True
+        ):
             np.testing.assert_array_equal(
                 line.get_ydata(),
-                [r["bound"] for r in records if r["split"] == split],
+                [r[bound] for r in records if r["split"] == split],
             )
         self.assertIn(7.0, [line.get_ydata()[0] for line in kl.get_lines()])
         self.assertEqual(accuracy.get_lines()[0].get_ydata()[0], 50.0)
@@ -111,7 +118,7 @@ class CurvesTest(parameterized.TestCase):
     @parameterized.parameters("train", "test")
     def test_one_split_is_enough(self, split):
         figure = self._draw(_run(1, ("digit",), 5, (split,)))
-        self.assertIn(split, pages.texts(figure))
+        self.assertIn(f"M, {split}", pages.texts(figure))
         self.assertIn("facet 0", pages.texts(figure))
         self.assertLen(figure.axes, 3 if split == "test" else 2)
 
@@ -129,8 +136,18 @@ class CurvesTest(parameterized.TestCase):
     @parameterized.named_parameters(
         ("none", [], (), "0 records"),
         ("no_bound", [{"epoch": 0, "split": "test"}], (), "1 records"),
-        ("split", [{"epoch": 0, "split": "dev", "bound": 1}], (), "'dev'"),
-        ("no_epoch", [{"split": "test", "bound": 1}], (), "record 0; got None"),
+        (
+            "split",
+            [{"epoch": 0, "split": "dev", "mixture_bound": 1}],
+            (),
+            "'dev'",
+        ),
+        (
+            "no_epoch",
+            [{"split": "test", "mixture_bound": 1}],
+            (),
+            "record 0; got None",
+        ),
         ("epoch", [{"epoch": float("nan"), "split": "test"}], (), "nan"),
         ("stage", None, [(5, 0, 1)], r"stage 0.*\(5, 0, 1\)"),
         ("short", None, [(0, 0, 1), (1, 2)], r"stage 1.*\(1, 2\)"),

@@ -15,12 +15,12 @@ class SeriesTest(parameterized.TestCase):
     def test_is_sorted_and_of_one_split(self):
         found = records.series(
             [
-                _record(2, bound=-5.0),
-                _record(1, bound=-9.0),
-                _record(1, "train", bound=-1.0),
+                _record(2, mixture_bound=-5.0),
+                _record(1, mixture_bound=-9.0),
+                _record(1, "train", mixture_bound=-1.0),
             ],
             "test",
-            "bound",
+            "mixture_bound",
         )
         np.testing.assert_array_equal(found.epochs, [1, 2])
         np.testing.assert_array_equal(found.values, [-9, -5])
@@ -28,27 +28,27 @@ class SeriesTest(parameterized.TestCase):
     def test_the_last_record_of_an_epoch_counts(self):
         found = records.series(
             [
-                _record(1, bound=0.0),
-                _record(2, bound=1.0),
-                _record(1, bound=7.0),
+                _record(1, mixture_bound=0.0),
+                _record(2, mixture_bound=1.0),
+                _record(1, mixture_bound=7.0),
             ],
             "test",
-            "bound",
+            "mixture_bound",
         )
         np.testing.assert_array_equal(found.values, [7, 1])
 
     def test_gaps_inside_are_kept_and_ends_trimmed(self):
         found = records.series(
             [
-                _record(0, bound=None),
-                _record(1, bound=1.0),
+                _record(0, mixture_bound=None),
+                _record(1, mixture_bound=1.0),
                 _record(2),
-                _record(3, bound=float("inf")),
-                _record(4, bound=2.0),
-                _record(5, bound=float("nan")),
+                _record(3, mixture_bound=float("inf")),
+                _record(4, mixture_bound=2.0),
+                _record(5, mixture_bound=float("nan")),
             ],
             "test",
-            "bound",
+            "mixture_bound",
         )
         np.testing.assert_array_equal(found.epochs, [1, 2, 3, 4])
         np.testing.assert_array_equal(found.values, [1, np.nan, np.nan, 2])
@@ -67,12 +67,17 @@ class SeriesTest(parameterized.TestCase):
 
     def test_begins_at_start(self):
         found = records.series(
-            [_record(e, bound=e) for e in range(5)], "test", "bound", start=3
+            [_record(e, mixture_bound=e) for e in range(5)],
+            "test",
+            "mixture_bound",
+            start=3,
         )
         np.testing.assert_array_equal(found.epochs, [3, 4])
 
     def test_may_be_empty(self):
-        self.assertEqual(records.series([], "test", "bound").values.size, 0)
+        self.assertEqual(
+            records.series([], "test", "mixture_bound").values.size, 0
+        )
 
 
 class FindTest(absltest.TestCase):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bound, against SciPy, quadrature, closed forms and enumeration."""
 
+import dataclasses
 import functools
 import itertools
 
@@ -9,67 +10,61 @@ import hypothesis
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
+from mfcvae_jax import model as model_lib
 from mfcvae_jax.settings import Covariance
 from mfcvae_jax.variational import elbo, posterior, prior
-from tests import fixtures
+from tests import fixtures, oracles
 
 _seeds = st.integers(0, 2**32 - 1)
-_five_terms = jax.jit(elbo.five_terms)
-_mixture_form = jax.jit(elbo.mixture_form)
-_kl = jax.jit(lambda *args: _sum(elbo.five_terms(*args)))
+# (K, D): every one of them is compiled for, so not all pairs.
+_shapes = st.sampled_from([(1, 1), (2, 1), (3, 2), (4, 5), (6, 3)])
+_covariances = st.sampled_from(Covariance)
+_ESTIMATORS = {name: row.terms for name, row in elbo.ESTIMATORS.items()}
+
+
+@st.composite
+def _facet(draw):
+    k, d = draw(_shapes)
+    return oracles.random_facet(draw(_seeds), k, d, draw(_covariances))
 
 
 def _sum(facet):
-    return facet.kl_z + facet.kl_c
+    return -(facet.kl_z + facet.kl_c)
 
 
-def _random_mixture(rng, k, d, covariance):
-    """A mixture whose components overlap, and its covariances (K, D, D)."""
-    std = rng.uniform(0.3, 1.5, (k, d))
-    scale, covariances = std, np.stack([np.diag(s**2) for s in std])
-    if covariance is Covariance.FULL:
-        scale = 0.5 * np.tril(rng.normal(size=(k, d, d)), -1)
-        scale[:, range(d), range(d)] = std
-        covariances = scale @ scale.swapaxes(-1, -2)
-    log_weights = np.log(rng.dirichlet(np.ones(k)))
-    mixture = prior.Mixture(log_weights, rng.normal(size=(k, d)), scale)
-    return mixture, covariances
+@jax.jit
+def _estimate(mixture, q, z):
+    """Every estimator's terms and both blocks, from our own densities."""
+    densities = model_lib.densities(q, mixture, z)
+    return (
+        {name: terms(densities) for name, terms in _ESTIMATORS.items()},
+        elbo.mixture_block(densities),
+        elbo.mean_field_block(densities),
+    )
+
+
+def _sampled(log_p_z_c, log_weights, log_q_z):
+    """Densities for the estimators that use samples only."""
+    return elbo.Densities(log_p_z_c, log_q_z, None, None, log_weights)
+
+
+_five_terms = jax.jit(lambda *args: elbo.five_terms(_sampled(*args)))
+_blocks = jax.jit(lambda *args: _sum(elbo.five_terms(_sampled(*args))))
 
 
 def _random_case(seed, n_samples, covariance, n=2, k=3, d=2):
     """log p(z|c), log p(c) and log q(z|x) by SciPy, of a random facet."""
-    rng = np.random.default_rng(seed)
-    mixture, covariances = _random_mixture(rng, k, d, covariance)
-    mean, std = rng.normal(size=(n, d)), rng.uniform(0.2, 2, (n, d))
-    z = mean + std * rng.normal(size=(n_samples, n, d))
-    log_p_z_c = np.stack(
-        [
-            stats.multivariate_normal(m, s).logpdf(z).reshape(n_samples, n)
-            for m, s in zip(mixture.means, covariances, strict=True)
-        ],
-        axis=-1,
-    )
-    log_q_z = stats.norm.logpdf(z, mean, std).sum(-1)
-    q = posterior.Posterior(mean, 2 * np.log(std))
-    return (log_p_z_c, mixture.log_weights, log_q_z), (mixture, q, z)
+    facet = oracles.random_facet(seed, k, d, covariance, n)
+    z = facet.draw(np.random.default_rng(seed), n_samples)
+    return facet.log_p_z_c(z), np.log(facet.weights), facet.log_q_z(z)
 
 
-@jax.jit
-def _from_densities(mixture, q, z):
-    """Both forms of one facet's part, from our own densities."""
-    args = (
-        prior.component_log_prob(mixture, z),
-        mixture.log_weights,
-        posterior.log_prob(q, z),
-    )
-    return _sum(elbo.five_terms(*args)), elbo.mixture_form(*args)
-
-
-def _bound_by_loops(log_p_z_c, log_weights, log_q_z):
+def _block_by_loops(log_p_z_c, log_weights, log_q_z):
     """The prior block of the bound of one example, term by term.
 
     E_q(z,c|x) [log p(z|c) + log p(c) - log q(z|x) - log q(c|x)], with q(c|x)
@@ -89,33 +84,227 @@ def _bound_by_loops(log_p_z_c, log_weights, log_q_z):
     return total
 
 
-class TwoFormsTest(parameterized.TestCase):
+def _over_all_joint_c(per_facet):
+    """Sums of J arrays (L, K_j) over every joint (c_1..c_J), (L, K_1...K_J)."""
+    total = np.zeros((len(per_facet[0]), 1))
+    for values in per_facet:
+        total = (total[:, :, None] + values[:, None, :]).reshape(
+            len(values), -1
+        )
+    return total
+
+
+class EstimatorsTest(parameterized.TestCase):
+    """Any facets, one at a time: the bounds are sums over them."""
+
     def setUp(self):
         super().setUp()
         self.enter_context(jax.enable_x64(True))
 
-    @parameterized.product(n_samples=(1, 2, 7), covariance=tuple(Covariance))
-    @hypothesis.settings(max_examples=25)
-    @hypothesis.given(seed=_seeds)
+    @hypothesis.given(_facet(), _seeds, st.sampled_from([1, 2]))
     def test_five_terms_are_the_mixture_form_sample_by_sample(
-        self, seed, n_samples, covariance
+        self, facet, seed, n_samples
     ):
-        (log_p_z_c, log_weights, log_q_z), ours = _random_case(
-            seed, n_samples, covariance
-        )
-        kl, block = _from_densities(*ours)
-        np.testing.assert_allclose(-kl, block, rtol=1e-10, atol=1e-10)
+        z = facet.draw(np.random.default_rng(seed), n_samples)
+        found, mixture, _ = _estimate(*facet.ours(), z)
+        five, two = found["five_terms"], found["mixture_form"]
+        for ours, theirs in zip(five, two, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+        log_weights = np.log(facet.weights)
+        log_p_z_c, log_q_z = facet.log_p_z_c(z), facet.log_q_z(z)
         for b in range(2):
             np.testing.assert_allclose(
-                block[b],
-                _bound_by_loops(log_p_z_c[:, b], log_weights, log_q_z[:, b]),
+                _sum(two)[b],
+                _block_by_loops(log_p_z_c[:, b], log_weights, log_q_z[:, b]),
                 rtol=1e-9,
                 atol=1e-9,
             )
+        # Eq. 5 without log Z, which is 0 for one sample and negative for more.
+        log_p_z = special.logsumexp(log_p_z_c + log_weights, axis=-1)
+        np.testing.assert_allclose(
+            mixture, np.mean(log_p_z - log_q_z, axis=0), rtol=1e-9, atol=1e-9
+        )
+        log_z = np.asarray(_sum(five) - mixture)
+        if n_samples == 1:
+            np.testing.assert_allclose(log_z, 0, atol=1e-9)
+        self.assertTrue(np.all(log_z < 1e-9))
+
+    @hypothesis.given(_facet(), _seeds)
+    def test_more_samples_never_raise_the_published_estimate(self, facet, seed):
+        # log Z is a convex function of the mean of log p(c|z), so the estimate
+        # from two samples is at most the mean of those from each.
+        z = facet.draw(np.random.default_rng(seed), 2)
+        for name in ("five_terms", "mixture_form"):
+            both = _sum(_estimate(*facet.ours(), z)[0][name])
+            apart = [
+                _sum(_estimate(*facet.ours(), sample)[0][name])
+                for sample in (z[:1], z[1:])
+            ]
+            self.assertTrue(np.all(both <= np.mean(apart, axis=0) + 1e-9))
+
+    @hypothesis.given(_facet(), _seeds, st.sampled_from([1, 2]))
+    def test_closed_form_is_eq_14_at_its_maximum(self, facet, seed, n_samples):
+        rng = np.random.default_rng(seed)
+        found, _, mean_field = _estimate(
+            *facet.ours(), facet.draw(rng, n_samples)
+        )
+        exact = found["closed_form"]
+        best = facet.best_resp()
+        np.testing.assert_allclose(
+            exact.log_resp, np.log(best), rtol=1e-8, atol=1e-8
+        )
+        wanted = facet.eq_14(best)
+        tight = {"rtol": 1e-9, "atol": 1e-9}
+        np.testing.assert_allclose(_sum(exact), wanted, **tight)
+        np.testing.assert_allclose(mean_field, wanted, **tight)
+        np.testing.assert_allclose(
+            exact.kl_z, np.sum(best * facet.kl_z_c(), axis=-1), **tight
+        )
+        np.testing.assert_allclose(
+            exact.kl_c,
+            [stats.entropy(r, facet.weights) for r in best],
+            **tight,
+        )
+        for _ in range(5):
+            other = rng.dirichlet(np.full(best.shape[1], 0.5), size=2)
+            self.assertTrue(np.all(facet.eq_14(other) <= wanted + 1e-9))
+
+    @hypothesis.given(_facet(), _seeds, st.sampled_from([1, 2]))
+    def test_gaussian_kl_is_eq_14_at_the_sampled_assignment(
+        self, facet, seed, n_samples
+    ):
+        z = facet.draw(np.random.default_rng(seed), n_samples)
+        found, _, mean_field = _estimate(*facet.ours(), z)
+        sampled = found["gaussian_kl"]
+        np.testing.assert_array_equal(
+            sampled.log_resp, found["five_terms"].log_resp
+        )
+        np.testing.assert_allclose(
+            _sum(sampled),
+            facet.eq_14(np.exp(sampled.log_resp)),
+            rtol=1e-9,
+            atol=1e-9,
+        )
+        self.assertTrue(np.all(_sum(sampled) <= mean_field + 1e-9))
+
+    @pytest.mark.slow
+    @hypothesis.settings(max_examples=25)
+    @hypothesis.given(_facet(), _seeds)
+    def test_one_sample_is_the_mixture_bound_and_many_the_mean_field(
+        self, facet, seed
+    ):
+        n = 4096
+        rng = np.random.default_rng(seed)
+        # Examples that are alike stand for repetitions.
+        alike = dataclasses.replace(
+            facet,
+            q_mean=np.tile(facet.q_mean[:1], (n, 1)),
+            q_std=np.tile(facet.q_std[:1], (n, 1)),
+        )
+        one = np.asarray(
+            _sum(_estimate(*alike.ours(), alike.draw(rng, 1))[0]["five_terms"])
+        )
+        # M by SciPy, from draws of its own.
+        z = facet.draw(rng, n)[:, :1]
+        log_p_z = special.logsumexp(
+            facet.log_p_z_c(z) + np.log(facet.weights), axis=-1
+        )
+        ratio = log_p_z - stats.norm.logpdf(
+            z, facet.q_mean[0], facet.q_std[0]
+        ).sum(-1)
+        error = np.hypot(np.std(one), np.std(ratio)) / np.sqrt(n)
+        self.assertLess(abs(np.mean(one) - np.mean(ratio)), 6 * error + 1e-9)
+        # F from one example with many samples; its q(c|x) is nearly optimal,
+        # so the estimate is the mean of n draws but for terms of order 1/n.
+        found, mixture, mean_field = _estimate(
+            *facet.ours(), facet.draw(rng, n)
+        )
+        slack = 6 * error + 20 / n
+        many = _sum(found["five_terms"])
+        self.assertLess(abs(many[0] - mean_field[0]), slack)
+        self.assertGreater(mixture[0], mean_field[0] - slack)
+        self.assertLess(
+            abs(_sum(found["gaussian_kl"])[0] - mean_field[0]), slack
+        )
+
+    @hypothesis.given(_facet(), _seeds, st.data())
+    def test_permuting_components_permutes_the_assignment_and_no_term(
+        self, facet, seed, data
+    ):
+        order = np.array(data.draw(st.permutations(range(len(facet.weights)))))
+        permuted = dataclasses.replace(
+            facet,
+            weights=facet.weights[order],
+            means=facet.means[order],
+            scale=facet.scale[order],
+        )
+        z = facet.draw(np.random.default_rng(seed), 2)
+        before, after = (_estimate(*f.ours(), z) for f in (facet, permuted))
+        for name in _ESTIMATORS:
+            ours, theirs = before[0].pop(name), after[0].pop(name)
+            np.testing.assert_allclose(
+                theirs.log_resp, ours.log_resp[:, order], rtol=1e-9, atol=1e-9
+            )
+            for left, right in zip(ours[1:], theirs[1:], strict=True):
+                np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-9)
+        for left, right in zip(before[1:], after[1:], strict=True):
+            np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-9)
+
+    @parameterized.product(covariance=tuple(Covariance), seed=(0, 1))
+    def test_holding_the_optimal_assignment_fixed_changes_no_gradient(
+        self, covariance, seed
+    ):
+        # The envelope theorem; it needs equal weights of the two KL terms.
+        facet = oracles.random_facet(seed, 4, 3, covariance)
+        z = facet.draw(np.random.default_rng(seed), 1)
+
+        def held(densities):
+            log_resp = elbo.closed_form(densities).log_resp
+            resp = jax.lax.stop_gradient(jnp.exp(log_resp))
+            kl = densities.expected_log_q_z[:, None] - (
+                densities.expected_log_p_z_c + densities.log_weights
+            )
+            return -jnp.sum(resp * kl, axis=-1)
+
+        @functools.partial(jax.jit, static_argnums=0)
+        def gradient(block, mixture, q):
+            return jax.grad(
+                lambda m, q: jnp.sum(block(model_lib.densities(q, m, z))),
+                argnums=(0, 1),
+            )(mixture, q)
+
+        ours = facet.ours()
+        wanted = gradient(held, *ours)
+        for block in (
+            lambda d: _sum(elbo.closed_form(d)),
+            elbo.mean_field_block,
+        ):
+            for left, right in zip(
+                jax.tree.leaves(gradient(block, *ours)),
+                jax.tree.leaves(wanted),
+                strict=True,
+            ):
+                np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-10)
+
+    def test_every_row_of_the_table_says_what_it_is(self):
+        self.assertEqual(
+            set(elbo.ESTIMATORS),
+            {"five_terms", "mixture_form", "gaussian_kl", "closed_form"},
+        )
+        for name, row in elbo.ESTIMATORS.items():
+            self.assertIs(row.terms, getattr(elbo, name))
+            for text in (row.bound, row.variance, row.cost):
+                self.assertNotEmpty(text)
+
+
+class FiveTermsTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.enter_context(jax.enable_x64(True))
 
     @hypothesis.given(seed=_seeds)
     def test_the_four_expectations_are_what_they_are_called(self, seed):
-        (log_p_z_c, log_weights, log_q_z), _ = _random_case(
+        log_p_z_c, log_weights, log_q_z = _random_case(
             seed, 2, Covariance.DIAGONAL
         )
         terms = _five_terms(log_p_z_c, log_weights, log_q_z)
@@ -143,22 +332,6 @@ class TwoFormsTest(parameterized.TestCase):
                 rtol=1e-9,
                 atol=1e-12,
             )
-
-    @hypothesis.given(seed=_seeds, order=st.permutations(range(3)))
-    def test_permuting_components_changes_no_term(self, seed, order):
-        order = np.array(order)
-        (log_p_z_c, log_weights, log_q_z), _ = _random_case(
-            seed, 2, Covariance.DIAGONAL
-        )
-        terms = _five_terms(log_p_z_c, log_weights, log_q_z)
-        permuted = _five_terms(
-            log_p_z_c[..., order], log_weights[order], log_q_z
-        )
-        np.testing.assert_allclose(
-            permuted.log_resp, terms.log_resp[:, order], rtol=1e-9, atol=1e-9
-        )
-        for ours, theirs in zip(terms[1:], permuted[1:], strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
 class MixtureInOneDimension:
@@ -215,9 +388,9 @@ class ExpectationTest(absltest.TestCase):
     def test_with_one_sample_it_is_the_mixture_bound(self):
         # The nodes stand for examples, so that every one has its own sample.
         z, weights = self.line.nodes(150)
-        kl = _kl(*self.line.case(z[None]))
+        blocks = _blocks(*self.line.case(z[None]))
         np.testing.assert_allclose(
-            -weights @ kl, self.line.mixture_bound, atol=1e-6
+            weights @ blocks, self.line.mixture_bound, atol=1e-6
         )
 
     def test_with_many_samples_it_is_the_mean_field_bound(self):
@@ -226,8 +399,8 @@ class ExpectationTest(absltest.TestCase):
             # Stratified: one sample in the middle of each n-th of q(z|x).
             quantiles = (np.arange(n) + 0.5) / n
             z = stats.norm.ppf(quantiles, self.line.mean, self.line.std)
-            kl = _kl(*self.line.case(z[:, None]))
-            errors.append(abs(-kl[0] - self.line.mean_field_bound))
+            blocks = _blocks(*self.line.case(z[:, None]))
+            errors.append(abs(blocks[0] - self.line.mean_field_bound))
         self.assertLess(errors[1], 2e-3)
         self.assertLess(errors[1], errors[0] / 10)
 
@@ -249,7 +422,7 @@ class ExpectationTest(absltest.TestCase):
         z, weights = self.line.nodes(60)
         pairs = np.stack([a.ravel() for a in np.meshgrid(z, z)])
         pair_weights = np.outer(weights, weights).ravel()
-        two = -pair_weights @ _kl(*self.line.case(pairs))
+        two = pair_weights @ _blocks(*self.line.case(pairs))
         self.assertGreater(self.line.mixture_bound, two + 1e-3)
         self.assertGreater(two, self.line.mean_field_bound + 1e-3)
 
@@ -281,7 +454,7 @@ class GradientTest(parameterized.TestCase):
     @parameterized.product(n_samples=(1, 3), term=("kl_z", "kl_c"))
     def test_equals_finite_differences_of_the_loops(self, n_samples, term):
         # Each KL apart: their sum would not show a cut through q(c|x).
-        args, _ = _random_case(3, n_samples, Covariance.DIAGONAL, n=1)
+        args = _random_case(3, n_samples, Covariance.DIAGONAL, n=1)
 
         def oracle(log_p_z_c, log_weights, log_q_z):
             joint = log_p_z_c[:, 0] + log_weights
@@ -293,7 +466,9 @@ class GradientTest(parameterized.TestCase):
 
         gradient = jax.jit(
             jax.grad(
-                lambda *args: getattr(elbo.five_terms(*args), term)[0],
+                lambda *args: getattr(elbo.five_terms(_sampled(*args)), term)[
+                    0
+                ],
                 argnums=(0, 1, 2),
             )
         )(*args)
@@ -319,54 +494,63 @@ class BoundTest(parameterized.TestCase):
         super().setUp()
         self.enter_context(jax.enable_x64(True))
 
-    @parameterized.parameters(1, 4)
-    def test_one_facet_gives_the_vade_bound(self, n_samples):
-        args, _ = _random_case(5, n_samples, Covariance.FULL)
-        log_p_x = np.array([-3.0, -4.0])
-        terms = elbo.ElboTerms(log_p_x, (_five_terms(*args),))
-        ours = jax.jit(elbo.bound)(terms)
-        for b in range(2):
-            block = _bound_by_loops(args[0][:, b], args[1], args[2][:, b])
-            np.testing.assert_allclose(ours[b], log_p_x[b] + block, rtol=1e-10)
-
-    @parameterized.parameters(1, 3)
-    def test_two_facets_equal_the_sum_over_all_nine_assignments(
-        self, n_samples
+    @hypothesis.given(
+        st.lists(_facet(), min_size=1, max_size=3),
+        _seeds,
+        st.sampled_from([1, 2]),
+    )
+    def test_facets_add_up_to_the_sum_over_all_joint_assignments(
+        self, facets, seed, n_samples
     ):
-        cases = [
-            _random_case(seed, n_samples, Covariance.DIAGONAL, n=1, d=d)[0]
-            for seed, d in ((6, 1), (7, 2))
+        """Of one example, with every joint c listed: J = 1 is VaDE's bound."""
+        rng = np.random.default_rng(seed)
+        z = [facet.draw(rng, n_samples) for facet in facets]
+        found = [
+            _estimate(*facet.ours(), z_j)
+            for facet, z_j in zip(facets, z, strict=True)
         ]
-        log_p_x = np.array([-2.5])
-        facets = tuple(_five_terms(*case) for case in cases)
-        ours = jax.jit(elbo.bound)(elbo.ElboTerms(log_p_x, facets))
-        (p_0, pi_0, q_0), (p_1, pi_1, q_1) = cases
-        joint = list(itertools.product(range(3), repeat=2))
-        # log p(z^l, c) of every sample and joint assignment, shape (L, 9).
-        log_p_z_and_c = np.stack(
-            [p_0[:, 0, a] + pi_0[a] + p_1[:, 0, b] + pi_1[b] for a, b in joint],
-            axis=-1,
+        log_q_z = sum(
+            facet.log_q_z(z_j)[:, 0]
+            for facet, z_j in zip(facets, z, strict=True)
         )
-        log_p_z = special.logsumexp(log_p_z_and_c, axis=1, keepdims=True)
-        log_r = special.log_softmax((log_p_z_and_c - log_p_z).mean(0))
-        log_q_z = q_0[:, 0] + q_1[:, 0]
+        # log p(z_j^l, c_j) of every sample, and that of every joint c.
+        log_joint_j = [
+            facet.log_p_z_c(z_j)[:, 0] + np.log(facet.weights)
+            for facet, z_j in zip(facets, z, strict=True)
+        ]
+        log_p_z_and_c = _over_all_joint_c(log_joint_j)
 
         def by_enumeration(log_r):
             inside = log_p_z_and_c - log_q_z[:, None] - log_r
-            return log_p_x[0] + np.mean(inside @ np.exp(log_r))
+            return np.mean(inside @ np.exp(log_r))
 
-        np.testing.assert_allclose(ours, [by_enumeration(log_r)], rtol=1e-11)
+        log_p_z = special.logsumexp(log_p_z_and_c, axis=1, keepdims=True)
+        log_r = special.log_softmax((log_p_z_and_c - log_p_z).mean(0))
+        ours = sum(_sum(f[0]["five_terms"])[0] for f in found)
+        np.testing.assert_allclose(ours, by_enumeration(log_r), rtol=1e-9)
         # It is the best over all joint q(c|x), factorised or not.
-        for other in np.random.default_rng(8).dirichlet(np.ones(9), size=50):
-            self.assertLess(by_enumeration(np.log(other)), ours[0])
+        for other in rng.dirichlet(np.ones(len(log_r)), size=5):
+            self.assertLess(by_enumeration(np.log(other + 1e-300)), ours + 1e-9)
+        # And F, from the exact expectations of the same sums.
+        expected = _over_all_joint_c(
+            [
+                facet.expected_log_p_z_c()[:1] + np.log(facet.weights)
+                for facet in facets
+            ]
+        )
+        entropy = sum(
+            stats.norm.entropy(scale=f.q_std[0]).sum() for f in facets
+        )
+        np.testing.assert_allclose(
+            sum(f[2][:1] for f in found),
+            special.logsumexp(expected, axis=-1) + entropy,
+            rtol=1e-9,
+            atol=1e-9,
+        )
 
     def test_loss_weights_each_term_of_each_facet_apart(self):
-        cases = [
-            _random_case(seed, 2, Covariance.DIAGONAL)[0]
-            for seed in (9, 10, 11)
-        ]
-        facets = tuple(_five_terms(*case) for case in cases)
-        terms = elbo.ElboTerms(np.array([-3.0, -5.0]), facets)
+        facets = self._facets((9, 10, 11))
+        terms = elbo.ElboTerms(np.array([-3.0, -5.0]), facets, None, None)
         loss = jax.jit(elbo.loss)
         zeros = np.zeros(3)
         np.testing.assert_allclose(loss(terms, zeros, zeros), 4.0)
@@ -387,52 +571,77 @@ class BoundTest(parameterized.TestCase):
                 for j, facet in enumerate(facets)
             ),
         )
-        np.testing.assert_allclose(
-            loss(terms, np.ones(3), np.ones(3)), -np.mean(elbo.bound(terms))
+
+    def test_bounds_add_the_blocks_of_the_facets_that_are_in(self):
+        rng = np.random.default_rng(13)
+        log_p_x, mixture, mean_field = (
+            rng.normal(size=2),
+            rng.normal(size=(2, 3)),
+            rng.normal(size=(2, 3)),
         )
+        terms = elbo.ElboTerms(log_p_x, (None,) * 3, mixture, mean_field)
+        for is_in in ([1.0, 1, 1], [0, 1, 1], [0, 0, 1]):
+            found = jax.jit(elbo.bounds)(terms, np.array(is_in))
+            for ours, block in zip(found, (mixture, mean_field), strict=True):
+                kept = block[:, np.array(is_in, bool)]
+                np.testing.assert_allclose(ours, log_p_x + kept.sum(axis=1))
 
     @parameterized.parameters((2, 3), (3, 2), (1, 3))
     def test_weights_of_another_number_of_facets_are_refused(self, n_z, n_c):
-        args, _ = _random_case(13, 1, Covariance.DIAGONAL)
-        terms = elbo.ElboTerms(np.zeros(2), (_five_terms(*args),) * 3)
+        terms = elbo.ElboTerms(
+            np.zeros(2), self._facets((13,)) * 3, np.zeros((2, 3)), None
+        )
         with self.assertRaisesRegex(AssertionError, "shape"):
             elbo.loss(terms, np.ones(n_z), np.ones(n_c))
+        with self.assertRaisesRegex(AssertionError, "shape"):
+            elbo.bounds(terms, np.ones(min(n_z, n_c)))
+
+    def _facets(self, seeds):
+        return tuple(
+            _five_terms(*_random_case(seed, 2, Covariance.DIAGONAL))
+            for seed in seeds
+        )
 
 
 class ExtremesTest(parameterized.TestCase):
     """float32, at values far from any that a run should meet."""
 
     @parameterized.parameters(
-        (Covariance.DIAGONAL, 1, 3, 2),
-        (Covariance.FULL, 1, 3, 2),
-        (Covariance.DIAGONAL, 2, 3, 1),
-        (Covariance.FULL, 2, 1, 2),
-        (Covariance.DIAGONAL, 2, 1, 1),
-        (Covariance.FULL, 2, 1, 1),
+        (Covariance.DIAGONAL, 1, 3, 2, 2),
+        (Covariance.FULL, 1, 3, 2, 2),
+        (Covariance.DIAGONAL, 2, 3, 1, 1),
+        (Covariance.FULL, 2, 1, 2, 1),
+        (Covariance.DIAGONAL, 2, 1, 1, 2),
+        (Covariance.FULL, 2, 1, 1, 2),
+        (Covariance.DIAGONAL, 1, 3, 2, 0),
+        (Covariance.FULL, 2, 3, 2, 0),
     )
-    def test_terms_and_gradients_are_finite(self, covariance, n_samples, k, d):
-
-        def loss(params, log_var, noise):
+    def test_terms_and_gradients_of_all_estimators_are_finite(
+        self, covariance, n_samples, k, d, n
+    ):
+        def losses(params, log_var, noise):
             mixture = prior.MixturePrior(k, d, covariance, 1.0).apply(
                 {"params": params}
             )
-            q = posterior.Posterior(jnp.zeros((2, d)), log_var)
-            z = posterior.sample(q, noise)
-            terms = elbo.five_terms(
-                prior.component_log_prob(mixture, z),
-                mixture.log_weights,
-                posterior.log_prob(q, z),
+            q = posterior.Posterior(jnp.zeros((n, d)), log_var)
+            densities = model_lib.densities(
+                q, mixture, posterior.sample(q, noise)
             )
-            value = elbo.loss(
-                elbo.ElboTerms(jnp.zeros(2), (terms,)), jnp.ones(1), jnp.ones(1)
+            blocks = (
+                elbo.mixture_block(densities),
+                elbo.mean_field_block(densities),
             )
-            return value, terms
+            terms = [terms(densities) for terms in _ESTIMATORS.values()]
+            total = sum(map(jnp.sum, blocks))
+            # Apart, since the two KLs get weights of their own.
+            total += sum(2 * jnp.sum(t.kl_z) + jnp.sum(t.kl_c) for t in terms)
+            return total, (blocks, terms)
 
         compiled = jax.jit(
-            jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)
+            jax.value_and_grad(losses, argnums=(0, 1), has_aux=True)
         )
         rng = np.random.default_rng(14)
-        noise = rng.normal(size=(n_samples, 2, d)).astype(np.float32)
+        noise = rng.normal(size=(n_samples, n, d)).astype(np.float32)
         apart = 1e3 * np.arange(k, dtype=np.float32)[:, None] * np.ones((1, d))
         unlikely = np.where(np.arange(k) == 0, -200, 0)
         for variance in (1e-6, 1.0, 1e6):
@@ -449,10 +658,10 @@ class ExtremesTest(parameterized.TestCase):
                     params["raw_tril"] = np.tile(
                         np.float32(raw) * np.eye(d, dtype=np.float32), (k, 1, 1)
                     )
-                (value, terms), gradient = compiled(
-                    params, np.full((2, d), log_var, np.float32), noise
+                (value, found), gradient = compiled(
+                    params, np.full((n, d), log_var, np.float32), noise
                 )
-                for leaf in jax.tree.leaves((value, terms, gradient)):
+                for leaf in jax.tree.leaves((value, found, gradient)):
                     self.assertTrue(
                         np.all(np.isfinite(leaf)),
                         f"variance {variance}, log_var {log_var}: {leaf}",
@@ -460,15 +669,16 @@ class ExtremesTest(parameterized.TestCase):
 
     def test_a_component_without_weight_takes_nothing(self):
         log_weights = np.float32([-1e30, np.log(0.5), np.log(0.5)])
-        terms = _five_terms(
-            np.zeros((2, 1, 3), np.float32),
-            log_weights,
-            np.zeros((2, 1), np.float32),
+        zeros = np.zeros((2, 1, 3), np.float32)
+        densities = elbo.Densities(
+            zeros, zeros[..., 0], zeros[0], zeros[0, :, 0], log_weights
         )
-        np.testing.assert_allclose(
-            np.exp(terms.log_resp), [[0, 0.5, 0.5]], rtol=1e-6
-        )
-        np.testing.assert_allclose(terms.kl_c, [0], atol=1e-6)
+        for terms in _ESTIMATORS.values():
+            found = jax.jit(terms)(densities)
+            np.testing.assert_allclose(
+                np.exp(found.log_resp), [[0, 0.5, 0.5]], rtol=1e-6
+            )
+            np.testing.assert_allclose(found.kl_c, [0], atol=1e-6)
 
 
 def _raw(value):

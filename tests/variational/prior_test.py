@@ -8,17 +8,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
-from scipy import stats
+from scipy import linalg, stats
 from sklearn import mixture as sk_mixture
 
 from mfcvae_jax.settings import Covariance
 from mfcvae_jax.variational import prior
-from tests import fixtures
+from tests import fixtures, oracles
 
 _positive = jax.jit(prior.positive)
 _slope = jax.jit(jax.vmap(jax.grad(prior.positive)))
 _inverse = jax.jit(prior.positive_inverse)
 _component_log_prob = jax.jit(prior.component_log_prob)
+_expected = jax.jit(prior.expected_component_log_prob)
 
 
 def _mixture(seed, k, d, covariance):
@@ -182,6 +183,112 @@ class DensityTest(parameterized.TestCase):
             ours = _component_log_prob(single, np.ones((1, 2), np.float32))
             self.assertEqual(ours.dtype, jnp.float32)
             self.assertTrue(np.all(np.isfinite(ours)), str(ours))
+
+
+def _ill_conditioned(rng, d, condition, is_graded):
+    """A Cholesky factor: of axes scaled apart, or of a turned ellipsoid."""
+    scales = np.logspace(0, -np.log10(condition), d)
+    if is_graded:
+        unit = np.eye(d) + 0.5 * np.tril(rng.normal(size=(d, d)), -1)
+        return scales[:, None] * unit
+    turn, _ = np.linalg.qr(rng.normal(size=(d, d)))
+    upper = np.linalg.qr((turn * scales).T)[1]
+    return upper.T * np.sign(np.diag(upper))
+
+
+class ConditioningTest(parameterized.TestCase):
+    """float32 against float64 at the same single-precision numbers."""
+
+    @parameterized.product(
+        condition=(1e2, 1e4, 1e6), is_graded=(True, False), d=(2, 5)
+    )
+    def test_errors_stay_near_those_of_rounding_the_input(
+        self, condition, is_graded, d
+    ):
+        rng = np.random.default_rng(9)
+        k, n = 4, 20
+        scale = np.stack(
+            [_ill_conditioned(rng, d, condition, is_graded) for _ in range(k)]
+        )
+        means = rng.normal(size=(k, d))
+        noise = rng.normal(size=(k, n, d))
+        z = means[:, None] + np.einsum("kde,kne->knd", scale, noise)
+        var = np.square(np.abs(scale).min(axis=(0, 1))) * np.ones_like(z)
+        single = jax.tree.map(
+            np.float32,
+            (prior.Mixture(np.zeros(k), means, scale), z, var),
+        )
+        double = jax.tree.map(np.float64, single)
+        functions = (
+            lambda m, z, var: prior.component_log_prob(m, z),
+            prior.expected_component_log_prob,
+        )
+        for function in map(jax.jit, functions):
+            ours = function(*single)
+            self.assertEqual(ours.dtype, jnp.float32)
+            with jax.enable_x64(True):
+                truth = np.asarray(function(*double))
+            error = np.abs(ours - truth) / np.maximum(1, np.abs(truth))
+            # Rounding z moves it by eps, and a turned ellipsoid that is
+            # `condition` times as long as wide feels it so many times more.
+            felt = 1 if is_graded else condition
+            self.assertLess(np.max(error), 1e-5 + 8 * felt * 2.0**-24)
+
+    def test_double_precision_equals_a_solve_for_every_sample(self):
+        rng = np.random.default_rng(10)
+        with jax.enable_x64(True):
+            scale = np.stack(
+                [_ill_conditioned(rng, 4, 1e6, False) for _ in range(3)]
+            )
+            mixture = prior.Mixture(np.zeros(3), np.zeros((3, 4)), scale)
+            z = np.einsum("kde,e->kd", scale, rng.normal(size=4))
+            ours = _component_log_prob(mixture, z)
+        for c, root in enumerate(scale):
+            white = linalg.solve_triangular(root, z.T, lower=True)
+            wanted = stats.norm.logpdf(white).sum(0) - np.sum(
+                np.log(np.diag(root))
+            )
+            np.testing.assert_allclose(ours[:, c], wanted, rtol=1e-7)
+
+
+class ExpectedDensityTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.enter_context(jax.enable_x64(True))
+
+    @parameterized.product(
+        covariance=tuple(Covariance), shape=((1, 1), (4, 3), (2, 5))
+    )
+    def test_is_the_textbook_formula(self, covariance, shape):
+        facet = oracles.random_facet(11, *shape, covariance, n=3)
+        mixture, _ = facet.ours()
+        np.testing.assert_allclose(
+            _expected(mixture, facet.q_mean, facet.q_std**2),
+            facet.expected_log_p_z_c(),
+            rtol=1e-11,
+        )
+
+    @parameterized.parameters(*Covariance)
+    def test_is_the_mean_over_the_nodes_of_exact_quadrature(self, covariance):
+        # Two nodes a direction integrate a quadratic exactly.
+        facet = oracles.random_facet(12, 3, 2, covariance, n=1)
+        mixture, _ = facet.ours()
+        signs = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+        z = facet.q_mean + facet.q_std * signs
+        np.testing.assert_allclose(
+            _expected(mixture, facet.q_mean, facet.q_std**2)[0],
+            facet.log_p_z_c(z).mean(axis=0),
+            rtol=1e-11,
+        )
+
+    @parameterized.parameters(*Covariance)
+    def test_without_spread_it_is_the_density_at_the_mean(self, covariance):
+        mixture, _ = _mixture(13, 3, 2, covariance)
+        z = np.random.default_rng(14).normal(size=(4, 2))
+        np.testing.assert_allclose(
+            _expected(mixture, z, np.zeros((4, 2))),
+            _component_log_prob(mixture, z),
+        )
 
 
 class SamplingTest(parameterized.TestCase):

@@ -6,16 +6,25 @@ import itertools
 
 import hypothesis
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
 from sklearn import mixture as sk_mixture
 
-from mfcvae_jax.variational import vade
+from mfcvae_jax.settings import Covariance
+from mfcvae_jax.variational import posterior, prior, vade
+from tests import oracles
 
 _log_posterior = jax.jit(vade.log_posterior)
-_optimal = jax.jit(vade.optimal_assignment)
+
+
+@jax.jit
+def _optimal(log_p_c_z):
+    """Of L equally likely values of z, shape (L, B, K)."""
+    return vade.optimal_assignment(jnp.mean(log_p_c_z, axis=0))
+
 
 _seeds = st.integers(0, 2**32 - 1)
 # From nearly equal probabilities to nearly certain ones.
@@ -142,10 +151,6 @@ class Theorem1Test(parameterized.TestCase):
         )
         self.assertTrue(np.all(np.isfinite(found.log_resp)))
 
-    def test_probabilities_without_an_axis_of_samples_are_refused(self):
-        with self.assertRaisesRegex(AssertionError, "rank"):
-            vade.optimal_assignment(np.zeros((2, 3)))
-
 
 class OneSampleTest(absltest.TestCase):
     def setUp(self):
@@ -179,76 +184,165 @@ class OneSampleTest(absltest.TestCase):
         np.testing.assert_array_equal(found.log_normaliser, np.zeros(3))
 
 
-class TwoFacetsTest(parameterized.TestCase):
-    """Theorems 2 and 3, by listing all nine joint components."""
+class SeveralFacetsTest(parameterized.TestCase):
+    """Theorems 2 and 3, by listing every joint assignment."""
 
     def setUp(self):
         super().setUp()
         self.enter_context(jax.enable_x64(True))
-        rng = np.random.default_rng(1)
-        self.dims = (1, 2)
-        self.weights = [rng.dirichlet(np.ones(3)) for _ in self.dims]
-        self.means = [rng.normal(size=(3, d)) for d in self.dims]
-        self.covariances = []
-        for d in self.dims:
-            root = np.eye(d) + 0.3 * rng.normal(size=(3, d, d))
-            self.covariances.append(root @ root.swapaxes(-1, -2))
-        self.samples = [rng.normal(size=(5, d)) for d in self.dims]
 
-    def _facet(self, j):
-        """Our assignment of one facet."""
-        log_p_z_c = np.stack(
+    @parameterized.product(
+        n_components=((3, 3), (2, 3, 4)),
+        is_factorised=(True, False),
+        covariance=tuple(Covariance),
+    )
+    def test_joint_optimum_is_the_product_of_the_facets_own(
+        self, n_components, is_factorised, covariance
+    ):
+        rng = np.random.default_rng(sum(n_components))
+        facets = [
+            oracles.random_facet(rng.integers(99), k, d, covariance, n=1)
+            for d, k in enumerate(n_components, start=1)
+        ]
+        # Draws of a z that is correlated across the facets, or of one whose
+        # facets are drawn apart: its factorised form has the same marginals.
+        dims = [facet.means.shape[1] for facet in facets]
+        root = rng.normal(size=(sum(dims), sum(dims)))
+        z = rng.normal(size=(200, sum(dims))) @ root
+        parts = np.split(z, np.cumsum(dims)[:-1], axis=1)
+        if is_factorised:
+            parts = [rng.permutation(part) for part in parts]
+        log_p_c_z = [
+            special.log_softmax(
+                facet.log_p_z_c(part) + np.log(facet.weights), axis=-1
+            )
+            for facet, part in zip(facets, parts, strict=True)
+        ]
+        # log p(c|z) of each z and joint c, from the joint densities.
+        joint = list(itertools.product(*map(range, n_components)))
+        log_joint = np.stack(
             [
-                stats.multivariate_normal(mean, covariance).logpdf(
-                    self.samples[j]
+                sum(
+                    facet.log_p_z_c(part)[:, c_j] + np.log(facet.weights[c_j])
+                    for facet, part, c_j in zip(facets, parts, c, strict=True)
                 )
-                for mean, covariance in zip(
-                    self.means[j], self.covariances[j], strict=True
-                )
+                for c in joint
             ],
             axis=-1,
         )
-        log_p_c_z = _log_posterior(log_p_z_c[:, None], np.log(self.weights[j]))
-        return _optimal(log_p_c_z)
-
-    @parameterized.named_parameters(
-        # Samples of z_1 and z_2 in all pairs, or each in one pair only.
-        ("under_a_factorised_q", [divmod(n, 5) for n in range(25)]),
-        ("under_a_joint_q", [(n, (3 * n + 1) % 5) for n in range(5)]),
-    )
-    def test_joint_optimum_is_the_product_of_the_facets_own(self, pairs):
-        joint = list(itertools.product(range(3), repeat=2))
-        log_p_c_z = []
-        for left, right in pairs:
-            z = np.concatenate([self.samples[0][left], self.samples[1][right]])
-            log_p_z_and_c = []
-            for c in joint:
-                covariance = np.zeros((3, 3))
-                covariance[:1, :1] = self.covariances[0][c[0]]
-                covariance[1:, 1:] = self.covariances[1][c[1]]
-                mean = np.concatenate([self.means[j][c[j]] for j in range(2)])
-                weight = self.weights[0][c[0]] * self.weights[1][c[1]]
-                log_p_z_and_c.append(
-                    np.log(weight)
-                    + stats.multivariate_normal(mean, covariance).logpdf(z)
-                )
-            log_p_c_z.append(special.log_softmax(log_p_z_and_c))
-        expected = np.mean(log_p_c_z, axis=0)
-        first, second = self._facet(0), self._facet(1)
-        for log_resp, c in zip(
-            special.log_softmax(expected), joint, strict=True
-        ):
-            np.testing.assert_allclose(
-                first.log_resp[0, c[0]] + second.log_resp[0, c[1]],
-                log_resp,
-                rtol=1e-10,
-            )
-        np.testing.assert_allclose(
-            first.log_normaliser + second.log_normaliser,
-            [special.logsumexp(expected)],
-            rtol=1e-10,
+        expected = special.log_softmax(log_joint, axis=-1).mean(0)
+        found = jax.jit(vade.optimal_assignments)(
+            [log_p.mean(axis=0) for log_p in log_p_c_z]
         )
-        self.assertLess(special.logsumexp(expected), -0.01)
+        ours = [
+            sum(
+                facet.log_resp[c_j]
+                for facet, c_j in zip(found.facets, c, strict=True)
+            )
+            for c in joint
+        ]
+        np.testing.assert_allclose(
+            ours, special.log_softmax(expected), rtol=1e-9
+        )
+        np.testing.assert_allclose(
+            found.log_normaliser, special.logsumexp(expected), rtol=1e-9
+        )
+        self.assertLess(found.log_normaliser, -0.01)
+        # No other joint q(c|x) has a smaller E KL[q(c|x) || p(c|z)].
+        self.assertLess(
+            np.abs(
+                vade.expected_kl(np.array(ours), expected)
+                + found.log_normaliser
+            ),
+            1e-9,
+        )
+        for other in rng.dirichlet(np.ones(len(joint)), size=20):
+            self.assertGreater(
+                np.sum(special.xlogy(other, other) - other * expected),
+                -found.log_normaliser,
+            )
+
+    def test_correlation_across_facets_does_not_matter(self):
+        # Theorem 3: each expectation involves one facet's z alone.
+        rng = np.random.default_rng(3)
+        facet = oracles.random_facet(4, 3, 2, Covariance.DIAGONAL, n=1)
+        z = rng.normal(size=(50, 2))
+        same, shuffled = z, rng.permutation(z)
+
+        def log_p_c_z(z):
+            return special.log_softmax(
+                facet.log_p_z_c(z) + np.log(facet.weights), axis=-1
+            )
+
+        together = log_p_c_z(z)[:, :, None] + log_p_c_z(same)[:, None, :]
+        apart = log_p_c_z(z)[:, :, None] + log_p_c_z(shuffled)[:, None, :]
+        for joint in (together, apart):
+            found = vade.optimal_assignments([log_p_c_z(z).mean(0)] * 2)
+            np.testing.assert_allclose(
+                found.facets[0].log_resp[:, None] + found.facets[1].log_resp,
+                special.log_softmax(joint.mean(0)),
+                rtol=1e-9,
+            )
+
+
+class ClosedFormTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.enter_context(jax.enable_x64(True))
+
+    @parameterized.product(
+        covariance=tuple(Covariance), shape=((1, 1), (3, 2), (6, 5))
+    )
+    def test_is_theorem_1_whatever_the_density_of_z(self, covariance, shape):
+        facet = oracles.random_facet(5, *shape, covariance)
+        expected = facet.expected_log_p_z_c()
+        log_weights = np.log(facet.weights)
+        ours = jax.jit(vade.closed_form_log_resp)(expected, log_weights)
+        # E log p(c|z) needs E log p(z), which is the same for all c: any will
+        # do, here -7.
+        theorem = vade.optimal_assignment(expected + log_weights + 7.0)
+        np.testing.assert_allclose(ours, theorem.log_resp, rtol=1e-9)
+        np.testing.assert_allclose(
+            np.exp(ours), facet.best_resp(), rtol=1e-9, atol=1e-12
+        )
+
+    @parameterized.product(
+        covariance=tuple(Covariance), shape=((1, 1), (3, 2), (6, 5))
+    )
+    def test_bound_and_divergences_are_the_textbook_ones(
+        self, covariance, shape
+    ):
+        facet = oracles.random_facet(6, *shape, covariance)
+        entropy = stats.norm.entropy(scale=facet.q_std).sum(-1)
+        kl = jax.jit(vade.component_kl)(facet.expected_log_p_z_c(), -entropy)
+        np.testing.assert_allclose(kl, facet.kl_z_c(), rtol=1e-9)
+        self.assertTrue(np.all(np.asarray(kl) > 0))
+        np.testing.assert_allclose(
+            jax.jit(vade.closed_form_bound)(kl, np.log(facet.weights)),
+            facet.eq_14(facet.best_resp()),
+            rtol=1e-9,
+        )
+
+    def test_a_posterior_equal_to_a_component_costs_that_component(self):
+        # q = p(z|c=1), far from the other: KL(q || p(z)) is -log pi_1.
+        mixture = prior.Mixture(
+            np.log([0.9, 0.1]), np.array([[50.0], [0]]), np.ones((2, 1))
+        )
+        q = posterior.Posterior(np.zeros((1, 1)), np.zeros((1, 1)))
+        kl = vade.component_kl(
+            prior.expected_component_log_prob(mixture, q.mean, np.ones((1, 1))),
+            posterior.expected_log_prob(q),
+        )
+        np.testing.assert_allclose(kl, [[1250, 0]], atol=1e-9)
+        np.testing.assert_allclose(
+            vade.closed_form_bound(kl, mixture.log_weights), [np.log(0.1)]
+        )
+
+    def test_expected_kl_is_scipy_s_entropy_for_one_value_of_z(self):
+        p, q = np.random.default_rng(7).dirichlet(np.ones(4), size=2)
+        np.testing.assert_allclose(
+            vade.expected_kl(np.log(q), np.log(p)), stats.entropy(q, p)
+        )
 
 
 if __name__ == "__main__":
