@@ -11,11 +11,13 @@ without a display and without touching Matplotlib's global state.
   reconstructions.py  inputs above their reconstructions
   curves.py           bounds, KL per facet and accuracy over training
   confusion.py        clusters of each facet against each labeling
+  bounds.py           the two bounds, and what estimators make of them
 
 `tiles.py` assembles images into a sheet, `panels.py` lays labelled sheets side
 by side, and `style.py` holds the colours and the type sizes.
 """
 
+from mfcvae_jax.figures.bounds import bounds_and_estimates
 from mfcvae_jax.figures.clusters import (
     ClusterOrder,
     cluster_examples,
@@ -28,6 +30,7 @@ from mfcvae_jax.figures.samples import cluster_samples
 
 __all__ = [
     "ClusterOrder",
+    "bounds_and_estimates",
     "cluster_examples",
     "cluster_samples",
     "confusion_matrices",

@@ -1,0 +1,129 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Time and memory of each estimator of a facet's terms, as ratios.
+
+python benchmarks/estimators.py
+
+One facet's terms of a batch and their gradient in q(z|x) and the mixture,
+compiled apart from any net. Rounds are interleaved: each times every estimator
+once, and a figure is the median over the rounds of the time over that of
+``five_terms`` in the same round.
+"""
+
+import functools
+import statistics
+import time
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import app, flags
+
+from mfcvae_jax import model
+from mfcvae_jax.variational import elbo, posterior, prior
+
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 512, "Examples.", 1)
+_N_ROUNDS = flags.DEFINE_integer("n_rounds", 30, "Interleaved rounds.", 3)
+
+
+class Case(NamedTuple):
+    """Sizes of a facet."""
+
+    n_components: int = 25
+    latent_dim: int = 5
+    n_samples: int = 1
+
+
+_CASES = (
+    Case(),
+    Case(n_components=10),
+    Case(n_components=100),
+    Case(n_components=200),
+    Case(latent_dim=2),
+    Case(latent_dim=22),
+    Case(n_samples=8),
+    Case(n_samples=32),
+    Case(n_components=200, latent_dim=22),
+)
+
+
+def _arguments(case: Case, is_full: bool) -> tuple:
+    rng = np.random.default_rng(0)
+    k, d, n = case.n_components, case.latent_dim, _BATCH_SIZE.value
+    scale = rng.uniform(0.5, 1.5, (k, d))
+    if is_full:
+        diagonal = scale
+        scale = 0.1 * np.tril(rng.normal(size=(k, d, d)), -1)
+        scale[:, range(d), range(d)] = diagonal
+    mixture = prior.Mixture(
+        np.full(k, -np.log(k)), rng.normal(size=(k, d)), scale
+    )
+    q = posterior.Posterior(rng.normal(size=(n, d)), -np.ones((n, d)))
+    noise = rng.normal(size=(case.n_samples, n, d))
+    return jax.tree.map(jnp.float32, (mixture, q, noise))
+
+
+def _compiled(estimator: elbo.Estimator, arguments: tuple):
+    @functools.partial(jax.value_and_grad, argnums=(0, 1))
+    def gradient(mixture, q, noise):
+        z = posterior.sample(q, noise)
+        terms = estimator.terms(model.densities(q, mixture, z))
+        return jnp.sum(terms.kl_z + terms.kl_c)
+
+    return jax.jit(gradient).lower(*arguments).compile()
+
+
+def _seconds(run, arguments: tuple, n_calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(n_calls):
+        jax.block_until_ready(run(*arguments))
+    return (time.perf_counter() - start) / n_calls
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    device = jax.devices()[0].device_kind
+    print(f"{device}, jax {jax.__version__}, batch {_BATCH_SIZE.value}\n")
+    names = list(elbo.ESTIMATORS)
+    others = names[1:]
+    print(
+        "| covariance | K | D | L | `five_terms`, ms | MB | "
+        + " | ".join(f"`{n}`, time" for n in others)
+        + " | "
+        + " | ".join(f"`{n}`, memory" for n in others)
+        + " |"
+    )
+    print("|---" * (6 + 2 * len(others)) + "|")
+    for is_full in (False, True):
+        for case in _CASES:
+            arguments = _arguments(case, is_full)
+            runs = [
+                _compiled(row, arguments) for row in elbo.ESTIMATORS.values()
+            ]
+            # Calls of a round take a few milliseconds at least.
+            n_calls = max(1, int(5e-3 / _seconds(runs[0], arguments, 3)))
+            rounds = [
+                [_seconds(run, arguments, n_calls) for run in runs]
+                for _ in range(_N_ROUNDS.value)
+            ]
+            memory = [run.memory_analysis().temp_size_in_bytes for run in runs]
+            ratios = [
+                statistics.median(times[i] / times[0] for times in rounds)
+                for i in range(1, len(runs))
+            ]
+            first = statistics.median(times[0] for times in rounds)
+            cells = [
+                "full" if is_full else "diagonal",
+                *case,
+                f"{1e3 * first:.2f}",
+                f"{memory[0] / 1e6:.1f}",
+                *(f"{ratio:.2f}" for ratio in ratios),
+                *(f"{m / memory[0]:.2f}" for m in memory[1:]),
+            ]
+            print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,125 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The page of maths says what the code says, and its code runs."""
+
+import importlib
+import pathlib
+import re
+
+import jax
+import numpy as np
+from absl.testing import absltest
+from scipy import special
+
+from mfcvae_jax import model as model_lib
+from mfcvae_jax.settings import Covariance
+from mfcvae_jax.variational import elbo
+from tests import examples, oracles
+
+_DOCS = pathlib.Path(__file__).parents[1] / "docs"
+_MATHS = (_DOCS / "maths.md").read_text()
+_MODULES = ("vade", "elbo", "prior", "posterior", "importance")
+_NAME = re.compile(r"`((?:\w+\.)+\w+)`")
+
+
+def _resolve(name):
+    """What a name such as vade.log_posterior stands for."""
+    package = (
+        "mfcvae_jax"
+        if name.startswith("evaluation")
+        else ("mfcvae_jax.variational")
+    )
+    parts = name.split(".")
+    n_modules = 2 if name.startswith("evaluation") else 1
+    found = importlib.import_module(".".join([package, *parts[:n_modules]]))
+    for part in parts[n_modules:]:
+        found = getattr(found, part)
+    return found
+
+
+class MathsTest(absltest.TestCase):
+    def test_every_displayed_formula_names_a_function_that_exists(self):
+        blocks = re.split(r"^\$\$.*\$\$$", _MATHS, flags=re.MULTILINE)
+        self.assertGreater(len(blocks), 15)
+        for text in blocks[1:]:
+            paragraph = text.strip().split("\n\n")[0]
+            found = _NAME.search(paragraph)
+            self.assertIsNotNone(found, f"no function named in: {paragraph}")
+            self.assertTrue(callable(_resolve(found[1])), found[1])
+
+    def test_no_displayed_formula_is_left_open(self):
+        self.assertEqual(_MATHS.count("$$") % 2, 0)
+
+    def test_other_functions_that_are_named_exist(self):
+        for name in _NAME.findall(_MATHS):
+            if name.split(".")[0] in _MODULES and not name.endswith(".py"):
+                _resolve(name)
+
+    def test_table_of_estimators_is_that_of_the_code(self):
+        rows = re.findall(
+            r"^\| `(\w+)` \| (.*) \| (.*) \| (.*) \|$", _MATHS, re.MULTILINE
+        )
+        self.assertEqual(
+            [
+                (name, *(text.replace("\\|", "|") for text in rest))
+                for name, *rest in rows
+            ],
+            [
+                (name, row.bound, row.variance, row.cost)
+                for name, row in elbo.ESTIMATORS.items()
+            ],
+        )
+
+    def test_links_lead_somewhere(self):
+        for page in (*_DOCS.glob("*.md"), _DOCS.parent / "README.md"):
+            for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+                if not link.startswith("http"):
+                    self.assertTrue((page.parent / link).exists(), link)
+
+
+class WorkedExampleTest(absltest.TestCase):
+    """The estimator that the page adds."""
+
+    def setUp(self):
+        super().setUp()
+        (code,) = re.findall(r"```python\n(.*?)```", _MATHS, re.DOTALL)
+        before = dict(elbo.ESTIMATORS)
+
+        def restore():
+            elbo.ESTIMATORS.clear()
+            elbo.ESTIMATORS.update(before)
+
+        self.addCleanup(restore)
+        exec(code, {"__name__": "docs"})
+
+    def test_settings_know_its_name(self):
+        settings = examples.settings(train={"estimator": "exact_entropy"})
+        self.assertEqual(settings.train.estimator, "exact_entropy")
+
+    def test_is_an_unbiased_estimate_of_the_mixture_bound(self):
+        facet = oracles.random_facet(0, 3, 2, Covariance.FULL, n=1)
+        rng = np.random.default_rng(1)
+        n = 20_000
+        alike = oracles.Facet(
+            facet.weights,
+            facet.means,
+            facet.scale,
+            np.tile(facet.q_mean, (n, 1)),
+            np.tile(facet.q_std, (n, 1)),
+        )
+        with jax.enable_x64(True):
+            mixture, q = alike.ours()
+            densities = model_lib.densities(q, mixture, alike.draw(rng, 1))
+            terms = elbo.ESTIMATORS["exact_entropy"].terms(densities)
+            ours = np.asarray(-(terms.kl_z + terms.kl_c))
+        z = alike.draw(rng, 1)
+        log_p_z = special.logsumexp(
+            facet.log_p_z_c(z) + np.log(facet.weights), axis=-1
+        )
+        truth = log_p_z - alike.log_q_z(z)
+        error = np.hypot(np.std(ours), np.std(truth)) / np.sqrt(n)
+        self.assertLess(abs(np.mean(ours) - np.mean(truth)), 5 * error)
+
+
+if __name__ == "__main__":
+    absltest.main()
