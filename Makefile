@@ -18,10 +18,10 @@ demo: $(INSTALLED)  ## Train a small run in runs/demo, anew each time
 		--config=experiments/configs/digits_tinted.py
 
 test: $(INSTALLED)  ## Run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 test-fast: $(INSTALLED)  ## Run the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadscope -m "not slow"
 
 lint: $(INSTALLED)  ## Check style, formatting and types
 	$(BIN)/ruff check

@@ -30,8 +30,8 @@ _ESTIMATORS = ("five_terms", "gaussian_kl", "closed_form")
 def _posterior(n_examples: int) -> posterior.Posterior:
     """The same q(z|x) for so many examples."""
     return posterior.Posterior(
-        np.full((n_examples, 1), _MEAN),
-        np.full((n_examples, 1), 2 * np.log(_STD)),
+        jnp.full((n_examples, 1), _MEAN),
+        jnp.full((n_examples, 1), 2 * np.log(_STD)),
     )
 
 

@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands a user types, in processes of their own."""
 
+import importlib.util
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 
+import jax
 import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
@@ -18,6 +21,7 @@ from absl.testing import absltest, parameterized
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.training import loop
+from mfcvae_jax.training import state as state_lib
 from tests import examples, fixtures
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -173,6 +177,81 @@ class TrainTest(absltest.TestCase):
         np.testing.assert_equal(
             _numpy(_params(cut)), _numpy(_params(self.folder / "whole"))
         )
+
+
+class BoundsTest(absltest.TestCase):
+    def test_draws_the_bounds_with_the_estimates_between_them(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        out = pathlib.Path(folder) / "bounds.png"
+        done = _call("bounds.py", f"--out={out}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreater(out.stat().st_size, 5000)
+
+        def values(name):
+            (line,) = (
+                text
+                for text in done.stdout.splitlines()
+                if text.startswith(name)
+            )
+            return [float(v) for v in re.findall(r"-\d+\.\d+", line)]
+
+        (m,), (f,) = values("M, mixture"), values("F, mean-field")
+        five, below = values("five_terms"), values("gaussian_kl")
+        self.assertAlmostEqual(five[0], m, delta=0.02)
+        self.assertEqual(five, sorted(five, reverse=True))
+        self.assertEqual(below, sorted(below))
+        self.assertBetween(five[-1], f, m)
+        self.assertLess(below[-1], f)
+        self.assertLess(five[-1] - below[-1], 0.1)
+        np.testing.assert_allclose(values("closed_form"), f, atol=1e-3)
+
+
+@pytest.mark.slow
+class EstimatorsTest(absltest.TestCase):
+    def test_gradient_noise_is_that_of_the_estimator(self):
+        spec = importlib.util.spec_from_file_location(
+            "estimators", _ROOT / "experiments" / "estimators.py"
+        )
+        script = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(script)
+        run = loop.make_run(
+            examples.settings(
+                facets={
+                    "n_components": (6,),
+                    "latent_dim": (2,),
+                    "covariance": ("diagonal",),
+                    "learn_weights": (True,),
+                },
+                net={
+                    **examples.config()["net"],
+                    "encoder_backbone": ((16,),),
+                    "encoder_rungs": ((),),
+                    "decoder_rungs": ((16,),),
+                    "decoder_backbone": ((),),
+                },
+                progressive={"stage_epochs": (1,)},
+            )
+        )
+        state = state_lib.make_state(
+            state_lib.initial_variables(run.stepper.model, jax.random.key(0)),
+            run.stepper.optimiser,
+            jax.random.key(1),
+        )
+
+        def noise(estimator, n_samples):
+            return script._gradient_noise(run, state, estimator, n_samples)
+
+        one, eight = noise("five_terms", 1), noise("five_terms", 8)
+        exact = noise("closed_form", 1)
+        self.assertEqual(exact["priors"], 0)
+        self.assertGreater(exact["all"], 0)
+        self.assertGreater(one["priors"], 0)
+        self.assertLess(eight["all"], one["all"])
+
+    def test_missing_workdir_is_asked_for(self):
+        done = _call("estimators.py", f"--config={_CONFIGS / 'digits.py'}")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--workdir", done.stderr)
 
 
 @pytest.mark.slow
