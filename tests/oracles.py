@@ -92,9 +92,15 @@ class Facet:
             ]
         )
 
+    def best_log_resp(self) -> np.ndarray:
+        """Where ``eq_14`` has its maximum, as logarithms, shape (B, K)."""
+        return special.log_softmax(
+            np.log(self.weights) - self.kl_z_c(), axis=-1
+        )
+
     def best_resp(self) -> np.ndarray:
-        """The maximum of ``eq_14``, shape (B, K)."""
-        return special.softmax(np.log(self.weights) - self.kl_z_c(), axis=-1)
+        """The same as probabilities, shape (B, K)."""
+        return np.exp(self.best_log_resp())
 
 
 def random_facet(

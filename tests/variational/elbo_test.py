@@ -22,7 +22,7 @@ from tests import fixtures, oracles
 
 _seeds = st.integers(0, 2**32 - 1)
 # (K, D): every one of them is compiled for, so not all pairs.
-_shapes = st.sampled_from([(1, 1), (2, 1), (3, 2), (4, 5), (6, 3)])
+_shapes = st.sampled_from([(1, 1), (2, 3), (4, 2), (6, 5)])
 _covariances = st.sampled_from(Covariance)
 _ESTIMATORS = {name: row.terms for name, row in elbo.ESTIMATORS.items()}
 
@@ -151,7 +151,7 @@ class EstimatorsTest(parameterized.TestCase):
         exact = found["closed_form"]
         best = facet.best_resp()
         np.testing.assert_allclose(
-            exact.log_resp, np.log(best), rtol=1e-8, atol=1e-8
+            exact.log_resp, facet.best_log_resp(), rtol=1e-8, atol=1e-8
         )
         wanted = facet.eq_14(best)
         tight = {"rtol": 1e-9, "atol": 1e-9}
