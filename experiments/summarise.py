@@ -53,15 +53,16 @@ def main(argv):
                 f"({statistics.stdev(values):.1f})"
             )
         print("| " + " | ".join(str(cell) for cell in cells) + " |")
-    redundancy = [
-        100 * result["normalised_mutual_information"][0][-1]
-        for result in results
-    ]
-    print(
-        "\nnormalised mutual information of the first and the last facet: "
-        f"{statistics.mean(redundancy):.1f} "
-        f"({statistics.stdev(redundancy):.1f})"
-    )
+    if len(runs[0].facets) > 1:
+        redundancy = [
+            100 * result["normalised_mutual_information"][0][-1]
+            for result in results
+        ]
+        print(
+            "\nnormalised mutual information of the first and the last facet: "
+            f"{statistics.mean(redundancy):.1f} "
+            f"({statistics.stdev(redundancy):.1f})"
+        )
     return 0
 
 

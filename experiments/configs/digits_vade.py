@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""VaDE on handwritten digits of 8 x 8 pixels: one facet, embedded data.
 
+Expected, over 5 seeds: 79.8 (4.6) % many-to-one and 77.4 (6.1) % one-to-one
+accuracy against the digit, with K = 10 and no pretraining; k-means is at 79.2 %
+one-to-one. Half a minute on two cores.
+
     python experiments/train.py --workdir=runs/digits_vade \
         --config=experiments/configs/digits_vade.py
 """
@@ -37,7 +41,7 @@ def get_config():
             },
             "prior_init": {"means": "gmm", "variance": 0.01},
             "progressive": {
-                "stage_epochs": (150,),
+                "stage_epochs": (400,),
                 "fade_in_steps": 1,
                 "fade_in": "linear",
                 "pretrain_weight_z": 0.0,

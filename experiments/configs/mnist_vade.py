@@ -37,7 +37,7 @@ def get_config():
             "likelihood": {"kind": "bernoulli"},
             "prior_init": {"means": "gmm", "variance": 0.01},
             "progressive": {
-                "stage_epochs": (150,),
+                "stage_epochs": (200,),
                 "fade_in_steps": 1,
                 "fade_in": "linear",
                 "pretrain_weight_z": 0.0,
