@@ -13,8 +13,6 @@ import dataclasses
 import pathlib
 import statistics
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,12 +20,13 @@ import numpy as np
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from mfcvae_jax import progressive, workdir
 from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import workdir
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import redundancy
+from mfcvae_jax.evaluation.gradient_noise import gradient_noise
 from mfcvae_jax.training import loop
-from mfcvae_jax.training.state import TrainState, draw_noise
+from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.variational import elbo
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -38,9 +37,30 @@ _WORKDIR = flags.DEFINE_string(
 )
 _N_SEEDS = flags.DEFINE_integer("n_seeds", 5, "Runs per estimator.", 2)
 
-# Estimator and L of the runs.
-_ARMS = (("five_terms", 1), ("five_terms", 8), ("closed_form", 1))
 _N_DRAWS = 64  # of the noise, to measure that of the gradient
+
+
+def _mixture_bound(densities: elbo.Densities) -> elbo.FacetTerms:
+    """M for every L, as docs/maths.md adds it."""
+    terms = elbo.mixture_form(densities)
+    return terms._replace(
+        log_p_z_c=elbo.mixture_block(densities) + terms.log_q_z + terms.kl_c
+    )
+
+
+elbo.ESTIMATORS["mixture_bound"] = elbo.Estimator(
+    _mixture_bound,
+    bound="M",
+    variance="that of log p(z) - log q(z|x), over L",
+    cost="three logsumexps and two sums over the components",
+)
+# Estimator and L of the runs.
+_ARMS = (
+    ("five_terms", 1),
+    ("mixture_bound", 8),
+    ("five_terms", 8),
+    ("closed_form", 1),
+)
 
 
 def main(argv):
@@ -62,11 +82,27 @@ def main(argv):
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(
-        f"M, F and log p(x) ({base.evaluate.importance_samples} importance "
-        "samples) in nats per held-out example"
+        f"held-out examples, mean (standard deviation) of {_N_SEEDS.value} "
+        f"seeds; log p(x) from {base.evaluate.importance_samples} importance "
+        "samples\n"
     )
-    _print_scores(finished)
-    _print_gradient_noise(finished[_ARMS[0]])
+    _print_table(
+        {
+            arm: [_scores(run, state) for run, state in runs]
+            for arm, runs in finished.items()
+        }
+    )
+    print("\ngradient noise where the runs of the first row ended\n")
+    _print_table(
+        {
+            (name, n_samples): [
+                _noise(run, state, name, n_samples)
+                for run, state in finished[_ARMS[0]]
+            ]
+            for name in elbo.ESTIMATORS
+            for n_samples in (1, 8)
+        }
+    )
     return 0
 
 
@@ -89,124 +125,63 @@ def _train(
     return run, loop.train(run, folder, resume=folder.config.exists())
 
 
-def _print_scores(
-    finished: dict[tuple[str, int], list[tuple[loop.Run, TrainState]]],
-) -> None:
-    """One row per estimator, means and standard deviations over the seeds."""
-    rows = {}
-    for arm, runs in finished.items():
-        columns: dict[str, list[float]] = {}
-        for run, state in runs:
-            for name, value in _scores(run, state).items():
-                columns.setdefault(name, []).append(value)
-        rows[arm] = columns
-    names = list(rows[_ARMS[0]])
-    print(
-        f"\nheld-out examples, mean (standard deviation), {len(runs)} seeds\n"
-    )
-    print("| estimator | L | " + " | ".join(names) + " |")
-    print("|---|---|" + "---|" * len(names))
-    for (estimator, n_samples), columns in rows.items():
-        cells = [
-            f"{statistics.mean(columns[name]):.2f} "
-            f"({statistics.stdev(columns[name]):.2f})"
-            for name in names
-        ]
-        print(f"| `{estimator}` | {n_samples} | " + " | ".join(cells) + " |")
-
-
 def _scores(run: loop.Run, state: TrainState) -> dict[str, float]:
     scored = loop.score(run, state)
-    used = redundancy.cluster_usage(
-        scored.predictions.assignments, run.settings.facets.n_components
-    ).n_used
+    m, f = (scored.terms[f"{name}_bound"] for name in ("mixture", "mean_field"))
+    estimate = loop.log_marginal(run, state)
     scores = {
-        "M": scored.terms["mixture_bound"],
-        "F": scored.terms["mean_field_bound"],
-        "log p(x)": float(np.mean(loop.log_marginal(run, state).log_p_x)),
+        "M": m,
+        "F": f,
+        "M - F": m - f,
+        "log p(x)": float(np.mean(estimate.log_p_x)),
+        "median ESS": float(np.median(estimate.effective_samples)),
     }
     for row in scored.matrix.rows():
         where = f"facet {row['facet']}, {row['labeling']}"
         scores[f"{where}, many-to-one %"] = 100 * row["many_to_one"]
         scores[f"{where}, one-to-one %"] = 100 * row["one_to_one"]
-    for j, n_used in enumerate(used):
+    usage = redundancy.cluster_usage(
+        scored.predictions.assignments, run.settings.facets.n_components
+    )
+    for j, n_used in enumerate(usage.n_used):
         scores[f"clusters in facet {j}"] = float(n_used)
-    scores["gradient noise"] = _gradient_noise(
-        run, state, run.settings.train.estimator, run.settings.train.n_samples
-    )["all"]
     return scores
 
 
-def _print_gradient_noise(runs: list[tuple[loop.Run, TrainState]]) -> None:
-    """Noise of every estimator's gradient at the same states."""
-    arms = [(name, n) for name in elbo.ESTIMATORS for n in (1, 8)]
-    print(
-        "\ngradient noise of each estimator where the runs of "
-        f"`{_ARMS[0][0]}`, L = {_ARMS[0][1]}, ended: mean over {len(runs)} "
-        "seeds\n"
-    )
-    print("| estimator | L | all parameters | those of the priors |")
-    print("|---|---|---|---|")
-    for name, n_samples in arms:
-        noise = [_gradient_noise(*run, name, n_samples) for run in runs]
-        cells = [
-            f"{statistics.mean(found[part] for found in noise):.3g}"
-            for part in ("all", "priors")
-        ]
-        print(f"| `{name}` | {n_samples} | " + " | ".join(cells) + " |")
-
-
-def _gradient_noise(
+def _noise(
     run: loop.Run, state: TrainState, estimator: str, n_samples: int
 ) -> dict[str, float]:
-    """Spread of the gradient over draws of the noise, on one training batch.
-
-    The root of the mean squared distance from the mean gradient, over the norm
-    of the mean gradient: of all parameters, and of the priors' alone.
-    """
-    stepper = run.stepper._replace(
-        estimate=elbo.ESTIMATORS[estimator].terms, n_samples=n_samples
-    )
+    """Noise of an estimator's gradient on the first training batch."""
     batch = run.dataset.train.images[: run.settings.train.batch_size]
-    x = batches.as_float(jnp.asarray(batch))
-    coefficients = progressive.coefficients(stepper.schedule, state.progressive)
-
-    @jax.jit
-    def gradient(key):
-        noise = draw_noise(
-            key, stepper.model.facets.latent_dim, n_samples, len(x)
-        )
-        found, _ = jax.grad(stepper.loss, has_aux=True)(
-            state.params, state.batch_stats, x, noise, coefficients
-        )
-        return found
-
-    keys = jax.random.split(jax.random.key(0), _N_DRAWS)
-    draws = [gradient(key) for key in keys]
-    return {
-        "all": _relative_spread(draws, lambda path: True),
-        "priors": _relative_spread(
-            draws, lambda path: path.startswith("priors_")
+    found = gradient_noise(
+        run.stepper._replace(
+            estimate=elbo.find_estimator(estimator).terms, n_samples=n_samples
         ),
+        state,
+        batches.as_float(jnp.asarray(batch)),
+        jax.random.key(0),
+        _N_DRAWS,
+    )
+    return {
+        "all parameters": found.everything,
+        "those of the priors": found.priors,
     }
 
 
-def _relative_spread(draws: list[Any], is_kept: Callable[[str], bool]) -> float:
-    rows = np.stack(
-        [
-            np.concatenate(
-                [
-                    np.ravel(leaf)
-                    for path, leaf in jax.tree_util.tree_leaves_with_path(draw)
-                    if is_kept(path[0].key)
-                ]
-            ).astype(np.float64)
-            for draw in draws
+def _print_table(
+    rows: dict[tuple[str, int], list[dict[str, float]]],
+) -> None:
+    """One row per estimator and L, means and deviations over the seeds."""
+    names = list(next(iter(rows.values()))[0])
+    print("| estimator | L | " + " | ".join(names) + " |")
+    print("|---|---|" + "---|" * len(names))
+    for (estimator, n_samples), runs in rows.items():
+        columns = [[run[name] for run in runs] for name in names]
+        cells = [
+            f"{statistics.mean(values):.2f} ({statistics.stdev(values):.2f})"
+            for values in columns
         ]
-    )
-    mean = rows.mean(axis=0)
-    variance = np.sum(np.square(rows - mean)) / (len(rows) - 1)
-    return float(np.sqrt(variance) / np.linalg.norm(mean))
+        print(f"| `{estimator}` | {n_samples} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,9 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
             f"log p(x) {terms['importance_log_p_x']:.2f} by "
             f"{run.settings.evaluate.importance_samples} importance samples, "
             f"{terms['importance_effective_samples']:.1f} of them effective "
-            "(median)"
+            "for the median example, "
+            f"{terms['importance_effective_samples_5_percent']:.1f} for the "
+            "worst 5 %"
         )
     lines += [
         "",
@@ -94,6 +96,9 @@ def _importance_terms(run: Run, state: TrainState) -> dict[str, float]:
         "importance_log_p_x": float(np.mean(found.log_p_x)),
         "importance_effective_samples": float(
             np.median(found.effective_samples)
+        ),
+        "importance_effective_samples_5_percent": float(
+            np.quantile(found.effective_samples, 0.05)
         ),
     }
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands a user types, in processes of their own."""
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -13,7 +12,6 @@ import sys
 import tempfile
 import time
 
-import jax
 import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
@@ -21,7 +19,6 @@ from absl.testing import absltest, parameterized
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.training import loop
-from mfcvae_jax.training import state as state_lib
 from tests import examples, fixtures
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -204,54 +201,6 @@ class BoundsTest(absltest.TestCase):
         self.assertLess(below[-1], f)
         self.assertLess(five[-1] - below[-1], 0.1)
         np.testing.assert_allclose(values("closed_form"), f, atol=1e-3)
-
-
-@pytest.mark.slow
-class EstimatorsTest(absltest.TestCase):
-    def test_gradient_noise_is_that_of_the_estimator(self):
-        spec = importlib.util.spec_from_file_location(
-            "estimators", _ROOT / "experiments" / "estimators.py"
-        )
-        script = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(script)
-        run = loop.make_run(
-            examples.settings(
-                facets={
-                    "n_components": (6,),
-                    "latent_dim": (2,),
-                    "covariance": ("diagonal",),
-                    "learn_weights": (True,),
-                },
-                net={
-                    **examples.config()["net"],
-                    "encoder_backbone": ((16,),),
-                    "encoder_rungs": ((),),
-                    "decoder_rungs": ((16,),),
-                    "decoder_backbone": ((),),
-                },
-                progressive={"stage_epochs": (1,)},
-            )
-        )
-        state = state_lib.make_state(
-            state_lib.initial_variables(run.stepper.model, jax.random.key(0)),
-            run.stepper.optimiser,
-            jax.random.key(1),
-        )
-
-        def noise(estimator, n_samples):
-            return script._gradient_noise(run, state, estimator, n_samples)
-
-        one, eight = noise("five_terms", 1), noise("five_terms", 8)
-        exact = noise("closed_form", 1)
-        self.assertEqual(exact["priors"], 0)
-        self.assertGreater(exact["all"], 0)
-        self.assertGreater(one["priors"], 0)
-        self.assertLess(eight["all"], one["all"])
-
-    def test_missing_workdir_is_asked_for(self):
-        done = _call("estimators.py", f"--config={_CONFIGS / 'digits.py'}")
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("--workdir", done.stderr)
 
 
 @pytest.mark.slow

@@ -7,15 +7,13 @@ from typing import Any, cast
 
 import chex
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from mfcvae_jax.datasets import batches
-from mfcvae_jax.model import MFCVAE, facets_in_force
+from mfcvae_jax.model import MFCVAE, Forward, elbo_terms, facets_in_force
 from mfcvae_jax.settings import Likelihood
 from mfcvae_jax.training.state import draw_noise
-from mfcvae_jax.variational import importance, posterior, prior
-from mfcvae_jax.variational import likelihood as likelihood_lib
+from mfcvae_jax.variational import elbo, importance, posterior, prior
 
 __all__ = ["log_marginal"]
 
@@ -88,15 +86,14 @@ def _log_marginal_of_chunk(
         noise = draw_noise(sample_key, model.facets.latent_dim, 1, len(x))
         z = tuple(map(posterior.sample, posteriors, noise))
         output = model.apply(variables, z, alpha, method=model.decode)
-        log_w = likelihood_lib.log_prob(likelihood, output, x)
-        for j, (q, mixture) in enumerate(
-            zip(posteriors, mixtures, strict=True)
-        ):
-            log_p_z = jax.nn.logsumexp(
-                prior.component_log_prob(mixture, z[j]) + mixture.log_weights,
-                axis=-1,
-            )
-            log_w += is_in[j] * (log_p_z - posterior.log_prob(q, z[j]))
-        return jnp.squeeze(log_w, axis=0)
+        terms = elbo_terms(
+            likelihood,
+            Forward(posteriors, z, output, mixtures),
+            x,
+            elbo.closed_form,
+        )
+        # M at a single sample is the logarithm of its importance weight.
+        log_w, _ = elbo.bounds(terms, is_in)
+        return log_w
 
     return importance.log_marginal(draw, key, n_samples)

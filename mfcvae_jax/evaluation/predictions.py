@@ -31,8 +31,8 @@ class Predictions(NamedTuple):
         resp: q(c_j|x) of each facet, length J, each of shape (N, K_j).
         latents: mean of q(z_j|x), length J, each of shape (N, D_j).
         log_p_x: log p(x|z) at a sample, in nats, shape (N,).
-        kl_z: KL_z by the run's estimator, in nats, shape (N, J).
-        kl_c: KL_c by the run's estimator, in nats, shape (N, J).
+        kl_z: KL_z by the estimator at that one sample, nats, shape (N, J).
+        kl_c: KL_c by the estimator at that one sample, nats, shape (N, J).
         mixture: each facet's block of M at that sample, nats, shape (N, J).
         mean_field: each facet's block of F, exact, in nats, shape (N, J).
     """
@@ -60,7 +60,7 @@ class Predictions(NamedTuple):
         Returns:
             ``mixture_bound`` (M), ``mean_field_bound`` (F), ``log_p_x``, and of
             each facet ``kl_z/<j>``, ``kl_c/<j>`` and ``gap/<j>``, its part of
-            M - F, which is -log Z_j; in nats.
+            M - F, an unbiased estimate of -log Z_j; in nats.
         """
         is_in = np.asarray(is_in)
         log_p_x = np.mean(self.log_p_x)

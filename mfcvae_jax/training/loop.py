@@ -115,7 +115,7 @@ def make_run(settings: Settings) -> Run:
         schedule=progressive.make_schedule(
             settings.progressive, steps_per_epoch
         ),
-        estimate=elbo.ESTIMATORS[settings.train.estimator].terms,
+        estimate=elbo.find_estimator(settings.train.estimator).terms,
         n_samples=settings.train.n_samples,
     )
     predict = make_predictor(

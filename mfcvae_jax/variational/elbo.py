@@ -33,6 +33,7 @@ __all__ = [
     "FacetTerms",
     "bounds",
     "closed_form",
+    "find_estimator",
     "five_terms",
     "gaussian_kl",
     "loss",
@@ -187,7 +188,8 @@ def gaussian_kl(densities: Densities) -> FacetTerms:
     """Estimates one facet's terms by Eq. 14, its Gaussian KLs in closed form.
 
     Only the responsibilities come from samples; they are not quite optimal for
-    the exact KLs, so the result is at most F.
+    the exact KLs, so the result is at most F: it is F - KL(r || q(c|x)) with
+    q(c|x) the exact optimum.
 
     Args:
         densities: of the facet.
@@ -225,7 +227,7 @@ class Estimator(NamedTuple):
         terms: the function.
         bound: what the terms add up to, in expectation over the samples.
         variance: of the facet's part of the loss, over the samples.
-        cost: beyond one evaluation of log p(z|c) for all components.
+        cost: of the terms, when log p(z|c) is given for all components.
     """
 
     terms: Callable[[Densities], FacetTerms]
@@ -240,28 +242,47 @@ ESTIMATORS: dict[str, Estimator] = {
     "five_terms": Estimator(
         five_terms,
         bound="M if L = 1; falls to F as L grows",
-        variance="that of log p(z) - log q(z|x), over L",
-        cost="four sums over the components",
+        variance="that of log p(z) - log q(z|x) if L = 1; shrinks as 1 / L",
+        cost="two logsumexps and three sums over the components",
     ),
     "mixture_form": Estimator(
         mixture_form,
         bound="M if L = 1; falls to F as L grows",
         variance="that of five_terms, sample by sample",
-        cost="one logsumexp, three sums over the components",
+        cost="three logsumexps and two sums over the components",
     ),
     "gaussian_kl": Estimator(
         gaussian_kl,
-        bound="less than F; rises to it as L grows",
+        bound="at most F; tends to it as L grows",
         variance="from the responsibilities only",
-        cost="exact moments, three sums over the components",
+        cost="exact moments, two logsumexps and three sums",
     ),
     "closed_form": Estimator(
         closed_form,
         bound="F",
         variance="none",
-        cost="exact moments instead of samples, three sums over the components",
+        cost="exact moments instead of samples, one logsumexp and three sums",
     ),
 }
+
+
+def find_estimator(name: str) -> Estimator:
+    """Returns a row of ``ESTIMATORS``.
+
+    Args:
+        name: its key, the setting train.estimator.
+
+    Returns:
+        The estimator.
+
+    Raises:
+        ValueError: if there is no such row.
+    """
+    if name not in ESTIMATORS:
+        raise ValueError(
+            f"train.estimator must be one of {sorted(ESTIMATORS)}, got {name!r}"
+        )
+    return ESTIMATORS[name]
 
 
 def bounds(
@@ -294,14 +315,14 @@ def loss(
         weight_c: weight of KL_c of each facet, in [0, 1], shape (J,).
 
     Returns:
-        The loss in nats per example, shape ().
+        The loss in nats per example, shape (); 0 of no examples.
     """
     chex.assert_shape([weight_z, weight_c], (len(terms.facets),))
     penalty = sum(
         weight_z[j] * facet.kl_z + weight_c[j] * facet.kl_c
         for j, facet in enumerate(terms.facets)
     )
-    return jnp.mean(penalty - terms.log_p_x)
+    return jnp.sum(penalty - terms.log_p_x) / max(len(terms.log_p_x), 1)
 
 
 def _sampled_assignment(densities: Densities) -> vade.Assignment:

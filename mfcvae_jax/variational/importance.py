@@ -4,10 +4,11 @@
 
     p(x) = E_q(z|x) w(z),   w(z) = p(x|z) p(z) / q(z|x)
 
-with every c summed out in p(z). log of the mean of S weights is, in
-expectation, at least the mixture bound M (its case S = 1), rises with S and
-never passes log p(x) (Burda et al., arXiv:1509.00519). It is only as good as
-its effective sample size: a few large weights mean that it is still too low.
+with every c summed out in p(z). The expectation of the log of the mean of S
+weights is the mixture bound M for S = 1, rises with S and never passes log p(x)
+(Burda et al., arXiv:1509.00519). A small effective sample size means that it is
+still too low; a large one does not prove the opposite, since samples of q(z|x)
+cannot tell of what q(z|x) misses.
 """
 
 from collections.abc import Callable
@@ -52,19 +53,27 @@ def log_marginal(
         The estimates.
     """
 
+    # Sums are kept relative to the largest weight so far. A running logaddexp
+    # would lose small weights to the rounding of a large logarithm.
     def add(sums, sample_key):
+        largest, weights, squares = sums
         log_w = draw(sample_key)
+        now_largest = jnp.maximum(largest, log_w)
+        shrink = jnp.exp(largest - now_largest)
+        w = jnp.exp(log_w - now_largest)
         return (
-            jnp.logaddexp(sums[0], log_w),
-            jnp.logaddexp(sums[1], 2 * log_w),
+            now_largest,
+            weights * shrink + w,
+            squares * jnp.square(shrink) + jnp.square(w),
         ), None
 
     keys = jax.random.split(key, n_samples)
     first = draw(keys[0])
-    (log_sum, log_sum_squares), _ = jax.lax.scan(
-        add, (first, 2 * first), keys[1:]
+    one = jnp.ones_like(first)
+    (largest, weights, squares), _ = jax.lax.scan(
+        add, (first, one, one), keys[1:]
     )
     return LogMarginal(
-        log_p_x=log_sum - jnp.log(n_samples),
-        effective_samples=jnp.exp(2 * log_sum - log_sum_squares),
+        log_p_x=largest + jnp.log(weights / n_samples),
+        effective_samples=jnp.square(weights) / squares,
     )

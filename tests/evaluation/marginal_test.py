@@ -4,7 +4,8 @@
 
 import jax
 import numpy as np
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
+from scipy import special, stats
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
@@ -14,7 +15,7 @@ from mfcvae_jax.variational import elbo
 from tests import examples
 
 
-class LogMarginalTest(absltest.TestCase):
+class LogMarginalTest(parameterized.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -65,6 +66,57 @@ class LogMarginalTest(absltest.TestCase):
             one = np.mean(self._estimate(alpha, 1).log_p_x)
             self.assertLess(abs(one - bound), 0.5 * abs(bound))
             self.assertLess(one, np.mean(found.log_p_x))
+
+    @parameterized.parameters(((1.0, 1.0),), ((0.0, 1.0),), ((0.3, 1.0),))
+    def test_one_sample_is_scipy_s_weight_at_that_sample(self, alpha):
+        variables = jax.tree.map(np.array, self.variables)
+        rng = np.random.default_rng(3)
+        for j, (k, d) in enumerate(((6, 2), (10, 3))):
+            variables["params"][f"priors_{j}"]["logits"] = rng.normal(size=k)
+            variables["params"][f"priors_{j}"]["means"] = rng.normal(
+                size=(k, d)
+            )
+        variables = jax.tree.map(np.float32, variables)
+        alpha = np.asarray(alpha, np.float32)
+        key = jax.random.key(4)
+        found = marginal.log_marginal(
+            self.model,
+            self.settings.likelihood,
+            variables,
+            self.images,
+            alpha,
+            key,
+            n_samples=1,
+            batch_size=50,
+        )
+        (sample_key,) = jax.random.split(jax.random.fold_in(key, 0), 1)
+        forward = self.model.apply(
+            variables,
+            self.images,
+            state.draw_noise(sample_key, (2, 3), 1, 50),
+            alpha,
+        )
+        wanted = stats.norm.logpdf(
+            self.images, special.expit(forward.output[0]), 0.3
+        ).sum((1, 2, 3))
+        for is_in, q, mixture, z in zip(
+            alpha > 0,
+            forward.posteriors,
+            forward.mixtures,
+            forward.z,
+            strict=True,
+        ):
+            log_p_z_c = stats.norm.logpdf(
+                z[0][:, None], mixture.means, mixture.scale
+            ).sum(-1)
+            log_p_z = special.logsumexp(
+                log_p_z_c + special.log_softmax(mixture.log_weights), axis=-1
+            )
+            log_q_z = stats.norm.logpdf(
+                z[0], q.mean, np.exp(0.5 * np.float64(q.log_var))
+            ).sum(-1)
+            wanted = wanted + is_in * (log_p_z - log_q_z)
+        np.testing.assert_allclose(found.log_p_x, wanted, rtol=1e-5, atol=1e-3)
 
     def test_effective_samples_are_between_one_and_all(self):
         found = self._estimate((1.0, 1.0), 100)

@@ -53,6 +53,12 @@ def _sampled(log_p_z_c, log_weights, log_q_z):
     return elbo.Densities(log_p_z_c, log_q_z, None, None, log_weights)
 
 
+@jax.jit
+def _both_forms(*args):
+    densities = _sampled(*args)
+    return elbo.five_terms(densities), elbo.mixture_form(densities)
+
+
 _five_terms = jax.jit(lambda *args: elbo.five_terms(_sampled(*args)))
 _blocks = jax.jit(lambda *args: _sum(elbo.five_terms(_sampled(*args))))
 
@@ -101,7 +107,7 @@ class EstimatorsTest(parameterized.TestCase):
         super().setUp()
         self.enter_context(jax.enable_x64(True))
 
-    @hypothesis.given(_facet(), _seeds, st.sampled_from([1, 2]))
+    @hypothesis.given(_facet(), _seeds, st.sampled_from([1, 3]))
     def test_five_terms_are_the_mixture_form_sample_by_sample(
         self, facet, seed, n_samples
     ):
@@ -129,20 +135,41 @@ class EstimatorsTest(parameterized.TestCase):
             np.testing.assert_allclose(log_z, 0, atol=1e-9)
         self.assertTrue(np.all(log_z < 1e-9))
 
-    @hypothesis.given(_facet(), _seeds)
-    def test_more_samples_never_raise_the_published_estimate(self, facet, seed):
-        # log Z is a convex function of the mean of log p(c|z), so the estimate
-        # from two samples is at most the mean of those from each.
-        z = facet.draw(np.random.default_rng(seed), 2)
-        for name in ("five_terms", "mixture_form"):
-            both = _sum(_estimate(*facet.ours(), z)[0][name])
-            apart = [
-                _sum(_estimate(*facet.ours(), sample)[0][name])
-                for sample in (z[:1], z[1:])
-            ]
-            self.assertTrue(np.all(both <= np.mean(apart, axis=0) + 1e-9))
+    @hypothesis.given(
+        _facet(), _seeds, st.sampled_from([1, 2, 3, 7]), st.booleans()
+    )
+    def test_the_two_forms_agree_for_any_number_of_samples(
+        self, facet, seed, n_samples, are_extreme
+    ):
+        z = facet.draw(np.random.default_rng(seed), n_samples)
+        args = facet.log_p_z_c(z), np.log(facet.weights), facet.log_q_z(z)
+        if are_extreme:
+            args = (50 * args[0], *args[1:])
+        five, two = _both_forms(*args)
+        for ours, theirs in zip(five, two, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-8)
 
-    @hypothesis.given(_facet(), _seeds, st.sampled_from([1, 2]))
+    @hypothesis.given(_facet(), _seeds)
+    def test_more_samples_lower_the_published_estimate_in_expectation(
+        self, facet, seed
+    ):
+        # log Z is a convex function of the mean of log p(c|z), so the estimate
+        # from all three samples is at most the mean of those that leave one
+        # out, whatever the samples.
+        z = facet.draw(np.random.default_rng(seed), 3)
+        args = facet.log_p_z_c(z), np.log(facet.weights), facet.log_q_z(z)
+        together = _blocks(*args)
+        apart = [
+            _blocks(
+                np.delete(args[0], left_out, axis=0),
+                args[1],
+                np.delete(args[2], left_out, axis=0),
+            )
+            for left_out in range(3)
+        ]
+        self.assertTrue(np.all(together <= np.mean(apart, axis=0) + 1e-9))
+
+    @hypothesis.given(_facet(), _seeds, st.sampled_from([1, 3]))
     def test_closed_form_is_eq_14_at_its_maximum(self, facet, seed, n_samples):
         rng = np.random.default_rng(seed)
         found, _, mean_field = _estimate(
@@ -169,7 +196,7 @@ class EstimatorsTest(parameterized.TestCase):
             other = rng.dirichlet(np.full(best.shape[1], 0.5), size=2)
             self.assertTrue(np.all(facet.eq_14(other) <= wanted + 1e-9))
 
-    @hypothesis.given(_facet(), _seeds, st.sampled_from([1, 2]))
+    @hypothesis.given(_facet(), _seeds, st.sampled_from([1, 3]))
     def test_gaussian_kl_is_eq_14_at_the_sampled_assignment(
         self, facet, seed, n_samples
     ):
@@ -186,6 +213,18 @@ class EstimatorsTest(parameterized.TestCase):
             atol=1e-9,
         )
         self.assertTrue(np.all(_sum(sampled) <= mean_field + 1e-9))
+        # F, less what the sampled responsibilities differ from the best.
+        np.testing.assert_allclose(
+            _sum(sampled),
+            mean_field
+            - np.sum(
+                np.exp(sampled.log_resp)
+                * (sampled.log_resp - facet.best_log_resp()),
+                axis=-1,
+            ),
+            rtol=1e-9,
+            atol=1e-9,
+        )
 
     @pytest.mark.slow
     @hypothesis.settings(max_examples=25)
@@ -238,7 +277,7 @@ class EstimatorsTest(parameterized.TestCase):
             means=facet.means[order],
             scale=facet.scale[order],
         )
-        z = facet.draw(np.random.default_rng(seed), 2)
+        z = facet.draw(np.random.default_rng(seed), 3)
         before, after = (_estimate(*f.ours(), z) for f in (facet, permuted))
         for name in _ESTIMATORS:
             ours, theirs = before[0].pop(name), after[0].pop(name)
@@ -250,51 +289,92 @@ class EstimatorsTest(parameterized.TestCase):
         for left, right in zip(before[1:], after[1:], strict=True):
             np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-9)
 
-    @parameterized.product(covariance=tuple(Covariance), seed=(0, 1))
+    @hypothesis.settings(max_examples=25)
+    @hypothesis.given(_seeds, _covariances)
     def test_holding_the_optimal_assignment_fixed_changes_no_gradient(
-        self, covariance, seed
+        self, seed, covariance
     ):
-        # The envelope theorem; it needs equal weights of the two KL terms.
-        facet = oracles.random_facet(seed, 4, 3, covariance)
-        z = facet.draw(np.random.default_rng(seed), 1)
-
-        def held(densities):
-            log_resp = elbo.closed_form(densities).log_resp
-            resp = jax.lax.stop_gradient(jnp.exp(log_resp))
-            kl = densities.expected_log_q_z[:, None] - (
-                densities.expected_log_p_z_c + densities.log_weights
-            )
-            return -jnp.sum(resp * kl, axis=-1)
-
-        @functools.partial(jax.jit, static_argnums=0)
-        def gradient(block, mixture, q):
-            return jax.grad(
-                lambda m, q: jnp.sum(block(model_lib.densities(q, m, z))),
-                argnums=(0, 1),
-            )(mixture, q)
-
-        ours = facet.ours()
-        wanted = gradient(held, *ours)
-        for block in (
-            lambda d: _sum(elbo.closed_form(d)),
-            elbo.mean_field_block,
-        ):
-            for left, right in zip(
-                jax.tree.leaves(gradient(block, *ours)),
-                jax.tree.leaves(wanted),
-                strict=True,
-            ):
-                np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-10)
-
-    def test_every_row_of_the_table_says_what_it_is(self):
-        self.assertEqual(
-            set(elbo.ESTIMATORS),
-            {"five_terms", "mixture_form", "gaussian_kl", "closed_form"},
+        # The envelope theorem.
+        facet = oracles.random_facet(seed, 4, 2, covariance)
+        free, held, block = (
+            _closed_form_gradient(how, *facet.ours())
+            for how in ("free", "held", "block")
         )
+        for left, right, third in zip(
+            *map(jax.tree.leaves, (free, held, block)), strict=True
+        ):
+            np.testing.assert_allclose(left, right, rtol=1e-8, atol=1e-9)
+            np.testing.assert_allclose(third, right, rtol=1e-8, atol=1e-9)
+
+    def test_unequal_weights_of_the_two_terms_break_that(self):
+        facet = oracles.random_facet(0, 4, 2, Covariance.DIAGONAL)
+        free, held = (
+            _closed_form_gradient(how, *facet.ours(), weight_c=0.5)
+            for how in ("free", "held")
+        )
+        apart = np.abs(free[1].mean - held[1].mean)
+        self.assertGreater(np.max(apart), 0.01)
+
+    @hypothesis.given(_seeds)
+    def test_one_sample_of_gaussian_kl_is_the_loss_of_the_vade_paper(
+        self, seed
+    ):
+        # Eq. 12 of arXiv:1611.05148 without its reconstruction term, with
+        # gamma_c = p(c|z) at the sample.
+        facet = oracles.random_facet(seed, 4, 2, Covariance.DIAGONAL)
+        z = facet.draw(np.random.default_rng(seed), 1)
+        gamma = special.softmax(
+            facet.log_p_z_c(z)[0] + np.log(facet.weights), axis=-1
+        )
+        var, q_var = facet.scale**2, facet.q_std**2
+        distance = (facet.q_mean[:, None] - facet.means) ** 2
+        per_component = np.sum(
+            np.log(2 * np.pi * var) + (q_var[:, None] + distance) / var, axis=-1
+        )
+        wanted = (
+            -0.5 * np.sum(gamma * per_component, axis=-1)
+            + np.sum(
+                gamma * np.log(facet.weights) - special.xlogy(gamma, gamma),
+                axis=-1,
+            )
+            + 0.5 * np.sum(1 + np.log(2 * np.pi * q_var), axis=-1)
+        )
+        found, _, _ = _estimate(*facet.ours(), z)
+        np.testing.assert_allclose(
+            _sum(found["gaussian_kl"]), wanted, rtol=1e-8, atol=1e-8
+        )
+
+    def test_every_row_of_the_table_is_complete_and_found_by_its_name(self):
         for name, row in elbo.ESTIMATORS.items():
-            self.assertIs(row.terms, getattr(elbo, name))
-            for text in (row.bound, row.variance, row.cost):
-                self.assertNotEmpty(text)
+            self.assertIs(elbo.find_estimator(name), row)
+            self.assertNotIn("", row[1:])
+
+    def test_unknown_name_is_refused_with_those_that_exist(self):
+        with self.assertRaisesRegex(
+            ValueError, r"train.estimator .*closed_form.*got 'six_terms'"
+        ):
+            elbo.find_estimator("six_terms")
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _closed_form_gradient(how, mixture, q, weight_c=1.0):
+    """Gradient of the closed form in the mixture and q(z|x)."""
+
+    def loss(mixture, q):
+        densities = model_lib.densities(q, mixture, q.mean[None])
+        if how == "block":
+            return jnp.sum(elbo.mean_field_block(densities))
+        log_resp = elbo.closed_form(densities).log_resp
+        if how == "held":
+            log_resp = jax.lax.stop_gradient(log_resp)
+        resp = jnp.exp(log_resp)
+        kl_z = densities.expected_log_q_z[:, None] - (
+            densities.expected_log_p_z_c
+        )
+        kl_c = log_resp - densities.log_weights
+        return -jnp.sum(resp * (kl_z + weight_c * kl_c))
+
+    return jax.grad(loss, argnums=(0, 1))(mixture, q)
 
 
 class FiveTermsTest(parameterized.TestCase):
@@ -451,41 +531,55 @@ class GradientTest(parameterized.TestCase):
         super().setUp()
         self.enter_context(jax.enable_x64(True))
 
-    @parameterized.product(n_samples=(1, 3), term=("kl_z", "kl_c"))
-    def test_equals_finite_differences_of_the_loops(self, n_samples, term):
-        # Each KL apart: their sum would not show a cut through q(c|x).
-        args = _random_case(3, n_samples, Covariance.DIAGONAL, n=1)
+    @parameterized.product(
+        estimator=tuple(elbo.ESTIMATORS),
+        n_samples=(1, 3),
+        term=("kl_z", "kl_c"),
+    )
+    def test_equals_finite_differences_of_the_formulas(
+        self, estimator, n_samples, term
+    ):
+        """Each KL apart: their sum would not show a cut through q(c|x)."""
+        facet = oracles.random_facet(3, 3, 2, Covariance.DIAGONAL, n=1)
+        z = facet.draw(np.random.default_rng(3), n_samples)
+        args = elbo.Densities(
+            log_p_z_c=facet.log_p_z_c(z),
+            log_q_z=facet.log_q_z(z),
+            expected_log_p_z_c=facet.expected_log_p_z_c(),
+            expected_log_q_z=-stats.norm.entropy(scale=facet.q_std).sum(-1),
+            log_weights=np.log(facet.weights),
+        )
 
-        def oracle(log_p_z_c, log_weights, log_q_z):
-            joint = log_p_z_c[:, 0] + log_weights
-            log_p = special.log_softmax(joint, axis=-1).mean(0)
-            r = special.softmax(log_p)
-            if term == "kl_z":
-                return np.mean(log_q_z) - np.mean(log_p_z_c[:, 0] @ r)
-            return r @ (special.log_softmax(log_p) - log_weights)
+        def oracle(d):
+            if estimator == "closed_form":
+                log_r = d.expected_log_p_z_c[0] + d.log_weights
+            else:
+                joint = d.log_p_z_c[:, 0] + d.log_weights
+                log_r = special.log_softmax(joint, axis=-1).mean(0)
+            log_r = special.log_softmax(log_r)
+            r = np.exp(log_r)
+            if term == "kl_c":
+                return r @ (log_r - d.log_weights)
+            if estimator in ("five_terms", "mixture_form"):
+                return np.mean(d.log_q_z) - np.mean(d.log_p_z_c[:, 0] @ r)
+            return d.expected_log_q_z[0] - d.expected_log_p_z_c[0] @ r
 
-        gradient = jax.jit(
-            jax.grad(
-                lambda *args: getattr(elbo.five_terms(_sampled(*args)), term)[
-                    0
-                ],
-                argnums=(0, 1, 2),
-            )
-        )(*args)
+        terms = elbo.ESTIMATORS[estimator].terms
+        gradient = jax.jit(jax.grad(lambda d: getattr(terms(d), term)[0]))(args)
         step = 1e-6
-        for which, ours in enumerate(gradient):
+        for name, ours in gradient._asdict().items():
             for index in np.ndindex(ours.shape):
                 ends = []
                 for sign in (1, -1):
-                    moved = [np.array(arg) for arg in args]
-                    moved[which][index] += sign * step
-                    ends.append(oracle(*moved))
+                    moved = np.array(getattr(args, name))
+                    moved[index] += sign * step
+                    ends.append(oracle(args._replace(**{name: moved})))
                 np.testing.assert_allclose(
                     ours[index],
                     (ends[0] - ends[1]) / (2 * step),
                     rtol=1e-6,
                     atol=1e-8,
-                    err_msg=f"argument {which} at {index}",
+                    err_msg=f"{name} at {index}",
                 )
 
 
@@ -497,7 +591,7 @@ class BoundTest(parameterized.TestCase):
     @hypothesis.given(
         st.lists(_facet(), min_size=1, max_size=3),
         _seeds,
-        st.sampled_from([1, 2]),
+        st.sampled_from([1, 3]),
     )
     def test_facets_add_up_to_the_sum_over_all_joint_assignments(
         self, facets, seed, n_samples
@@ -619,11 +713,11 @@ class ExtremesTest(parameterized.TestCase):
     def test_terms_and_gradients_of_all_estimators_are_finite(
         self, covariance, n_samples, k, d, n
     ):
-        def losses(params, log_var, noise):
+        def losses(params, mean, log_var, noise):
             mixture = prior.MixturePrior(k, d, covariance, 1.0).apply(
                 {"params": params}
             )
-            q = posterior.Posterior(jnp.zeros((n, d)), log_var)
+            q = posterior.Posterior(mean, log_var)
             densities = model_lib.densities(
                 q, mixture, posterior.sample(q, noise)
             )
@@ -634,37 +728,49 @@ class ExtremesTest(parameterized.TestCase):
             terms = [terms(densities) for terms in _ESTIMATORS.values()]
             total = sum(map(jnp.sum, blocks))
             # Apart, since the two KLs get weights of their own.
-            total += sum(2 * jnp.sum(t.kl_z) + jnp.sum(t.kl_c) for t in terms)
+            total += sum(
+                elbo.loss(
+                    elbo.ElboTerms(jnp.zeros(n), (t,), None, None),
+                    2 * jnp.ones(1),
+                    jnp.ones(1),
+                )
+                for t in terms
+            )
             return total, (blocks, terms)
 
         compiled = jax.jit(
-            jax.value_and_grad(losses, argnums=(0, 1), has_aux=True)
+            jax.value_and_grad(losses, argnums=(0, 1, 2), has_aux=True)
         )
         rng = np.random.default_rng(14)
         noise = rng.normal(size=(n_samples, n, d)).astype(np.float32)
         apart = 1e3 * np.arange(k, dtype=np.float32)[:, None] * np.ones((1, d))
         unlikely = np.where(np.arange(k) == 0, -200, 0)
-        for variance in (1e-6, 1.0, 1e6):
-            for log_var in (-14.0, 0.0, 14.0):
-                is_diagonal = covariance is Covariance.DIAGONAL
-                raw = _raw(variance if is_diagonal else np.sqrt(variance))
+        far = np.full((n, d), 1e3 * (k - 1), np.float32)
+        # One variance for all components, or one that spans all of them.
+        for variances in ((1e-6,), (1.0,), (1e6,), (1e-6, 1e6, 1.0)):
+            variance = np.resize(variances, (k, 1)) * np.ones((1, d))
+            for mean, log_var in itertools.product(
+                (np.zeros_like(far), far), (-14.0, 0.0, 14.0)
+            ):
                 params = {
                     "logits": unlikely.astype(np.float32),
                     "means": apart.astype(np.float32),
                 }
-                if is_diagonal:
-                    params["raw_var"] = np.full((k, d), raw, np.float32)
+                if covariance is Covariance.DIAGONAL:
+                    params["raw_var"] = _raw(variance).astype(np.float32)
                 else:
-                    params["raw_tril"] = np.tile(
-                        np.float32(raw) * np.eye(d, dtype=np.float32), (k, 1, 1)
+                    std = np.sqrt(variance)
+                    below = np.tril(np.ones((d, d)), -1) * std[:, :1, None]
+                    params["raw_tril"] = np.float32(
+                        below + _raw(std)[..., None] * np.eye(d)
                     )
                 (value, found), gradient = compiled(
-                    params, np.full((n, d), log_var, np.float32), noise
+                    params, mean, np.full((n, d), log_var, np.float32), noise
                 )
                 for leaf in jax.tree.leaves((value, found, gradient)):
                     self.assertTrue(
                         np.all(np.isfinite(leaf)),
-                        f"variance {variance}, log_var {log_var}: {leaf}",
+                        f"variances {variances}, log_var {log_var}: {leaf}",
                     )
 
     def test_a_component_without_weight_takes_nothing(self):

@@ -145,6 +145,18 @@ class LogMarginalTest(parameterized.TestCase):
         np.testing.assert_allclose(found.log_p_x, [-np.log(30)])
         np.testing.assert_allclose(found.effective_samples, [1])
 
+    @parameterized.parameters(-1e4, -50.0, 0.0, 3e3)
+    def test_single_precision_keeps_every_weight(self, log_w):
+        with jax.enable_x64(False):
+            found = importance.log_marginal(
+                lambda key: jnp.full(2, log_w, jnp.float32),
+                jax.random.key(7),
+                10_000,
+            )
+            self.assertEqual(found.log_p_x.dtype, jnp.float32)
+        np.testing.assert_allclose(found.log_p_x, log_w, rtol=1e-6, atol=1e-5)
+        np.testing.assert_allclose(found.effective_samples, 10_000, rtol=1e-5)
+
     def test_memory_does_not_grow_with_the_samples(self):
         model = LinearModel(Covariance.DIAGONAL)
 

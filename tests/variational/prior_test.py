@@ -196,13 +196,33 @@ def _ill_conditioned(rng, d, condition, is_graded):
     return upper.T * np.sign(np.diag(upper))
 
 
+def _by_solves(scale, means, z, var):
+    """log p(z|c) and its expectation, (K, N, K), in the input's precision."""
+    log_p, expected = [], []
+    d = z.shape[-1]
+    for root, mean in zip(scale, means, strict=True):
+        white = linalg.solve_triangular(
+            root, (z - mean).reshape(-1, d).T, lower=True
+        ).T.reshape(z.shape)
+        inverse = linalg.solve_triangular(
+            root, np.eye(d, dtype=z.dtype), lower=True
+        )
+        log_p.append(
+            -0.5 * np.sum(white**2, axis=-1)
+            - np.sum(np.log(np.diag(root)))
+            - 0.5 * d * np.log(2 * np.pi)
+        )
+        expected.append(log_p[-1] - 0.5 * var @ np.sum(inverse**2, axis=0))
+    return np.stack(log_p, axis=-1), np.stack(expected, axis=-1)
+
+
 class ConditioningTest(parameterized.TestCase):
     """float32 against float64 at the same single-precision numbers."""
 
     @parameterized.product(
-        condition=(1e2, 1e4, 1e6), is_graded=(True, False), d=(2, 5)
+        condition=(1e2, 1e4, 1e6), is_graded=(True, False), d=(2, 5, 22)
     )
-    def test_errors_stay_near_those_of_rounding_the_input(
+    def test_errors_are_near_those_of_a_triangular_solve(
         self, condition, is_graded, d
     ):
         rng = np.random.default_rng(9)
@@ -211,28 +231,33 @@ class ConditioningTest(parameterized.TestCase):
             [_ill_conditioned(rng, d, condition, is_graded) for _ in range(k)]
         )
         means = rng.normal(size=(k, d))
-        noise = rng.normal(size=(k, n, d))
-        z = means[:, None] + np.einsum("kde,kne->knd", scale, noise)
-        var = np.square(np.abs(scale).min(axis=(0, 1))) * np.ones_like(z)
-        single = jax.tree.map(
-            np.float32,
-            (prior.Mixture(np.zeros(k), means, scale), z, var),
+        z = means[:, None] + np.einsum(
+            "kde,kne->knd", scale, rng.normal(size=(k, n, d))
         )
-        double = jax.tree.map(np.float64, single)
-        functions = (
-            lambda m, z, var: prior.component_log_prob(m, z),
-            prior.expected_component_log_prob,
+        scale, means, z = jax.tree.map(np.float32, (scale, means, z))
+        # As wide as the narrowest direction of all, so that no trace is huge.
+        narrow = 1 / max(
+            np.linalg.norm(np.linalg.inv(np.float64(root)), axis=0).max()
+            for root in scale
         )
-        for function in map(jax.jit, functions):
-            ours = function(*single)
-            self.assertEqual(ours.dtype, jnp.float32)
-            with jax.enable_x64(True):
-                truth = np.asarray(function(*double))
-            error = np.abs(ours - truth) / np.maximum(1, np.abs(truth))
-            # Rounding z moves it by eps, and a turned ellipsoid that is
-            # `condition` times as long as wide feels it so many times more.
-            felt = 1 if is_graded else condition
-            self.assertLess(np.max(error), 1e-5 + 8 * felt * 2.0**-24)
+        var = np.full_like(z, narrow**2)
+        mixture = prior.Mixture(np.zeros(k, np.float32), means, scale)
+        ours = (
+            _component_log_prob(mixture, z),
+            _expected(mixture, z, var),
+        )
+        double = _by_solves(*jax.tree.map(np.float64, (scale, means, z, var)))
+        single = _by_solves(scale, means, z, var)
+        for mine, truth, theirs in zip(ours, double, single, strict=True):
+            self.assertEqual(mine.dtype, jnp.float32)
+            # Of samples to their own component: the others are far away.
+            own = np.arange(k)
+            size = np.maximum(1, np.abs(truth[own, :, own]))
+            error, solve = (
+                np.max(np.abs(found[own, :, own] - truth[own, :, own]) / size)
+                for found in (np.asarray(mine), theirs)
+            )
+            self.assertLess(error, 1e-5 + 15 * solve)
 
     def test_double_precision_equals_a_solve_for_every_sample(self):
         rng = np.random.default_rng(10)
@@ -249,6 +274,41 @@ class ConditioningTest(parameterized.TestCase):
                 np.log(np.diag(root))
             )
             np.testing.assert_allclose(ours[:, c], wanted, rtol=1e-7)
+
+
+class InverseTest(parameterized.TestCase):
+    """The inverse of a factor shows in the gradient of its density."""
+
+    @parameterized.parameters(1, 2, 3, 7, 22)
+    def test_gradient_in_the_factor_equals_finite_differences(self, d):
+        with jax.enable_x64(True):
+            mixture, _ = _mixture(15, 2, d, Covariance.FULL)
+            mixture = mixture._replace(scale=mixture.scale + np.eye(d))
+            z = np.random.default_rng(16).normal(size=(1, d))
+
+            def total(scale):
+                return jnp.sum(
+                    prior.expected_component_log_prob(
+                        mixture._replace(scale=scale), z, 0.5 * np.ones_like(z)
+                    )
+                )
+
+            gradient = np.asarray(jax.jit(jax.grad(total))(mixture.scale))
+            value = jax.jit(total)
+            rng = np.random.default_rng(17)
+            for _ in range(3):
+                direction = np.tril(rng.normal(size=mixture.scale.shape))
+                ends = [
+                    value(mixture.scale + step * direction)
+                    for step in (1e-6, -1e-6)
+                ]
+                np.testing.assert_allclose(
+                    np.sum(gradient * direction),
+                    (ends[0] - ends[1]) / 2e-6,
+                    rtol=1e-6,
+                )
+            upper = np.triu(np.ones((d, d), bool), 1)
+            np.testing.assert_array_equal(gradient[:, upper], 0)
 
 
 class ExpectedDensityTest(parameterized.TestCase):
