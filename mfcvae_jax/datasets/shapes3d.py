@@ -38,7 +38,8 @@ FACTORS = {
     "shape": 4,
     "orientation": 15,
 }
-# The hue that varies -> the hues that are fixed (MFCVAE, Sec. 4.2).
+# The hue that varies -> the hues that are fixed, in the paper's
+# configurations 1 and 2.
 _FIXED: dict[str, dict[str, Sequence[int]]] = {
     "floor_hue": {"wall_hue": (5,), "object_hue": (6,)},
     "wall_hue": {"floor_hue": (0,), "object_hue": (6,)},
@@ -87,10 +88,11 @@ def load_original(dataset_spec: DatasetSpec, data_dir: str = "") -> Dataset:
                     images[at] = halve(decode(row["image"]))
                     is_missing[at] = False
         if is_missing.any():
+            first = factors[is_missing][0].tolist()
             raise ValueError(
                 f"{is_missing.sum()} of the {len(factors)} images of "
                 f"{dataset_spec.name!r} are missing, the first has the factors "
-                f"{dict(zip(FACTORS, factors[is_missing][0], strict=True))}"
+                f"{dict(zip(FACTORS, first, strict=True))}"
             )
     return _split(dataset_spec, images, factors)
 

@@ -24,25 +24,25 @@ __all__ = [
     "wall_brightness",
 ]
 
-LAMP = np.array([-1.42, 0.58, 5.99], np.float32)  # in half sides of the room
+LAMP = np.array([-1.39, 0.56, 5.99], np.float32)  # in half sides of the room
 SKY_COLOUR = np.array([153, 226, 249], np.float32)
 
 # Polynomials: row i holds the factors of u^i v^0, u^i v^1, ...
 _FLOOR = (
-    (1.07, 0.122, -0.752, 0.258),
-    (-0.643, 0.109, 0.227),
-    (-0.362, 0.16),
-    (0.287,),
+    (1.069, 0.123, -0.727, 0.238),
+    (-0.64, 0.097, 0.231),
+    (-0.35, 0.146),
+    (0.282,),
 )  # u = x, v = y
-_SHADOW = 0.328
-_BACK = ((0.161, 0.025, -0.04), (-0.052, -0.031), (0.152,))  # u = x, v = z
-_LEFT = ((-1.03, -0.041, 0.258), (0.212, -0.153), (0.197,))  # u = y, v = z
-_RIGHT = ((-1.154, -0.181, 0.271), (0.353, -0.001), (0.149,))
+_SHADOW = 0.322
+_BACK = ((0.15, 0.063, -0.093), (-0.051, -0.033), (0.152,))  # u = x, v = z
+_LEFT = ((-1.011, -0.038, 0.249), (0.208, -0.147), (0.195,))  # u = y, v = z
+_RIGHT = ((-1.143, -0.161, 0.244), (0.343, -0.003), (0.155,))
 # Added per cosine of the angle to the camera.
 _WALL_FACING = {
-    shapes3d_rays.BACK: 0.85,
-    shapes3d_rays.LEFT: 2.135,
-    shapes3d_rays.RIGHT: 2.12,
+    shapes3d_rays.BACK: 0.855,
+    shapes3d_rays.LEFT: 2.116,
+    shapes3d_rays.RIGHT: 2.108,
 }
 _WALL = {
     shapes3d_rays.BACK: _BACK,
@@ -54,14 +54,15 @@ _WALL = {
 # extent (where it has fallen to 1 / e) in x and z.
 _SMUDGE_PERIOD = 0.58
 _SMUDGES = (
-    (-0.059, 0.045, 0.33, 0.05, 0.07),
-    (-0.043, 0.125, 0.23, 0.05, 0.04),
+    (-0.062, 0.045, 0.33, 0.05, 0.07),
+    (-0.044, 0.125, 0.23, 0.05, 0.04),
 )
 
-_OBJECT_AMBIENT = 0.446
-_OBJECT_LAMP = 0.505
-_OBJECT_FACING = (0.651, -0.148)  # of the cosine and its square
-_OBJECT_GLOSS = 0.105  # share of white wherever the lamp shines
+_OBJECT_AMBIENT = 0.435
+_OBJECT_LAMP = 0.535
+_OBJECT_FACING = (0.672, -0.156)  # of the cosine and its square
+_OBJECT_GLOSS = 0.119  # share of white that the lamp adds
+_GLOSS_EDGE = (-0.026, 0.096)  # cosines between which it sets in
 
 
 def floor_brightness(points: np.ndarray, in_shadow: np.ndarray) -> np.ndarray:
@@ -123,8 +124,9 @@ def object_brightness(
 def object_gloss(towards_lamp: np.ndarray) -> np.ndarray:
     """Returns the white that the lamp adds to the object.
 
-    It is the same wherever the lamp shines at all, and so has a sharp edge: on
-    the sphere an upper cap, on upright sides a band on the left.
+    It is the same almost wherever the lamp shines at all, and so has an edge:
+    on the sphere below an upper cap, on upright sides beside a band on the
+    left.
 
     Args:
         towards_lamp: cosine of the angle between normal and lamp, shape (R,).
@@ -132,7 +134,9 @@ def object_gloss(towards_lamp: np.ndarray) -> np.ndarray:
     Returns:
         Shares of white, shape (R,).
     """
-    return np.where(towards_lamp > 0, np.float32(_OBJECT_GLOSS), np.float32(0))
+    low, high = np.array(_GLOSS_EDGE, np.float32)
+    ramp = np.clip((towards_lamp - low) / (high - low), 0, 1)
+    return np.float32(_OBJECT_GLOSS) * ramp
 
 
 def _smudges(x: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -16,29 +16,38 @@ from typing import NamedTuple
 import numpy as np
 
 __all__ = [
-    "Hits",
+    "BACK",
+    "FLOOR",
+    "LEFT",
+    "OBJECT",
+    "RIGHT",
     "SHAPES",
+    "SKY",
+    "WALL_NORMALS",
+    "Hits",
     "camera_rays",
     "is_blocked",
     "meet_object",
     "meet_room",
 ]
 
-CAMERA_DISTANCE = 0.6368
-CAMERA_HEIGHT = 0.1933
-FOCAL_LENGTH = 64.6  # pixels of a 64x64 image
-CENTRE_COLUMN = 31.5
-HORIZON_ROW = 32.52
-WALL_HEIGHT = 0.5805
+# Lengths are in half sides of the room.
+CAMERA_DISTANCE = 0.6426
+CAMERA_HEIGHT = 0.1936
+FOCAL_LENGTH = 64.76  # pixels of a 64x64 image
+CENTRE_COLUMN = 31.5  # where the camera looks: pixel centres at whole numbers
+HORIZON_ROW = 32.57
+WALL_HEIGHT = 0.5825
 
 # Half the side of the cube; radius and height of the others; at scale 1.
-CUBE = 0.0902
-CYLINDER = (0.1072, 0.2151)
-SPHERE = 0.1074
-CAPSULE = (0.0878, 0.3506)
+CUBE = 0.0946
+CYLINDER = (0.102, 0.2028)
+SPHERE = 0.1153
+CAPSULE = (0.0884, 0.3523)
 
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
 
+# What a ray can meet, and the normals of the walls, into the room.
 SKY, FLOOR, BACK, LEFT, RIGHT, OBJECT = range(6)
 WALL_NORMALS = {BACK: (0, -1, 0), LEFT: (1, 0, 0), RIGHT: (-1, 0, 0)}
 _NOWHERE = np.float32(np.inf)

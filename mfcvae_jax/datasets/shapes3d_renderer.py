@@ -14,9 +14,17 @@ from typing import NamedTuple
 import numpy as np
 
 from mfcvae_jax.datasets import shapes3d_light, shapes3d_rays
-from mfcvae_jax.datasets.shapes3d_rays import SHAPES
 
-__all__ = ["HUES", "IMAGE_SIZE", "ORIENTATIONS", "SCALES", "render"]
+__all__ = [
+    "HUES",
+    "IMAGE_SIZE",
+    "ORIENTATIONS",
+    "SCALES",
+    "View",
+    "colour",
+    "render",
+    "trace",
+]
 
 IMAGE_SIZE = 64
 # Rays in a pixel: S x S.
@@ -62,7 +70,11 @@ def render(factors: np.ndarray) -> np.ndarray:
     images = np.empty((len(factors), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
     views, of_image = np.unique(factors[:, 3:], axis=0, return_inverse=True)
     for i, (scale, shape, orientation) in enumerate(views):
-        view = trace(SHAPES[shape], SCALES[scale], ORIENTATIONS[orientation])
+        view = trace(
+            shapes3d_rays.SHAPES[shape],
+            SCALES[scale],
+            ORIENTATIONS[orientation],
+        )
         for n in np.flatnonzero(of_image == i):
             images[n] = colour(view, *HUES[factors[n, :3]])
     return images
@@ -72,7 +84,7 @@ def trace(shape: str, scale: float, angle: float) -> View:
     """Traces the rays of a view.
 
     Args:
-        shape: one of `SHAPES`.
+        shape: one of `shapes3d_rays.SHAPES`.
         scale: of the object.
         angle: of the camera, in degrees.
 
