@@ -56,7 +56,7 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
         run, state, workdir, found, np.asarray(scored.coefficients.alpha)
     )
     lines = [
-        f"{run.settings.data.name}, {len(test.images)} held-out examples, "
+        f"{run.dataset.spec.name}, {len(test.images)} held-out examples, "
         f"step {int(state.step)} of {run.stepper.schedule.n_steps}",
         f"mixture bound M {terms['mixture_bound']:.2f}, mean-field bound F "
         f"{terms['mean_field_bound']:.2f}, log p(x|z) {terms['log_p_x']:.2f} "
@@ -166,22 +166,25 @@ def _draw(
         ),
         path["reconstructions"],
     )
-    figures.confusion_matrices(
-        [
+    if labelings:
+        figures.confusion_matrices(
             [
-                contingency_table(
-                    found.assignments[:, j],
-                    test.labels[:, m],
-                    settings.facets.n_components[j],
-                    labeling.n_classes,
-                )
-                for m, labeling in enumerate(labelings)
-            ]
-            for j in range(n_facets)
-        ],
-        path["confusion"],
-        labelings=[labeling.name for labeling in labelings],
-    )
+                [
+                    contingency_table(
+                        found.assignments[:, j],
+                        test.labels[:, m],
+                        settings.facets.n_components[j],
+                        labeling.n_classes,
+                    )
+                    for m, labeling in enumerate(labelings)
+                ]
+                for j in range(n_facets)
+            ],
+            path["confusion"],
+            labelings=[labeling.name for labeling in labelings],
+        )
+    else:  # images without labels
+        path.pop("confusion")
     schedule, records = stepper.schedule, workdir.records()
     if not records:  # weights that were imported, not trained here
         path.pop("learning_curves")

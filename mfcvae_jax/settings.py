@@ -96,10 +96,25 @@ class Data:
         name: a name known to ``datasets.reader.load``.
         data_dir: folder of prepared TFDS sets; empty means the default of
             tensorflow_datasets. Embedded data sets need none.
+        path: the file of the data set ``npz``; no other has one.
     """
 
     name: str
     data_dir: str = ""
+    path: str = ""
+
+    def __post_init__(self):
+        if self.name == "npz":
+            _require(
+                self.path != "",
+                "data.name='npz' needs the file to read in data.path",
+            )
+        else:
+            _require(
+                self.path == "",
+                f"data.path={self.path!r} is read by data.name='npz' only, got "
+                f"data.name={self.name!r}",
+            )
 
 
 @dataclasses.dataclass(frozen=True)

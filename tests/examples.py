@@ -14,7 +14,7 @@ def config(**overrides: Any) -> dict[str, Any]:
     """A config of two small facets on digits; sections may be replaced."""
     base = {
         "seed": 0,
-        "data": {"name": "digits", "data_dir": ""},
+        "data": {"name": "digits", "data_dir": "", "path": ""},
         "facets": {
             "n_components": (6, 10),
             "latent_dim": (2, 3),

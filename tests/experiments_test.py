@@ -204,6 +204,40 @@ class BoundsTest(absltest.TestCase):
 
 
 @pytest.mark.slow
+class NpzTest(absltest.TestCase):
+    def test_images_without_labels_are_trained_on_and_reported(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        np.savez(folder / "mine.npz", images=examples.images(300))
+        done = _call(
+            "train.py",
+            f"--config={_CONFIGS / 'digits.py'}",
+            f"--workdir={folder / 'run'}",
+            "--config.data.name=npz",
+            f"--config.data.path={folder / 'mine.npz'}",
+            *_SMALL,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("mine.npz, 60 held-out examples", done.stdout)
+        self.assertIn("60 examples without labels", done.stdout)
+        results = folder / "run" / "results.json"
+        first = json.loads(results.read_text())
+        self.assertEqual(first["scores"], [])
+        self.assertLen(first["clusters_in_use"], 2)
+        self.assertCountEqual(
+            os.listdir(folder / "run" / "figures"),
+            [
+                "clusters.png",
+                "samples.png",
+                "reconstructions.png",
+                "learning_curves.png",
+            ],
+        )
+        again = _call("evaluate.py", f"--workdir={folder / 'run'}")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(json.loads(results.read_text()), first)
+
+
+@pytest.mark.slow
 class FaultsTest(parameterized.TestCase):
     @parameterized.parameters(
         ("--config.train.batch_sise=3", "batch_sise"),

@@ -133,7 +133,8 @@ class RoundTripTest(parameterized.TestCase):
     def test_optional_keys_have_their_defaults(self):
         config = examples.config()
         config["data"] = {"name": "digits"}
-        self.assertEqual(settings_lib.from_config(config).data.data_dir, "")
+        found = settings_lib.from_config(config).data
+        self.assertEqual((found.data_dir, found.path), ("", ""))
 
     def test_whole_numbers_are_taken_where_floats_are_wanted(self):
         found = examples.settings(figures={"temperature": 1})
@@ -323,6 +324,21 @@ class FaultsTest(parameterized.TestCase):
         self, overrides, fragments
     ):
         self._assert_refused(examples.config(**overrides), *fragments)
+
+    @parameterized.named_parameters(
+        (
+            "missing",
+            {"name": "npz"},
+            ("data.name='npz' needs the file to read in data.path",),
+        ),
+        (
+            "of_a_set_that_has_none",
+            {"path": "mine.npz"},
+            ("data.path='mine.npz'", "data.name='npz' only", "'digits'"),
+        ),
+    )
+    def test_path_and_the_data_set_npz_need_each_other(self, data, fragments):
+        self._assert_refused(examples.config(data=data), *fragments)
 
     @parameterized.named_parameters(
         (

@@ -18,7 +18,7 @@ def get_config():
     return ml_collections.ConfigDict(
         {
             "seed": 0,
-            "data": {"name": "digits", "data_dir": ""},
+            "data": {"name": "digits", "data_dir": "", "path": ""},
             "facets": {
                 "n_components": (10, 25),
                 "latent_dim": (8, 5),

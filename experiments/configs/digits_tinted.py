@@ -19,7 +19,7 @@ def get_config():
     return ml_collections.ConfigDict(
         {
             "seed": 0,
-            "data": {"name": "digits_tinted", "data_dir": ""},
+            "data": {"name": "digits_tinted", "data_dir": "", "path": ""},
             "facets": {
                 "n_components": (25, 10),
                 "latent_dim": (5, 2),

@@ -16,7 +16,7 @@ def get_config():
     return ml_collections.ConfigDict(
         {
             "seed": 0,
-            "data": {"name": "mnist", "data_dir": ""},
+            "data": {"name": "mnist", "data_dir": "", "path": ""},
             "facets": {
                 "n_components": (25, 25),
                 "latent_dim": (5, 5),

@@ -7,7 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mfcvae_jax.datasets import digits, spec, tfds_source
+from mfcvae_jax.datasets import (
+    digits,
+    npz_source,
+    shapes3d,
+    spec,
+    tfds_source,
+)
 from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
 
 __all__ = ["check", "known_names", "load", "spec_of"]
@@ -20,16 +26,36 @@ _SOURCES: dict[str, tuple[DatasetSpec, Callable[[str], Dataset]]] = {
         lambda data_dir: digits.load_digits_tinted(),
     ),
     "mnist": (spec.MNIST, tfds_source.load_mnist),
+    "svhn_cropped": (spec.SVHN_CROPPED, tfds_source.load_svhn),
+    "shapes3d_floor": (
+        spec.SHAPES3D_FLOOR,
+        lambda data_dir: shapes3d.load_original(spec.SHAPES3D_FLOOR, data_dir),
+    ),
+    "shapes3d_wall": (
+        spec.SHAPES3D_WALL,
+        lambda data_dir: shapes3d.load_original(spec.SHAPES3D_WALL, data_dir),
+    ),
+    "shapes3d_rendered_floor": (
+        spec.SHAPES3D_RENDERED_FLOOR,
+        lambda data_dir: shapes3d.load_rendered(spec.SHAPES3D_RENDERED_FLOOR),
+    ),
+    "shapes3d_rendered_wall": (
+        spec.SHAPES3D_RENDERED_WALL,
+        lambda data_dir: shapes3d.load_rendered(spec.SHAPES3D_RENDERED_WALL),
+    ),
 }
+# Its facts are in its file, so it is the one name without a spec.
+_NPZ = "npz"
 
 
-def load(name: str, data_dir: str = "") -> Dataset:
+def load(name: str, data_dir: str = "", path: str = "") -> Dataset:
     """Loads and checks a data set.
 
     Args:
         name: one of `known_names()`.
         data_dir: where prepared sets lie, for the sets that are read from
             files; "" means TFDS's own folder.
+        path: the file of the data set "npz".
 
     Returns:
         The data set, in memory.
@@ -38,8 +64,11 @@ def load(name: str, data_dir: str = "") -> Dataset:
         ValueError: if the name is unknown or the data are not sound.
         FileNotFoundError: if the set's files are not there.
     """
-    _, read = _source(name)
-    dataset = read(data_dir)
+    if name == _NPZ:
+        dataset = npz_source.load_npz(path)
+    else:
+        _, read = _source(name)
+        dataset = read(data_dir)
     check(dataset)
     return dataset
 
@@ -48,21 +77,27 @@ def spec_of(name: str) -> DatasetSpec:
     """Returns a data set's facts without reading it.
 
     Args:
-        name: one of `known_names()`.
+        name: one of `known_names()`, but for "npz", whose facts are in its
+            file: load that instead.
 
     Returns:
         Its name, image shape and labelings.
 
     Raises:
-        ValueError: if the name is unknown.
+        ValueError: if the name is unknown, or "npz".
     """
+    if name == _NPZ:
+        raise ValueError(
+            f"What data set {_NPZ!r} is depends on its file: load it, and "
+            "look at the spec that comes with the data."
+        )
     dataset_spec, _ = _source(name)
     return dataset_spec
 
 
 def known_names() -> tuple[str, ...]:
     """Returns the names that `load` knows."""
-    return tuple(_SOURCES)
+    return (*_SOURCES, _NPZ)
 
 
 def check(dataset: Dataset) -> None:
@@ -84,11 +119,12 @@ def check(dataset: Dataset) -> None:
 def _source(name: str) -> tuple[DatasetSpec, Callable[[str], Dataset]]:
     """Looks a name up."""
     if name not in _SOURCES:
-        close = difflib.get_close_matches(name, _SOURCES, n=1, cutoff=0.4)
+        known = known_names()
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
             f"Unknown data set {name!r}; known are "
-            f"{', '.join(_SOURCES)}.{hint} Set data.name to one of them."
+            f"{', '.join(known)}.{hint} Set data.name to one of them."
         )
     return _SOURCES[name]
 

@@ -11,6 +11,11 @@ __all__ = [
     "DIGITS",
     "DIGITS_TINTED",
     "MNIST",
+    "SHAPES3D_FLOOR",
+    "SHAPES3D_RENDERED_FLOOR",
+    "SHAPES3D_RENDERED_WALL",
+    "SHAPES3D_WALL",
+    "SVHN_CROPPED",
     "Dataset",
     "DatasetSpec",
     "Labeling",
@@ -36,7 +41,7 @@ class DatasetSpec:
     """The facts of one data set.
 
     Attributes:
-        name: the name it is loaded by.
+        name: the name it is loaded by, or that of its file.
         image_shape: (H, W, C).
         labelings: the M labelings, in the order of the columns of the labels.
     """
@@ -86,3 +91,28 @@ MNIST = DatasetSpec(
     image_shape=(28, 28, 1),
     labelings=(Labeling("digit", 10),),
 )
+SVHN_CROPPED = DatasetSpec(
+    name="svhn_cropped",
+    image_shape=(32, 32, 3),
+    labelings=(Labeling("digit", 10),),
+)
+
+
+def _shapes3d(name: str, hue: str) -> DatasetSpec:
+    """4800 images of 3D Shapes: one hue, scale, shape and orientation vary."""
+    return DatasetSpec(
+        name=name,
+        image_shape=(32, 32, 3),
+        labelings=(
+            Labeling(hue, 10),
+            Labeling("scale", 8),
+            Labeling("shape", 4),
+            Labeling("orientation", 15),
+        ),
+    )
+
+
+SHAPES3D_FLOOR = _shapes3d("shapes3d_floor", "floor_hue")
+SHAPES3D_WALL = _shapes3d("shapes3d_wall", "wall_hue")
+SHAPES3D_RENDERED_FLOOR = _shapes3d("shapes3d_rendered_floor", "floor_hue")
+SHAPES3D_RENDERED_WALL = _shapes3d("shapes3d_rendered_wall", "wall_hue")

@@ -7,9 +7,12 @@ description in it. We open that folder and never ask TFDS for a set by name:
 asked by name, it looks the set up over the network and may download it.
 """
 
+import contextlib
 import os
 import pathlib
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -17,7 +20,7 @@ from absl import logging
 from mfcvae_jax.datasets import spec
 from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
 
-__all__ = ["load_mnist"]
+__all__ = ["blocks", "load_mnist", "load_svhn", "prepared"]
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 # Rows are decoded to Python dicts first; in blocks of this many they never
@@ -43,28 +46,42 @@ def load_mnist(data_dir: str = "") -> Dataset:
     return _load(spec.MNIST, data_dir, label_keys=("label",))
 
 
-def _load(
-    dataset_spec: DatasetSpec, data_dir: str, label_keys: tuple[str, ...]
-) -> Dataset:
-    """Reads the splits "train" and "test" of a prepared set.
+def load_svhn(data_dir: str = "") -> Dataset:
+    """Reads the cropped digits of SVHN, 73257 + 26032 images.
 
     Args:
-        dataset_spec: the set's facts; its name is also its name in TFDS.
-        data_dir: see `load_mnist`.
-        label_keys: the feature that holds each of the M labelings.
+        data_dir: the folder that holds `svhn_cropped/<version>`, see
+            `load_mnist`.
 
     Returns:
-        The data set, images as they are stored.
+        The data set, images of shape (N, 32, 32, 3), uint8, labeled by digit.
 
     Raises:
         FileNotFoundError: if no readable copy of the set is there.
+    """
+    return _load(spec.SVHN_CROPPED, data_dir, label_keys=("label",))
+
+
+@contextlib.contextmanager
+def prepared(name: str, data_dir: str = "") -> Iterator[Any]:
+    """Opens a prepared set to read from, in a `with` block.
+
+    Args:
+        name: of the set in TFDS.
+        data_dir: see `load_mnist`.
+
+    Yields:
+        The set's TFDS builder, made from its folder.
+
+    Raises:
+        FileNotFoundError: if there is no copy of the set, or the block comes
+            upon one that cannot be read; it says what to do.
     """
     # Not at the top: the imports take a second, which a run on the digits
     # should not pay.
     import tensorflow_datasets as tfds
     from google.protobuf import json_format
 
-    name = dataset_spec.name
     root = _root(data_dir)
     folder = _newest_version(root / name)
     if folder is None:
@@ -75,11 +92,7 @@ def _load(
         )
     logging.info("Reading %s from %s", name, folder)
     try:
-        sources = tfds.builder_from_directory(folder).as_data_source()
-        train, test = (
-            _read(sources[split], dataset_spec, label_keys)
-            for split in ("train", "test")
-        )
+        yield tfds.builder_from_directory(folder)
     except NotImplementedError as error:
         raise FileNotFoundError(
             f"The copy of {name!r} in {folder} is in a format that only "
@@ -98,6 +111,30 @@ def _load(
             f"({type(error).__name__}: {error}). Move it away first. "
             f"{_advice(name, data_dir)}"
         ) from error
+
+
+def _load(
+    dataset_spec: DatasetSpec, data_dir: str, label_keys: tuple[str, ...]
+) -> Dataset:
+    """Reads the splits "train" and "test" of a prepared set.
+
+    Args:
+        dataset_spec: the set's facts; its name is also its name in TFDS.
+        data_dir: see `load_mnist`.
+        label_keys: the feature that holds each of the M labelings.
+
+    Returns:
+        The data set, images as they are stored.
+
+    Raises:
+        FileNotFoundError: if no readable copy of the set is there.
+    """
+    with prepared(dataset_spec.name, data_dir) as builder:
+        sources = builder.as_data_source()
+        train, test = (
+            _read(sources[split], dataset_spec, label_keys)
+            for split in ("train", "test")
+        )
     return Dataset(dataset_spec, train, test)
 
 
@@ -131,14 +168,27 @@ def _advice(name: str, data_dir: str) -> str:
     )
 
 
+def blocks(source) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """Decodes a TFDS data source block by block.
+
+    Args:
+        source: the data source.
+
+    Yields:
+        Index of the first row of a block, and its rows.
+    """
+    n_rows = len(source)
+    for start in range(0, n_rows, _N_ROWS_AT_ONCE):
+        stop = min(start + _N_ROWS_AT_ONCE, n_rows)
+        yield start, source.__getitems__(range(start, stop))
+
+
 def _read(source, dataset_spec: DatasetSpec, label_keys) -> Split:
     """Decodes a TFDS data source into arrays."""
-    n_examples = len(source)
-    images = np.empty((n_examples, *dataset_spec.image_shape), np.uint8)
-    labels = np.empty((n_examples, len(label_keys)), np.int32)
-    for start in range(0, n_examples, _N_ROWS_AT_ONCE):
-        stop = min(start + _N_ROWS_AT_ONCE, n_examples)
-        rows = source.__getitems__(range(start, stop))
+    images = np.empty((len(source), *dataset_spec.image_shape), np.uint8)
+    labels = np.empty((len(source), len(label_keys)), np.int32)
+    for start, rows in blocks(source):
+        stop = start + len(rows)
         images[start:stop] = [row["image"] for row in rows]
         labels[start:stop] = [[row[key] for key in label_keys] for row in rows]
     return Split(images, labels)

@@ -262,7 +262,8 @@ def format_matrix(matrix: ScoreMatrix, width: int = 100) -> str:
 
     Rows are facets, then the single cluster that every facet should beat;
     columns are labelings, and under each its five scores. Labelings that do
-    not fit beside each other follow below.
+    not fit beside each other follow below. Without labelings there is nothing
+    to score: what is left is how many clusters are in use.
 
     Args:
         matrix: the scores.
@@ -278,6 +279,10 @@ def format_matrix(matrix: ScoreMatrix, width: int = 100) -> str:
             zip(matrix.n_components, matrix.n_used, strict=True)
         )
     ] + ["one cluster"]
+    if not matrix.labelings:
+        return "\n".join(
+            [*heads[:-1], f"{matrix.n_examples} examples without labels."]
+        )
     head_width = max(len(head) for head in heads)
     group_width = len(_SEPARATOR) + len(_METRIC_HEADS)
     n_beside = max((width - head_width) // group_width, 1)

@@ -100,7 +100,8 @@ def make_run(settings: Settings) -> Run:
         ValueError: if the data do not fit the settings.
         FileNotFoundError: if the data set is missing.
     """
-    dataset = reader.load(settings.data.name, settings.data.data_dir)
+    data = settings.data
+    dataset = reader.load(data.name, data.data_dir, data.path)
     steps_per_epoch = batches.n_batches(
         len(dataset.train.images), settings.train.batch_size
     )

@@ -29,15 +29,16 @@ def _temporary_folder(test):
 class FakeSource:
     """Rows as a TFDS data source gives them, made up from their index."""
 
-    def __init__(self, n_rows):
+    def __init__(self, n_rows, shape=(28, 28, 1)):
         self.n_rows = n_rows
+        self.shape = shape
 
     def __len__(self):
         return self.n_rows
 
     def __getitems__(self, keys):
         return [
-            {"image": np.full((28, 28, 1), i % 251, np.uint8), "label": i % 10}
+            {"image": np.full(self.shape, i % 251, np.uint8), "label": i % 10}
             for i in keys
         ]
 
@@ -57,8 +58,8 @@ class LoadTest(parameterized.TestCase):
             mock.patch.dict(os.environ, {"TFDS_DATA_DIR": str(self.root)})
         )
 
-    def _prepare(self, version, info="{}"):
-        folder = self.root / "mnist" / version
+    def _prepare(self, version, info="{}", name="mnist"):
+        folder = self.root / name / version
         folder.mkdir(parents=True)
         (folder / "dataset_info.json").write_text(info)
         return folder
@@ -84,6 +85,14 @@ class LoadTest(parameterized.TestCase):
         )
         np.testing.assert_array_equal(dataset.train.labels[:, 0], index % 10)
         self.assertLen(dataset.test.images, 3)
+
+    def test_svhn_is_read_in_colour(self):
+        self._prepare("3.1.0", name="svhn_cropped")
+        sources = [FakeSource(n, (32, 32, 3)) for n in (7, 3)]
+        self._fake_builder(dict(zip(("train", "test"), sources, strict=True)))
+        dataset = reader.load("svhn_cropped", str(self.root))
+        self.assertEqual(dataset.train.images.shape, (7, 32, 32, 3))
+        self.assertEqual(dataset.test.labels[:, 0].tolist(), [0, 1, 2])
 
     def test_newest_finished_version_is_read(self):
         self._prepare("3.0.9")

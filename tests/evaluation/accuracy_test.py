@@ -270,6 +270,12 @@ class FormatMatrixTest(parameterized.TestCase):
             self.assertIn(f"labeling_{m} (4 classes)", text)
         self.assertEqual(text.count("m:1    1:1"), n_labelings)
 
+    def test_without_labelings_it_counts_the_clusters_in_use(self):
+        self.assertEqual(
+            accuracy.format_matrix(self._matrix(0)).splitlines()[-1],
+            "8 examples without labels.",
+        )
+
     def test_two_labelings_stand_beside_each_other_in_100_columns(self):
         lines = accuracy.format_matrix(self._matrix(2)).splitlines()
         self.assertIn("labeling_1", lines[0])

@@ -1,0 +1,177 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""3D Shapes in the paper's two configurations, original and drawn anew.
+
+3D Shapes (Burgess & Kim, 2018) is one image of every combination of six
+factors, 480000 in all. The paper takes 4800 of them: in configuration 1
+("floor") the hues of wall and object are fixed, in configuration 2 ("wall")
+those of floor and object; the rest varies. The images, 64x64, are brought to
+32x32.
+
+The original needs a prepared TFDS copy of the whole set. The rendered sets
+need none: `shapes3d_renderer` draws the same scenes. They look alike, but they
+are another data set, and results on them are no results on 3D Shapes.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mfcvae_jax.datasets import shapes3d_renderer, tfds_source
+from mfcvae_jax.datasets.spec import Dataset, DatasetSpec
+from mfcvae_jax.datasets.splitting import random_split
+
+__all__ = [
+    "FACTORS",
+    "combinations",
+    "halve",
+    "load_original",
+    "load_rendered",
+]
+
+# Factor -> how many values it takes, in storage order: the last runs fastest.
+FACTORS = {
+    "floor_hue": 10,
+    "wall_hue": 10,
+    "object_hue": 10,
+    "scale": 8,
+    "shape": 4,
+    "orientation": 15,
+}
+# The hue that varies -> the hues that are fixed, in the paper's
+# configurations 1 and 2.
+_FIXED: dict[str, dict[str, Sequence[int]]] = {
+    "floor_hue": {"wall_hue": (5,), "object_hue": (6,)},
+    "wall_hue": {"floor_hue": (0,), "object_hue": (6,)},
+}
+# Fixed for good: results on another split are results on another data set.
+_SPLIT_SEED = 20210607
+
+
+def load_original(dataset_spec: DatasetSpec, data_dir: str = "") -> Dataset:
+    """Reads a configuration of the original from a prepared TFDS copy.
+
+    All 480000 rows are read, because TFDS stores them shuffled, but only the
+    images of the configuration are decoded and kept.
+
+    Args:
+        dataset_spec: the configuration.
+        data_dir: the folder that holds `shapes3d/<version>`, see
+            `tfds_source.load_mnist`.
+
+    Returns:
+        The data set, images of shape (N, 32, 32, 3), uint8, labeled by the
+        factors that vary; a random fifth is for testing.
+
+    Raises:
+        FileNotFoundError: if no readable copy of the set is there, or a
+            combination of factors is missing in it.
+    """
+    # Not at the top: see `tfds_source.prepared`.
+    import tensorflow_datasets as tfds
+
+    factors = _configuration(dataset_spec)
+    # Where in the configuration each combination of factors belongs.
+    place = np.full(tuple(FACTORS.values()), -1, np.int32)
+    place[tuple(factors.T)] = np.arange(len(factors))
+    images = np.empty((len(factors), *dataset_spec.image_shape), np.uint8)
+    is_missing = np.ones(len(factors), bool)
+    with tfds_source.prepared("shapes3d", data_dir) as builder:
+        source = builder.as_data_source(
+            decoders={"image": tfds.decode.SkipDecoding()}
+        )["train"]
+        decode = builder.info.features["image"].decode_example_np
+        for _, rows in tfds_source.blocks(source):
+            for row in rows:
+                at = place[tuple(row[f"label_{name}"] for name in FACTORS)]
+                if at >= 0:
+                    images[at] = halve(decode(row["image"]))
+                    is_missing[at] = False
+        if is_missing.any():
+            first = factors[is_missing][0].tolist()
+            raise ValueError(
+                f"{is_missing.sum()} of the {len(factors)} images of "
+                f"{dataset_spec.name!r} are missing, the first has the factors "
+                f"{dict(zip(FACTORS, first, strict=True))}"
+            )
+    return _split(dataset_spec, images, factors)
+
+
+def load_rendered(dataset_spec: DatasetSpec) -> Dataset:
+    """Draws a configuration, which takes some seconds.
+
+    Args:
+        dataset_spec: the configuration.
+
+    Returns:
+        The data set, as `load_original` returns it and split in the same way.
+    """
+    factors = _configuration(dataset_spec)
+    images = halve(shapes3d_renderer.render(factors))
+    return _split(dataset_spec, images, factors)
+
+
+def combinations(**chosen: Sequence[int]) -> np.ndarray:
+    """Lists the combinations of factors, in storage order.
+
+    Args:
+        **chosen: values of a factor in `FACTORS`; a factor that is not named
+            takes all of its values.
+
+    Returns:
+        One row of six values for each combination, in the order of `FACTORS`,
+        int32, shape (N, 6).
+
+    Raises:
+        ValueError: if there is no such factor or value.
+    """
+    for name, values in chosen.items():
+        if name not in FACTORS:
+            raise ValueError(
+                f"3D Shapes has no factor {name!r}; it has {', '.join(FACTORS)}"
+            )
+        unknown = [v for v in values if v not in range(FACTORS[name])]
+        if unknown or not len(values):
+            raise ValueError(
+                f"{name} takes the values 0 to {FACTORS[name] - 1}, at least "
+                f"one is needed; got {list(values)}"
+            )
+    axes = [
+        sorted(set(chosen.get(name, range(n)))) for name, n in FACTORS.items()
+    ]
+    grid = np.meshgrid(*axes, indexing="ij")
+    return np.stack([axis.ravel() for axis in grid], axis=1).astype(np.int32)
+
+
+def halve(images: np.ndarray) -> np.ndarray:
+    """Halves the size of images: the mean of each 2x2 block.
+
+    Args:
+        images: uint8, shape (..., H, W, C), H and W even.
+
+    Returns:
+        Means rounded to the nearest integer, halves upwards, uint8, shape
+        (..., H / 2, W / 2, C).
+    """
+    *batch, height, width, channels = images.shape
+    blocks = images.reshape(*batch, height // 2, 2, width // 2, 2, channels)
+    total = blocks.sum(axis=(-4, -2), dtype=np.uint16)
+    return ((total + 2) // 4).astype(np.uint8)
+
+
+def _configuration(dataset_spec: DatasetSpec) -> np.ndarray:
+    """The combinations of factors of a configuration, shape (N, 6)."""
+    hue = dataset_spec.labelings[0].name
+    return combinations(**_FIXED[hue])
+
+
+def _split(
+    dataset_spec: DatasetSpec, images: np.ndarray, factors: np.ndarray
+) -> Dataset:
+    """Splits a configuration, labeled by the factors of its labelings."""
+    names = list(FACTORS)
+    columns = [
+        names.index(labeling.name) for labeling in dataset_spec.labelings
+    ]
+    train, test = random_split(images, factors[:, columns], _SPLIT_SEED)
+    return Dataset(dataset_spec, train, test)

@@ -1,0 +1,244 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the configurations of 3D Shapes, on a made-up prepared copy."""
+
+import io
+import json
+import pathlib
+import tempfile
+from unittest import mock
+
+import numpy as np
+from absl.testing import absltest, parameterized
+from array_record.python.array_record_module import ArrayRecordWriter
+from PIL import Image
+from tensorflow_datasets.proto import tf_example_pb2
+
+from mfcvae_jax.datasets import reader, shapes3d, spec
+
+_SIZES = (10, 10, 10, 8, 4, 15)
+_NAMES = (
+    "floor_hue",
+    "wall_hue",
+    "object_hue",
+    "scale",
+    "shape",
+    "orientation",
+)
+
+
+def _png(factors):
+    """A 64x64 image that says, in its top left block, what its factors are."""
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[:2, :2] = factors[:3]
+    image[2:4, :2] = factors[3:]
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "png", compress_level=0)
+    return file.getvalue()
+
+
+def _example(factors):
+    """An example as TFDS stores it."""
+    example = tf_example_pb2.Example()
+    feature = example.features.feature
+    feature["image"].bytes_list.value.append(_png(factors))
+    for name, value in zip(_NAMES, factors, strict=True):
+        feature[f"label_{name}"].int64_list.value.append(int(value))
+        feature[f"value_{name}"].float_list.value.append(0.5)
+    return example.SerializeToString()
+
+
+def _features():
+    kind = "tensorflow_datasets.core.features"
+    features = {
+        "image": {
+            "pythonClassName": f"{kind}.image_feature.Image",
+            "image": {
+                "dtype": "uint8",
+                "shape": {"dimensions": ["64", "64", "3"]},
+            },
+        }
+    }
+    for name, size in zip(_NAMES, _SIZES, strict=True):
+        features[f"label_{name}"] = {
+            "pythonClassName": f"{kind}.class_label_feature.ClassLabel",
+            "classLabel": {"numClasses": str(size)},
+        }
+        features[f"value_{name}"] = {
+            "pythonClassName": f"{kind}.tensor_feature.Tensor",
+            "tensor": {"dtype": "float32", "shape": {}, "encoding": "none"},
+        }
+    return {
+        "pythonClassName": f"{kind}.features_dict.FeaturesDict",
+        "featuresDict": {"features": features},
+    }
+
+
+def _prepare(root, rows):
+    """Writes a prepared copy with a row for each combination of factors."""
+    folder = pathlib.Path(root) / "shapes3d" / "2.0.0"
+    folder.mkdir(parents=True)
+    shard = folder / "shapes3d-train.array_record-00000-of-00001"
+    writer = ArrayRecordWriter(str(shard), "group_size:1")
+    for factors in rows:
+        writer.write(_example(factors))
+    writer.close()
+    (folder / "features.json").write_text(json.dumps(_features()))
+    info = {
+        "name": "shapes3d",
+        "version": "2.0.0",
+        "fileFormat": "array_record",
+        "splits": [
+            {
+                "name": "train",
+                "numBytes": "1",
+                "shardLengths": [str(len(rows))],
+                "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-"
+                "{SHARD_X_OF_Y}",
+            }
+        ],
+    }
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+
+
+def _rows(fixed):
+    """All combinations with some factors fixed, by their storage index."""
+    index = np.arange(np.prod(_SIZES))
+    rows = np.stack(np.unravel_index(index, _SIZES), axis=1)
+    kept = np.all([rows[:, column] == v for column, v in fixed.items()], axis=0)
+    return rows[kept]
+
+
+class CombinationsTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ({"wall_hue": (5,), "object_hue": (6,)}, {1: 5, 2: 6}),
+        ({"floor_hue": (0,), "object_hue": (6,)}, {0: 0, 2: 6}),
+    )
+    def test_order_is_that_of_storage(self, chosen, fixed):
+        found = shapes3d.combinations(**chosen)
+        self.assertLen(found, 4800)
+        np.testing.assert_array_equal(found, _rows(fixed))
+
+    def test_values_come_in_order_and_once(self):
+        one = {name: [1] for name in _NAMES}
+        found = shapes3d.combinations(**one | {"scale": [7, 2, 2]})
+        np.testing.assert_array_equal(
+            found, [[1, 1, 1, 2, 1, 1], [1, 1, 1, 7, 1, 1]]
+        )
+
+    @parameterized.named_parameters(
+        (
+            "factor",
+            {"size": [1]},
+            "no factor 'size'; it has floor_hue, .*scale",
+        ),
+        ("value", {"scale": [8]}, r"scale takes the values 0 to 7.*got \[8\]"),
+        ("negative", {"shape": [0, -1]}, r"shape takes the values 0 to 3"),
+        ("none", {"wall_hue": []}, r"at least one is needed; got \[\]"),
+    )
+    def test_what_does_not_exist_is_named(self, chosen, message):
+        with self.assertRaisesRegex(ValueError, message):
+            shapes3d.combinations(**chosen)
+
+
+class HalveTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ((0, 0, 0, 1), 0),
+        ((0, 0, 1, 1), 1),
+        ((255, 255, 255, 255), 255),
+        ((255, 255, 255, 253), 255),
+        ((10, 20, 30, 41), 25),
+    )
+    def test_mean_of_four_rounded(self, block, mean):
+        image = np.array(block, np.uint8).reshape(2, 2, 1)
+        np.testing.assert_array_equal(
+            shapes3d.halve(image), np.full((1, 1, 1), mean, np.uint8)
+        )
+
+    def test_blocks_do_not_mix(self):
+        images = np.random.default_rng(0).integers(0, 256, (3, 6, 4, 3))
+        corners = [images[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
+        np.testing.assert_array_equal(
+            shapes3d.halve(images.astype(np.uint8)),
+            np.floor(np.mean(corners, axis=0) + 0.5),
+        )
+
+
+class OriginalTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.root = folder.name
+        # Configuration 1 in a random order, as TFDS shuffles, among others.
+        rng = np.random.default_rng(0)
+        others = rng.integers(0, _SIZES, (300, 6))
+        others = others[(others[:, 1] != 5) | (others[:, 2] != 6)]
+        rows = np.concatenate([_rows({1: 5, 2: 6}), others])
+        _prepare(cls.root, rng.permutation(rows))
+        cls.dataset = reader.load("shapes3d_floor", cls.root)
+
+    def test_every_image_carries_its_own_labels(self):
+        for split in (self.dataset.train, self.dataset.test):
+            floor, wall, thing = split.images[:, 0, 0].T
+            np.testing.assert_array_equal(wall, 5)
+            np.testing.assert_array_equal(thing, 6)
+            np.testing.assert_array_equal(
+                split.labels,
+                np.column_stack([floor, split.images[:, 1, 0]]),
+            )
+
+    def test_splits_hold_every_combination_once(self):
+        train, test = self.dataset.train, self.dataset.test
+        self.assertEqual((len(train.labels), len(test.labels)), (3840, 960))
+        both = np.concatenate([train.labels, test.labels])
+        index = np.ravel_multi_index(tuple(both.T), (10, 8, 4, 15))
+        np.testing.assert_array_equal(np.sort(index), np.arange(4800))
+
+    def test_a_combination_that_is_missing_is_named(self):
+        with self.assertRaisesRegex(
+            FileNotFoundError,
+            "damaged or incomplete.*images of 'shapes3d_wall' are missing, the "
+            "first has the factors {'floor_hue': 0, 'wall_hue': 0",
+        ):
+            reader.load("shapes3d_wall", self.root)
+
+    def test_missing_copy_says_what_to_do(self):
+        with self.assertRaisesRegex(
+            FileNotFoundError, "tfds.builder\\('shapes3d'"
+        ):
+            reader.load("shapes3d_floor", self.root + "/nowhere")
+
+    def test_only_images_of_the_configuration_are_decoded(self):
+        # The row of another configuration holds no image at all.
+        root = self.enterContext(tempfile.TemporaryDirectory())
+        with mock.patch(f"{__name__}._png", lambda factors: b"no image"):
+            _prepare(root, np.array([[0, 0, 0, 0, 0, 0]]))
+        with self.assertRaisesRegex(FileNotFoundError, "4800 of the 4800"):
+            reader.load("shapes3d_floor", root)
+
+
+class RenderedTest(absltest.TestCase):
+    def test_split_and_labels_are_those_of_the_original(self):
+        # The stand-in for the renderer draws its factors.
+        def draw(factors):
+            images = np.zeros((len(factors), 64, 64, 3), np.uint8)
+            images[:, :2, :2] = factors[:, None, None, :3]
+            images[:, 2:4, :2] = factors[:, None, None, 3:]
+            return images
+
+        with mock.patch("mfcvae_jax.datasets.shapes3d_renderer.render", draw):
+            dataset = shapes3d.load_rendered(spec.SHAPES3D_RENDERED_WALL)
+        self.assertEqual(dataset.spec.labelings[0].name, "wall_hue")
+        for split in (dataset.train, dataset.test):
+            floor, wall, thing = split.images[:, 0, 0].T
+            np.testing.assert_array_equal(floor, 0)
+            np.testing.assert_array_equal(thing, 6)
+            np.testing.assert_array_equal(
+                split.labels, np.column_stack([wall, split.images[:, 1, 0]])
+            )
+
+
+if __name__ == "__main__":
+    absltest.main()
