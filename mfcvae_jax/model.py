@@ -209,7 +209,7 @@ def elbo_terms(
         map(densities, forward.posteriors, forward.mixtures, forward.z)
     )
     return elbo.ElboTerms(
-        log_p_x=likelihood.log_prob(form, forward.output, x).mean(axis=0),
+        log_p_x_z=likelihood.log_prob(form, forward.output, x).mean(axis=0),
         facets=tuple(map(estimate, per_facet)),
         mixture=jnp.stack([elbo.mixture_block(d) for d in per_facet], axis=-1),
         mean_field=jnp.stack(

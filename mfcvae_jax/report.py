@@ -59,7 +59,7 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
         f"{run.dataset.spec.name}, {len(test.images)} held-out examples, "
         f"step {int(state.step)} of {run.stepper.schedule.n_steps}",
         f"mixture bound M {terms['mixture_bound']:.2f}, mean-field bound F "
-        f"{terms['mean_field_bound']:.2f}, log p(x|z) {terms['log_p_x']:.2f} "
+        f"{terms['mean_field_bound']:.2f}, log p(x|z) {terms['log_p_x_z']:.2f} "
         "nats per example",
     ]
     if "importance_log_p_x" in terms:

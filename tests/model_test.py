@@ -194,7 +194,7 @@ class ElboTermsTest(parameterized.TestCase):
             pixels = stats.norm.logpdf(x, mean, form.std)
         # With one sample the block of a facet is log p(z) - log q(z|x).
         wanted = pixels.sum((1, 2, 3))
-        np.testing.assert_allclose(terms.log_p_x, wanted, rtol=1e-9)
+        np.testing.assert_allclose(terms.log_p_x_z, wanted, rtol=1e-9)
         for q, z, mixture in zip(
             forward.posteriors, forward.z, forward.mixtures, strict=True
         ):
@@ -228,7 +228,7 @@ class ElboTermsTest(parameterized.TestCase):
             )
         )
         np.testing.assert_allclose(
-            mean_field_bound - terms.log_p_x, best, rtol=1e-9
+            mean_field_bound - terms.log_p_x_z, best, rtol=1e-9
         )
 
     def test_several_samples_average_what_single_ones_give(self):
@@ -249,7 +249,7 @@ class ElboTermsTest(parameterized.TestCase):
         def average(name):
             return np.mean([operator.attrgetter(name)(t) for t in apart], 0)
 
-        np.testing.assert_allclose(together.log_p_x, average("log_p_x"))
+        np.testing.assert_allclose(together.log_p_x_z, average("log_p_x_z"))
         for j, facet in enumerate(together.facets):
             singles = [terms.facets[j] for terms in apart]
             np.testing.assert_allclose(
@@ -284,7 +284,7 @@ class ElboTermsTest(parameterized.TestCase):
         for found, mixture in zip(terms.facets, forward.mixtures, strict=True):
             np.testing.assert_array_equal(found, 2 * mixture.log_weights)
         pixels = stats.norm.logpdf(x, forward.output[0])
-        np.testing.assert_allclose(terms.log_p_x, pixels.sum((1, 2, 3)))
+        np.testing.assert_allclose(terms.log_p_x_z, pixels.sum((1, 2, 3)))
 
 
 class FacetsInForceTest(absltest.TestCase):

@@ -94,10 +94,10 @@ def _forward(name, train):
         facets = terms.facets
         found = {
             "x_hat": likelihood.mean(stepper.likelihood, out.output),
-            "log_p_x_z": terms.log_p_x,
+            "log_p_x_z": terms.log_p_x_z,
             "kl_z": jnp.stack([f.kl_z.mean() for f in facets]),
             "kl_c": jnp.stack([f.kl_c.mean() for f in facets]),
-            "term/log_p_x_z": terms.log_p_x.mean(),
+            "term/log_p_x_z": terms.log_p_x_z.mean(),
             "loss": elbo.loss(
                 terms, coefficients.weight_z, coefficients.weight_c
             ),

@@ -30,7 +30,7 @@ class Predictions(NamedTuple):
     Attributes:
         resp: q(c_j|x) of each facet, length J, each of shape (N, K_j).
         latents: mean of q(z_j|x), length J, each of shape (N, D_j).
-        log_p_x: log p(x|z) at a sample, in nats, shape (N,).
+        log_p_x_z: log p(x|z) at a sample, in nats, shape (N,).
         kl_z: KL_z by the estimator at that one sample, nats, shape (N, J).
         kl_c: KL_c by the estimator at that one sample, nats, shape (N, J).
         mixture: each facet's block of M at that sample, nats, shape (N, J).
@@ -39,7 +39,7 @@ class Predictions(NamedTuple):
 
     resp: tuple[chex.Array, ...]
     latents: tuple[chex.Array, ...]
-    log_p_x: chex.Array
+    log_p_x_z: chex.Array
     kl_z: chex.Array
     kl_c: chex.Array
     mixture: chex.Array
@@ -58,18 +58,18 @@ class Predictions(NamedTuple):
                 see ``model.facets_in_force``.
 
         Returns:
-            ``mixture_bound`` (M), ``mean_field_bound`` (F), ``log_p_x``, and of
-            each facet ``kl_z/<j>``, ``kl_c/<j>`` and ``gap/<j>``, its part of
-            M - F, an unbiased estimate of -log Z_j; in nats.
+            ``mixture_bound`` (M), ``mean_field_bound`` (F), ``log_p_x_z``, and
+            of each facet ``kl_z/<j>``, ``kl_c/<j>`` and ``gap/<j>``, its part
+            of M - F, an unbiased estimate of -log Z_j; in nats.
         """
         is_in = np.asarray(is_in)
-        log_p_x = np.mean(self.log_p_x)
+        log_p_x_z = np.mean(self.log_p_x_z)
         mixture = np.mean(self.mixture, axis=0)
         mean_field = np.mean(self.mean_field, axis=0)
         terms = {
-            "mixture_bound": log_p_x + mixture @ is_in,
-            "mean_field_bound": log_p_x + mean_field @ is_in,
-            "log_p_x": log_p_x,
+            "mixture_bound": log_p_x_z + mixture @ is_in,
+            "mean_field_bound": log_p_x_z + mean_field @ is_in,
+            "log_p_x_z": log_p_x_z,
         }
         for j in range(len(self.resp)):
             terms[f"kl_z/{j}"] = np.mean(self.kl_z[:, j])
@@ -126,7 +126,7 @@ def make_predictor(
                 for mixture, z in zip(forward.mixtures, latents, strict=True)
             ),
             latents=latents,
-            log_p_x=terms.log_p_x,
+            log_p_x_z=terms.log_p_x_z,
             kl_z=jnp.stack([f.kl_z for f in terms.facets], axis=-1),
             kl_c=jnp.stack([f.kl_c for f in terms.facets], axis=-1),
             mixture=terms.mixture,

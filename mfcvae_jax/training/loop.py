@@ -429,7 +429,7 @@ def _mean_metrics(metrics: steps.Metrics) -> dict[str, float]:
         "loss": metrics.loss.mean(),
         "mixture_bound": metrics.mixture_bound.mean(),
         "mean_field_bound": metrics.mean_field_bound.mean(),
-        "log_p_x": metrics.log_p_x.mean(),
+        "log_p_x_z": metrics.log_p_x_z.mean(),
     }
     for name in ("kl_z", "kl_c"):
         for j, value in enumerate(getattr(metrics, name).mean(axis=0)):
@@ -448,7 +448,7 @@ def _check_finite(
     if not broken.size:
         return
     i = broken[0]
-    terms = [("log_p_x", metrics.log_p_x[i])]
+    terms = [("log_p_x_z", metrics.log_p_x_z[i])]
     for name in ("kl_z", "kl_c"):
         for j, value in enumerate(getattr(metrics, name)[i]):
             terms.append((f"{name} of facet {j}", value))
@@ -507,7 +507,7 @@ def _postfix(
     terms = [
         f"M {values['mixture_bound']:.1f}",
         f"F {values['mean_field_bound']:.1f}",
-        f"log p(x) {values['log_p_x']:.1f}",
+        f"log p(x|z) {values['log_p_x_z']:.1f}",
     ]
     for j, phase in enumerate(phases):
         if phase is not progressive.Phase.WAITING:

@@ -31,7 +31,7 @@ class Metrics(NamedTuple):
         loss: the weighted loss that the step descends, shape ().
         mixture_bound: M, shape ().
         mean_field_bound: F, shape ().
-        log_p_x: reconstruction term, shape ().
+        log_p_x_z: reconstruction term, shape ().
         kl_z: of each facet, shape (J,).
         kl_c: of each facet, shape (J,).
     """
@@ -39,7 +39,7 @@ class Metrics(NamedTuple):
     loss: chex.Array
     mixture_bound: chex.Array
     mean_field_bound: chex.Array
-    log_p_x: chex.Array
+    log_p_x_z: chex.Array
     kl_z: chex.Array
     kl_c: chex.Array
 
@@ -64,7 +64,7 @@ def summarise(
         loss=elbo.loss(terms, coefficients.weight_z, coefficients.weight_c),
         mixture_bound=jnp.mean(mixture),
         mean_field_bound=jnp.mean(mean_field),
-        log_p_x=jnp.mean(terms.log_p_x),
+        log_p_x_z=jnp.mean(terms.log_p_x_z),
         kl_z=jnp.stack([jnp.mean(facet.kl_z) for facet in terms.facets]),
         kl_c=jnp.stack([jnp.mean(facet.kl_c) for facet in terms.facets]),
     )

@@ -93,13 +93,13 @@ class ElboTerms(NamedTuple):
     """The terms of the bounds for a batch.
 
     Attributes:
-        log_p_x: E_q(z|x) log p(x|z), in nats, shape (B,).
+        log_p_x_z: E_q(z|x) log p(x|z), in nats, shape (B,).
         facets: the estimator's terms of each facet, length J.
         mixture: the block of M of each facet, in nats, shape (B, J).
         mean_field: the block of F of each facet, in nats, shape (B, J).
     """
 
-    log_p_x: chex.Array
+    log_p_x_z: chex.Array
     facets: tuple[FacetTerms, ...]
     mixture: chex.Array
     mean_field: chex.Array
@@ -299,8 +299,8 @@ def bounds(
     """
     chex.assert_shape(is_in, (len(terms.facets),))
     return (
-        terms.log_p_x + jnp.sum(terms.mixture * is_in, axis=-1),
-        terms.log_p_x + jnp.sum(terms.mean_field * is_in, axis=-1),
+        terms.log_p_x_z + jnp.sum(terms.mixture * is_in, axis=-1),
+        terms.log_p_x_z + jnp.sum(terms.mean_field * is_in, axis=-1),
     )
 
 
@@ -322,7 +322,7 @@ def loss(
         weight_z[j] * facet.kl_z + weight_c[j] * facet.kl_c
         for j, facet in enumerate(terms.facets)
     )
-    return jnp.sum(penalty - terms.log_p_x) / max(len(terms.log_p_x), 1)
+    return jnp.sum(penalty - terms.log_p_x_z) / max(len(terms.log_p_x_z), 1)
 
 
 def _sampled_assignment(densities: Densities) -> vade.Assignment:

@@ -81,7 +81,7 @@ class PredictionsTest(absltest.TestCase):
         kl = [terms[f"kl_z/{j}"] + terms[f"kl_c/{j}"] for j in (0, 1)]
         # With one sample, the five terms are those of M.
         self.assertAlmostEqual(
-            terms["mixture_bound"], terms["log_p_x"] - sum(kl), places=3
+            terms["mixture_bound"], terms["log_p_x_z"] - sum(kl), places=3
         )
         self.assertAlmostEqual(
             terms["mixture_bound"] - terms["mean_field_bound"],
@@ -90,7 +90,7 @@ class PredictionsTest(absltest.TestCase):
         )
         waiting = self.found.mean_terms(np.array([0.0, 1.0]))
         self.assertAlmostEqual(
-            waiting["mixture_bound"], terms["log_p_x"] - kl[1], places=3
+            waiting["mixture_bound"], terms["log_p_x_z"] - kl[1], places=3
         )
         self.assertAlmostEqual(
             waiting["mixture_bound"] - waiting["mean_field_bound"],
@@ -112,7 +112,7 @@ class PredictionsTest(absltest.TestCase):
             self.variables, as_bytes.astype(np.float32) / 255, self.full
         )
         np.testing.assert_allclose(
-            from_bytes.log_p_x, from_floats.log_p_x, rtol=1e-5
+            from_bytes.log_p_x_z, from_floats.log_p_x_z, rtol=1e-5
         )
 
 

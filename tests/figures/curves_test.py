@@ -21,7 +21,7 @@ def _run(n_facets, labelings, n_epochs, splits=("train", "test")):
                 "split": split,
                 "mixture_bound": -100 - 900 * np.exp(-epoch) + rng.normal(),
                 "mean_field_bound": -102 - 900 * np.exp(-epoch),
-                "log_p_x": -90.0,
+                "log_p_x_z": -90.0,
             }
             for j in range(n_facets):
                 record[f"kl_z/{j}"] = 5.0 + j

@@ -48,7 +48,7 @@ class _SignalAt:
         self._left -= 1
         if self._left == 0:
             signal.raise_signal(self._signum)
-        names = ("mixture_bound", "mean_field_bound", "log_p_x")
+        names = ("mixture_bound", "mean_field_bound", "log_p_x_z")
         return dict.fromkeys(names, 0.0) | {
             f"{name}/{j}": 0.0 for name in ("kl_z", "kl_c") for j in (0, 1)
         }
@@ -77,7 +77,7 @@ class LoopTest(absltest.TestCase):
         self.assertEqual(train[-1]["step"], schedule.n_steps)
         for bound in ("mixture_bound", "mean_field_bound"):
             self.assertGreater(train[-1][bound], train[0][bound] + 50)
-            self.assertLess(train[-1][bound], train[-1]["log_p_x"])
+            self.assertLess(train[-1][bound], train[-1]["log_p_x_z"])
 
     def test_scores_before_training_and_after_every_epoch(self):
         test = [r for r in self.workdir.records() if r["split"] == "test"]
@@ -96,7 +96,7 @@ class LoopTest(absltest.TestCase):
             np.testing.assert_allclose(
                 # With one sample, the loss in five terms is that of M.
                 record["mixture_bound"],
-                record["log_p_x"] - kl[1] - (kl[0] if is_in else 0),
+                record["log_p_x_z"] - kl[1] - (kl[0] if is_in else 0),
                 rtol=1e-5,
             )
 
@@ -169,7 +169,7 @@ class FaultsTest(absltest.TestCase):
     def test_loss_that_is_not_finite_names_term_facet_and_step(self):
         run = _run(train={"learning_rate": 1e30})
         with self.assertRaisesRegex(
-            FloatingPointError, r"at step \d+: .*(log_p_x|facet \d)"
+            FloatingPointError, r"at step \d+: .*(log_p_x_z|facet \d)"
         ) as caught:
             loop.train(run, self.workdir)
         saved = loop.restore(run, self.workdir)

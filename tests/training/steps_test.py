@@ -279,14 +279,14 @@ class LossTest(parameterized.TestCase):
         self.assertTrue(np.all(np.abs(kl_z + kl_c) > 0.1))
         # Waiting, the first facet does not reach the decoder.
         is_in = np.array([step > 0, True])
-        bound = metrics.log_p_x - (kl_z + kl_c) @ is_in
+        bound = metrics.log_p_x_z - (kl_z + kl_c) @ is_in
         # The five terms from several samples lie between the two bounds.
         self.assertGreater(_L, 1)
         self.assertLess(bound, metrics.mixture_bound)
         self.assertGreater(metrics.mixture_bound, metrics.mean_field_bound)
         np.testing.assert_allclose(
             metrics.loss,
-            -metrics.log_p_x
+            -metrics.log_p_x_z
             + kl_z @ coefficients.weight_z
             + kl_c @ coefficients.weight_c,
         )
@@ -320,19 +320,19 @@ class SummariseTest(absltest.TestCase):
             )
         kl_z = np.array([np.mean(f.log_q_z - f.log_p_z_c) for f in facets])
         kl_c = np.array([np.mean(f.log_q_c - f.log_p_c) for f in facets])
-        log_p_x = np.mean(terms.log_p_x)
+        log_p_x_z = np.mean(terms.log_p_x_z)
         np.testing.assert_allclose(found.kl_z, kl_z)
         np.testing.assert_allclose(found.kl_c, kl_c)
-        np.testing.assert_allclose(found.log_p_x, log_p_x)
+        np.testing.assert_allclose(found.log_p_x_z, log_p_x_z)
         for bound, block in (
             (found.mixture_bound, mixture),
             (found.mean_field_bound, mean_field),
         ):
             np.testing.assert_allclose(
-                bound, log_p_x + block[:, 1:].sum() / len(block)
+                bound, log_p_x_z + block[:, 1:].sum() / len(block)
             )
         np.testing.assert_allclose(
-            found.loss, weight_z @ kl_z + weight_c @ kl_c - log_p_x
+            found.loss, weight_z @ kl_z + weight_c @ kl_c - log_p_x_z
         )
 
 

@@ -668,17 +668,17 @@ class BoundTest(parameterized.TestCase):
 
     def test_bounds_add_the_blocks_of_the_facets_that_are_in(self):
         rng = np.random.default_rng(13)
-        log_p_x, mixture, mean_field = (
+        log_p_x_z, mixture, mean_field = (
             rng.normal(size=2),
             rng.normal(size=(2, 3)),
             rng.normal(size=(2, 3)),
         )
-        terms = elbo.ElboTerms(log_p_x, (None,) * 3, mixture, mean_field)
+        terms = elbo.ElboTerms(log_p_x_z, (None,) * 3, mixture, mean_field)
         for is_in in ([1.0, 1, 1], [0, 1, 1], [0, 0, 1]):
             found = jax.jit(elbo.bounds)(terms, np.array(is_in))
             for ours, block in zip(found, (mixture, mean_field), strict=True):
                 kept = block[:, np.array(is_in, bool)]
-                np.testing.assert_allclose(ours, log_p_x + kept.sum(axis=1))
+                np.testing.assert_allclose(ours, log_p_x_z + kept.sum(axis=1))
 
     @parameterized.parameters((2, 3), (3, 2), (1, 3))
     def test_weights_of_another_number_of_facets_are_refused(self, n_z, n_c):
