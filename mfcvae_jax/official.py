@@ -310,7 +310,11 @@ def _ladder_entries(
         ):
             rung_width = (width, *widths)[-1]
             yield from _block_entries(
-                ("encoder", ours), f"encoder.{theirs}", net.batch_norm, width, widths
+                ("encoder", ours),
+                f"encoder.{theirs}",
+                net.batch_norm,
+                width,
+                widths,
             )
             if ours == f"backbone_{j}":
                 width = rung_width
@@ -329,7 +333,11 @@ def _ladder_entries(
         elif net.merge is settings_lib.Merge.CONCATENATE:
             width = rung_width + width
         yield from _block_entries(
-            ("decoder", f"rung_{j}"), theirs, net.batch_norm, facets.latent_dim[j], rung
+            ("decoder", f"rung_{j}"),
+            theirs,
+            net.batch_norm,
+            facets.latent_dim[j],
+            rung,
         )
         yield from _block_entries(
             ("decoder", f"backbone_{j}"),
@@ -349,7 +357,11 @@ def _shared_entries(
     net: settings_lib.SharedEncoder, facets: settings_lib.Facets, n_pixels: int
 ) -> Iterator[_Entry]:
     yield from _block_entries(
-        ("encoder", "encoder"), "encoder.net", net.batch_norm, n_pixels, net.encoder
+        ("encoder", "encoder"),
+        "encoder.net",
+        net.batch_norm,
+        n_pixels,
+        net.encoder,
     )
     for j in range(len(facets)):
         yield from _head_entries(j, (n_pixels, *net.encoder)[-1], facets)
@@ -380,7 +392,11 @@ def _joint_decoder_entries(
 ) -> Iterator[_Entry]:
     width = sum(facets.latent_dim)
     yield from _block_entries(
-        ("decoder", "decoder"), "decoder.net", net.batch_norm, width, net.decoder
+        ("decoder", "decoder"),
+        "decoder.net",
+        net.batch_norm,
+        width,
+        net.decoder,
     )
     yield from _dense_entries(
         ("decoder", "output"),

@@ -10,10 +10,12 @@ import functools
 import json
 import pathlib
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mfcvae_jax import official
 from mfcvae_jax import settings as settings_lib
 
 FOLDER = pathlib.Path(__file__).parents[2] / "shared" / "fixtures"
@@ -58,11 +60,31 @@ class Fixture:
     def entries(self, whole: str, sub: str, stride: str):
         """Flat float64 arrays by key, and of which they are every nth entry.
 
-        The split fixtures store a part of what others store whole.
+        Of its large arrays a conv fixture stores only a part in float64.
         """
-        if not (parts := self.under(sub)):
-            return {k: (v.ravel(), 1) for k, v in self.under(whole).items()}
-        return {k: (v, int(self[f"{stride}{k}"])) for k, v in parts.items()}
+        found = {k: (v.ravel(), 1) for k, v in self.under(whole).items()}
+        for key, part in self.under(sub).items():
+            found[key] = part, int(self[f"{stride}{key}"])
+        return found
+
+    def in_official_layout(self, variables, prefix: str):
+        """Our arrays by the official keys, flat: the import, backwards."""
+        positions, n = {}, 0
+        for key, value in self.under(prefix).items():
+            if not key.endswith("num_batches_tracked"):
+                at = np.arange(n, n + value.size)
+                positions[key] = at.reshape(value.shape)
+                n += value.size
+        flat = np.full(n, np.nan)
+
+        def put(where, leaf):
+            flat[where] = leaf
+
+        imported = official.variables_from_state_dict(
+            positions, self.settings(), self.image_shape
+        )
+        jax.tree.map(put, imported, variables)
+        return {key: flat[at.ravel()] for key, at in positions.items()}
 
     @property
     def model(self) -> dict:
@@ -91,9 +113,11 @@ class Fixture:
 
     def flat(self, images: np.ndarray) -> np.ndarray:
         """Our images (..., H, W, C) as the stored outputs, (B, in_dim)."""
-        return images.reshape(-1, *self.image_shape).transpose(
-            0, 3, 1, 2
-        ).reshape(-1, self.model["in_dim"])
+        return (
+            images.reshape(-1, *self.image_shape)
+            .transpose(0, 3, 1, 2)
+            .reshape(-1, self.model["in_dim"])
+        )
 
     def noise(self, prefix: str) -> tuple[jnp.ndarray, ...]:
         """The stored draws, one array (1, B, D_j) per facet."""

@@ -37,7 +37,9 @@ _FLOAT32 = {
     "F4b": {"mu": 2.2e-7, "log_var": 2.8e-7, "x_hat": 2.6e-7, "resp": 2.9e-7},
     "F6": {"mu": 1.8e-6, "log_var": 4.9e-7, "x_hat": 2.2e-6, "resp": 1.2e-6},
 }
-_KL_FLOAT32 = 1.1e-6
+# The worst KL term of any facet.
+_KL_FLOAT32 = {"F3": 4.0e-6}
+_KL_FLOAT32_DENSE = 1.1e-6
 # XLA's float32 products on CPU sum over the 784 inputs in another order: after
 # the first layer of F4 they are 6 times as far from float64 as NumPy's.
 _SLACK = 6
@@ -202,7 +204,7 @@ class OutputsTest(parameterized.TestCase):
                 if kind in tolerances:
                     allowed = tolerances[kind]
                 elif kind in ("kl_z", "kl_c"):
-                    allowed = _KL_FLOAT32
+                    allowed = _KL_FLOAT32.get(name, _KL_FLOAT32_DENSE)
                 elif kind in ("loss", "log_p_x_z"):
                     allowed = _LOSS_FLOAT32_RELATIVE * np.max(np.abs(truth))
                 else:
@@ -295,7 +297,7 @@ class AdamTest(parameterized.TestCase):
             after = fixture.entries(
                 "adam/param_after/", "adam/param_sub/", "adam/param_stride/"
             )
-            ours = _in_official_layout(fixture, at.variables)
+            ours = fixture.in_official_layout(at.variables, "param/")
             for key, value in ours.items():
                 truth, stride = after[key]
                 self._assert_same(value[::stride], truth, name, key)
@@ -335,9 +337,7 @@ class AdamTest(parameterized.TestCase):
         cancels moves by the sign of its rounding error.
         """
         error = np.linalg.norm(ours - theirs)
-        self.assertLessEqual(
-            error, _RTOL * np.linalg.norm(theirs) + 1e-12, key
-        )
+        self.assertLessEqual(error, _RTOL * np.linalg.norm(theirs) + 1e-12, key)
         if name in ("F1", "F4") or "running" in key:
             np.testing.assert_allclose(
                 ours, theirs, rtol=_RTOL, atol=1e-12, err_msg=key
@@ -363,22 +363,6 @@ def _official_gradient(trainable, fixture, point, images, noise):
         return value
 
     return jax.jit(jax.value_and_grad(loss))(trainable)
-
-
-def _in_official_layout(fixture, variables):
-    """Our arrays by the official keys, flat: the import, backwards."""
-    positions, n = {}, 0
-    for key, value in fixture.under("param/").items():
-        if not key.endswith("num_batches_tracked"):
-            positions[key] = np.arange(n, n + value.size).reshape(value.shape)
-            n += value.size
-    flat = np.full(n, np.nan)
-
-    def put(where, leaf):
-        flat[where] = leaf
-
-    jax.tree.map(put, _variables(fixture, positions), variables)
-    return {key: flat[where.ravel()] for key, where in positions.items()}
 
 
 def _trainable(fixture, dtype=jnp.float64):

@@ -94,9 +94,7 @@ def decoder_backbone(j: int, n_colours: int) -> tuple[Layer, ...]:
     return (Layer(2 * below, 4, 2), Layer(below, 3, 1))
 
 
-def features(
-    j: int, image_shape: tuple[int, int, int]
-) -> tuple[int, int, int]:
+def features(j: int, image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
     """Returns the shape (H, W, C) of what the heads of facet j are fed.
 
     Args:
@@ -146,9 +144,7 @@ def check_image(n_facets: int, image_shape: tuple[int, int, int]) -> None:
                 left = after
 
 
-def _shape_after(
-    layer: Layer, height: int, width: int
-) -> tuple[int, int, int]:
+def _shape_after(layer: Layer, height: int, width: int) -> tuple[int, int, int]:
     return (
         convolution.output_size(height, layer.width, layer.stride),
         convolution.output_size(width, layer.width, layer.stride),

@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Convolutions and transposed convolutions, in the form each backend is fast at.
+"""Convolutions and transposed convolutions, in the form that suits the backend.
 
 Both pad by one pixel, with a kernel K pixels wide and a stride S. Input pixel
 i, output pixel o and kernel tap t = 0..K-1 meet, along either axis, where
@@ -182,8 +182,16 @@ def _add_patches(patches, width, stride, shape):
                 jnp.zeros((), patches.dtype),
                 [
                     (0, 0, 0),
-                    (row - 1, height - 1 - (row - 1) - stride * (rows - 1), stride - 1),
-                    (column - 1, breadth - 1 - (column - 1) - stride * (columns - 1), stride - 1),
+                    (
+                        row - 1,
+                        height - 1 - (row - 1) - stride * (rows - 1),
+                        stride - 1,
+                    ),
+                    (
+                        column - 1,
+                        breadth - 1 - (column - 1) - stride * (columns - 1),
+                        stride - 1,
+                    ),
                     (0, 0, 0),
                 ],
             )
