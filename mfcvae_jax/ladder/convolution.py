@@ -10,11 +10,12 @@ i, output pixel o and kernel tap t = 0..K-1 meet, along either axis, where
 
 so either is the other's gradient, and their kernels share one layout.
 
-GPU and TPU have convolutions of their own. XLA's on CPU are many times slower
-than a matrix product in the gradient of a kernel, above all within a scan
-(jax-ml/jax issue 12868). There, a convolution gathers patches of pixels and
-multiplies them with the kernel; a transposed one multiplies first and then adds
-up shifted products, which are fewer numbers than patches would be.
+GPU and TPU run XLA's own convolutions in every direction. On CPU these are as
+fast as matrix products forwards, but many times slower in the gradient of a
+kernel, above all within a scan (jax-ml/jax issue 12868), and where the input
+has to be spread out by a stride. There, the gradient of a kernel is one matrix
+product per tap; what enlarges an image multiplies first, then adds up shifted
+products. ``benchmarks/README.md`` says what each form costs.
 """
 
 import functools
@@ -53,11 +54,9 @@ def convolve(x: chex.Array, kernel: chex.Array, stride: int) -> chex.Array:
     Returns:
         Shape (B, H', W', O), for H' and W' see ``output_size``.
     """
-    if _is_on_cpu():
-        return _convolve_by_products(x, kernel, stride)
-    return jax.lax.conv_general_dilated(
-        x, kernel, (stride, stride), [(1, 1)] * 2, dimension_numbers=_LAYOUT
-    )
+    if jax.default_backend() == "cpu":
+        return _convolve_on_cpu(x, kernel, stride)
+    return _convolve(x, kernel, stride)
 
 
 def convolve_transposed(
@@ -74,125 +73,156 @@ def convolve_transposed(
     Returns:
         Shape (B, S H, S W, I).
     """
-    width = kernel.shape[0]
-    chex.assert_equal(width, stride + 2)
-    if _is_on_cpu():
-        return _convolve_transposed_by_products(x, kernel, stride)
+    chex.assert_equal(kernel.shape[0], stride + 2)
+    if jax.default_backend() == "cpu":
+        return _convolve_transposed_on_cpu(x, kernel, stride)
+    return _convolve_transposed(x, kernel, stride)
+
+
+def _convolve(x, kernel, stride):
+    return jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), [(1, 1)] * 2, dimension_numbers=_LAYOUT
+    )
+
+
+def _convolve_transposed(x, kernel, stride):
+    padding = kernel.shape[0] - 2
     return jax.lax.conv_transpose(
         x,
         kernel,
         (stride, stride),
-        [(width - 2, width - 2)] * 2,
+        [(padding, padding)] * 2,
         dimension_numbers=_LAYOUT,
         transpose_kernel=True,
     )
 
 
-def _is_on_cpu() -> bool:
-    return jax.default_backend() == "cpu"
-
-
-# The gradients are written out: those that JAX would derive from the slices
-# pad every one of them to the size of the whole.
-
-
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _convolve_by_products(x, kernel, stride):
-    return _convolve_forward(x, kernel, stride)[0]
+def _convolve_on_cpu(x, kernel, stride):
+    return _convolve(x, kernel, stride)
 
 
 def _convolve_forward(x, kernel, stride):
-    patches = _patches(x, kernel.shape[0], stride)
-    output = patches @ kernel.reshape(-1, kernel.shape[-1])
-    return output, (patches, kernel, x.shape)
+    return _convolve(x, kernel, stride), (x, kernel)
 
 
 def _convolve_backward(stride, saved, slope):
-    patches, kernel, shape = saved
-    products = slope @ kernel.reshape(-1, kernel.shape[-1]).T
+    x, kernel = saved
     return (
-        _add_patches(products, kernel.shape[0], stride, shape),
-        _kernel_gradient(patches, slope, kernel.shape),
+        _multiply_and_add(slope, kernel, stride, x.shape),
+        _kernel_gradient(x, slope, kernel.shape[0], stride),
     )
 
 
-_convolve_by_products.defvjp(_convolve_forward, _convolve_backward)
+_convolve_on_cpu.defvjp(_convolve_forward, _convolve_backward)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _convolve_transposed_by_products(x, kernel, stride):
-    products = x @ kernel.reshape(-1, kernel.shape[-1]).T
+def _convolve_transposed_on_cpu(x, kernel, stride):
     n, height, width, _ = x.shape
     shape = (n, stride * height, stride * width, kernel.shape[2])
-    return _add_patches(products, kernel.shape[0], stride, shape)
+    return _multiply_and_add(x, kernel, stride, shape)
 
 
 def _convolve_transposed_forward(x, kernel, stride):
-    return _convolve_transposed_by_products(x, kernel, stride), (x, kernel)
+    return _convolve_transposed_on_cpu(x, kernel, stride), (x, kernel)
 
 
 def _convolve_transposed_backward(stride, saved, slope):
     x, kernel = saved
-    patches = _patches(slope, kernel.shape[0], stride)
     return (
-        patches @ kernel.reshape(-1, kernel.shape[-1]),
-        _kernel_gradient(patches, x, kernel.shape),
+        _convolve(slope, kernel, stride),
+        _kernel_gradient(slope, x, kernel.shape[0], stride),
     )
 
 
-_convolve_transposed_by_products.defvjp(
+_convolve_transposed_on_cpu.defvjp(
     _convolve_transposed_forward, _convolve_transposed_backward
 )
 
 
-def _kernel_gradient(patches, values, shape):
-    """Sums the outer products of patches and the values they belong to."""
-    gradient = jnp.tensordot(patches, values, axes=((0, 1, 2), (0, 1, 2)))
-    return gradient.reshape(shape)
+def _kernel_gradient(large, small, width, stride):
+    """Sums the products of the pixels that each tap brings together.
 
+    Args:
+        large: images on the side of i = S o + t - 1, shape (B, H, W, I).
+        small: images on the side of o, shape (B, H', W', O).
+        width: K.
+        stride: S.
 
-def _patches(x, width, stride):
-    """Gathers what each output pixel sees: (B, H', W', K * K * I)."""
-    rows, columns = (output_size(s, width, stride) for s in x.shape[1:3])
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    return jnp.concatenate(
-        [
-            padded[
-                :,
-                row : row + stride * (rows - 1) + 1 : stride,
-                column : column + stride * (columns - 1) + 1 : stride,
-            ]
-            for row in range(width)
-            for column in range(width)
-        ],
-        axis=-1,
+    Returns:
+        Shape (K, K, I, O).
+    """
+    _, rows, columns, _ = small.shape
+    small = small.reshape(-1, small.shape[-1])
+    padded = jnp.pad(large, ((0, 0), (1, 1), (1, 1), (0, 0)))
+
+    def product(row, column):
+        pixels = padded[
+            :,
+            row : row + stride * (rows - 1) + 1 : stride,
+            column : column + stride * (columns - 1) + 1 : stride,
+        ]
+        return pixels.reshape(-1, pixels.shape[-1]).T @ small
+
+    taps = range(width)
+    return jnp.stack(
+        [jnp.stack([product(row, column) for column in taps]) for row in taps]
     )
 
 
-def _add_patches(patches, width, stride, shape):
-    """Adds patches up where they came from: the transpose of ``_patches``."""
-    n, rows, columns, _ = patches.shape
-    taps = patches.reshape(n, rows, columns, width, width, -1)
-    _, height, breadth, channels = shape
-    total = 0
-    for row in range(width):
-        for column in range(width):
-            total += jax.lax.pad(
-                taps[:, :, :, row, column],
-                jnp.zeros((), patches.dtype),
-                [
-                    (0, 0, 0),
-                    (
-                        row - 1,
-                        height - 1 - (row - 1) - stride * (rows - 1),
-                        stride - 1,
-                    ),
-                    (
-                        column - 1,
-                        breadth - 1 - (column - 1) - stride * (columns - 1),
-                        stride - 1,
-                    ),
-                    (0, 0, 0),
-                ],
-            )
-    return total
+def _multiply_and_add(small, kernel, stride, shape):
+    """Multiplies pixels with all taps and adds each product where it belongs.
+
+    Large pixels i = S m + r are taken together by their remainder r: all of one
+    remainder are the same sum of shifted products.
+
+    Args:
+        small: images on the side of o, shape (B, H', W', O).
+        kernel: shape (K, K, I, O).
+        stride: S.
+        shape: of the result, on the side of i = S o + t - 1: (B, H, W, I).
+
+    Returns:
+        Images of that shape.
+    """
+    n, rows, columns, _ = small.shape
+    width, _, channels, _ = kernel.shape
+    products = small @ kernel.reshape(-1, kernel.shape[-1]).T
+    products = products.reshape(n, rows, columns, width, width, channels)
+    # Pixels of one remainder along height and width.
+    high, broad = -(-shape[1] // stride), -(-shape[2] // stride)
+
+    def shifts(remainder):
+        """The taps t that reach such pixels, and m - o of each."""
+        first = (remainder + 1) % stride
+        return [
+            (tap, (tap - 1 - remainder) // stride)
+            for tap in range(first, width, stride)
+        ]
+
+    def shifted(row, down, column, right):
+        return jax.lax.pad(
+            products[:, :, :, row, column],
+            jnp.zeros((), products.dtype),
+            [
+                (0, 0, 0),
+                (down, high - rows - down, 0),
+                (right, broad - columns - right, 0),
+                (0, 0, 0),
+            ],
+        )
+
+    def pixels(row_remainder, column_remainder):
+        return sum(
+            shifted(*vertical, *horizontal)
+            for vertical in shifts(row_remainder)
+            for horizontal in shifts(column_remainder)
+        )
+
+    remainders = range(stride)
+    whole = jnp.stack(
+        [jnp.stack([pixels(r, c) for c in remainders], 3) for r in remainders],
+        2,
+    ).reshape(n, stride * high, stride * broad, channels)
+    return whole[:, : shape[1], : shape[2]]
