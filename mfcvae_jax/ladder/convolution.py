@@ -14,8 +14,8 @@ GPU and TPU run XLA's own convolutions in every direction. On CPU these are as
 fast as matrix products forwards, but many times slower in the gradient of a
 kernel, above all within a scan (jax-ml/jax issue 12868), and where the input
 has to be spread out by a stride. There, the gradient of a kernel is one matrix
-product per tap; what enlarges an image multiplies first, then adds up shifted
-products. ``benchmarks/README.md`` says what each form costs.
+product per tap, and what enlarges an image is one convolution without a stride
+per remainder of o modulo S. ``benchmarks/README.md`` says what each form costs.
 """
 
 import functools
@@ -109,7 +109,7 @@ def _convolve_forward(x, kernel, stride):
 def _convolve_backward(stride, saved, slope):
     x, kernel = saved
     return (
-        _multiply_and_add(slope, kernel, stride, x.shape),
+        _spread(slope, kernel, stride, x.shape),
         _kernel_gradient(x, slope, kernel.shape[0], stride),
     )
 
@@ -121,7 +121,7 @@ _convolve_on_cpu.defvjp(_convolve_forward, _convolve_backward)
 def _convolve_transposed_on_cpu(x, kernel, stride):
     n, height, width, _ = x.shape
     shape = (n, stride * height, stride * width, kernel.shape[2])
-    return _multiply_and_add(x, kernel, stride, shape)
+    return _spread(x, kernel, stride, shape)
 
 
 def _convolve_transposed_forward(x, kernel, stride):
@@ -171,11 +171,12 @@ def _kernel_gradient(large, small, width, stride):
     )
 
 
-def _multiply_and_add(small, kernel, stride, shape):
-    """Multiplies pixels with all taps and adds each product where it belongs.
+def _spread(small, kernel, stride, shape):
+    """Adds each pixel, times each tap, to the pixel where it belongs.
 
-    Large pixels i = S m + r are taken together by their remainder r: all of one
-    remainder are the same sum of shifted products.
+    Large pixels i = S m + r of one remainder r all see the same taps, those
+    with t - 1 = r modulo S, and see pixel o = m - (t - 1 - r) / S through them:
+    a convolution without a stride, whose kernel runs backwards.
 
     Args:
         small: images on the side of o, shape (B, H', W', O).
@@ -186,43 +187,32 @@ def _multiply_and_add(small, kernel, stride, shape):
     Returns:
         Images of that shape.
     """
-    n, rows, columns, _ = small.shape
-    width, _, channels, _ = kernel.shape
-    products = small @ kernel.reshape(-1, kernel.shape[-1]).T
-    products = products.reshape(n, rows, columns, width, width, channels)
-    # Pixels of one remainder along height and width.
-    high, broad = -(-shape[1] // stride), -(-shape[2] // stride)
+    n_rows, n_columns = (-(-size // stride) for size in shape[1:3])
 
-    def shifts(remainder):
-        """The taps t that reach such pixels, and m - o of each."""
+    def window(remainder, n_small, n_large):
+        """Taps that such pixels see, and the padding that lets them."""
         first = (remainder + 1) % stride
-        return [
-            (tap, (tap - 1 - remainder) // stride)
-            for tap in range(first, width, stride)
-        ]
-
-    def shifted(row, down, column, right):
-        return jax.lax.pad(
-            products[:, :, :, row, column],
-            jnp.zeros((), products.dtype),
-            [
-                (0, 0, 0),
-                (down, high - rows - down, 0),
-                (right, broad - columns - right, 0),
-                (0, 0, 0),
-            ],
-        )
+        taps = slice(first, None, stride)
+        before = (kernel.shape[0] - 1 - first) // stride + (
+            first - 1 - remainder
+        ) // stride
+        n_taps = len(range(kernel.shape[0])[taps])
+        return taps, (before, n_large - n_small - before + n_taps - 1)
 
     def pixels(row_remainder, column_remainder):
-        return sum(
-            shifted(*vertical, *horizontal)
-            for vertical in shifts(row_remainder)
-            for horizontal in shifts(column_remainder)
+        rows, above_below = window(row_remainder, small.shape[1], n_rows)
+        columns, sides = window(column_remainder, small.shape[2], n_columns)
+        return jax.lax.conv_general_dilated(
+            small,
+            kernel[rows, columns][::-1, ::-1].swapaxes(2, 3),
+            (1, 1),
+            (above_below, sides),
+            dimension_numbers=_LAYOUT,
         )
 
     remainders = range(stride)
     whole = jnp.stack(
         [jnp.stack([pixels(r, c) for c in remainders], 3) for r in remainders],
         2,
-    ).reshape(n, stride * high, stride * broad, channels)
+    ).reshape(shape[0], stride * n_rows, stride * n_columns, shape[3])
     return whole[:, : shape[1], : shape[2]]
