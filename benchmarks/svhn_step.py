@@ -10,11 +10,13 @@ Images are random: no data set is needed.
     python benchmarks/svhn_step.py --torch_python=/elsewhere/bin/python
 """
 
+import operator
 import pathlib
 import resource
 import statistics
 import subprocess
 import time
+from typing import Any
 
 import jax
 import numpy as np
@@ -70,68 +72,78 @@ def make_stepper():
     )
 
 
+class PyTorch:
+    """The same step in PyTorch, in a process of its own."""
+
+    def __init__(self, python):
+        command = [python, _CHILD, str(_BATCH_SIZE), str(_THREADS.value)]
+        self._child: Any = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        print(f"torch {self._answer()}")
+        self.take_turn(2)
+
+    def _answer(self):
+        return self._child.stdout.readline().strip()
+
+    def take_turn(self, n_steps):
+        """Takes steps and returns the seconds that each took."""
+        self._child.stdin.write(f"{n_steps}\n")
+        self._child.stdin.flush()
+        return float(self._answer()) / n_steps
+
+    def close(self):
+        """Ends the process."""
+        self._child.communicate()
+
+
+class Jax:
+    """The step in the scan that training uses."""
+
+    def __init__(self):
+        images = np.random.default_rng(0).integers(
+            0, 256, (20 * _BATCH_SIZE, 32, 32, 3), np.uint8
+        )
+        self._data = jax.device_put((images, np.arange(len(images))))
+        stepper = make_stepper()
+        self._run = stepper.compile_steps(_BATCH_SIZE)
+        variables = state.initial_variables(stepper.model, jax.random.key(0))
+        self._state = state.make_state(
+            variables, stepper.optimiser, jax.random.key(1)
+        )
+        print(f"jax {jax.__version__} on {jax.default_backend()}")
+
+    def take_turn(self, n_steps):
+        """Takes steps and returns the seconds that each took."""
+        start = time.perf_counter()
+        self._state, metrics = self._run(self._state, *self._data, 0, n_steps)
+        jax.block_until_ready((self._state, metrics))
+        return (time.perf_counter() - start) / n_steps
+
+
 def main(argv):
     del argv
     n_steps = _STEPS.value
-    images = np.random.default_rng(0).integers(
-        0, 256, (20 * _BATCH_SIZE, 32, 32, 3), np.uint8
-    )
-    images, order = jax.device_put((images, np.arange(len(images))))
-    stepper = make_stepper()
-    run = stepper.compile_steps(_BATCH_SIZE)
-    variables = state.initial_variables(stepper.model, jax.random.key(0))
-    at = state.make_state(variables, stepper.optimiser, jax.random.key(1))
-
-    def take_turn():
-        nonlocal at
-        start = time.perf_counter()
-        at, metrics = run(at, images, order, 0, n_steps)
-        jax.block_until_ready((at, metrics))
-        return (time.perf_counter() - start) / n_steps
-
-    print(f"jax {jax.__version__} on {jax.default_backend()}")
-    print(f"first turn, with compilation: {n_steps * take_turn():.1f} s")
-    child = None
+    sides: dict[str, Any] = {"JAX": Jax()}
+    first = n_steps * sides["JAX"].take_turn(n_steps)
+    print(f"first turn, with compilation: {first:.1f} s")
     if _TORCH_PYTHON.value:
-        child = subprocess.Popen(
-            [
-                _TORCH_PYTHON.value,
-                _CHILD,
-                str(_BATCH_SIZE),
-                str(_THREADS.value),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        print(f"torch {child.stdout.readline().strip()}")
-
-    def take_torch_turn(n):
-        child.stdin.write(f"{n}\n")
-        child.stdin.flush()
-        return float(child.stdout.readline()) / n
-
-    ours, theirs = [], []
-    if child:
-        take_torch_turn(2)
+        sides["PyTorch"] = PyTorch(_TORCH_PYTHON.value)
+    times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(_ROUNDS.value):
-        ours.append(take_turn())
-        if child:
-            theirs.append(take_torch_turn(n_steps))
-    for name, times in (("JAX", ours), ("PyTorch", theirs)):
-        if times:
-            print(
-                f"{name}: {1000 * statistics.median(times):.0f} ms a step "
-                f"(median of {len(times)} turns of {n_steps}; "
-                f"{1000 * min(times):.0f} to {1000 * max(times):.0f})"
-            )
-    if child:
-        ratio = statistics.median(
-            a / b for a, b in zip(ours, theirs, strict=True)
+        for name, side in sides.items():
+            times[name].append(1000 * side.take_turn(n_steps))
+    for name, turns in times.items():
+        print(
+            f"{name}: {statistics.median(turns):.0f} ms a step, median of "
+            f"{len(turns)} turns of {n_steps} steps "
+            f"({min(turns):.0f} to {max(turns):.0f})"
         )
-        print(f"JAX / PyTorch: {ratio:.2f} (median over turns)")
-        child.stdin.close()
-        child.wait()
+    if "PyTorch" in sides:
+        ratios = map(operator.truediv, times["JAX"], times["PyTorch"])
+        print(f"JAX / PyTorch: {statistics.median(ratios):.2f}, turn by turn")
+        sides["PyTorch"].close()
+    # Linux counts in KiB.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"peak resident memory, JAX: {peak / 2**20:.2f} GiB")
 

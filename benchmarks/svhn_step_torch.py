@@ -40,6 +40,8 @@ def decoder_rung(d, *shape):
 
 
 class Prior(nn.Module):
+    """A mixture of Gaussians with full covariances and fixed weights."""
+
     def __init__(self, k, d):
         super().__init__()
         self.means = nn.Parameter(torch.randn(k, d))
@@ -48,6 +50,7 @@ class Prior(nn.Module):
         self.log_weight = -math.log(k)
 
     def terms(self, q_mean, q_log_var, z):
+        """Returns KL_z + KL_c, the mean over the batch."""
         raw = self.raw_tril
         diagonal = F.softplus(raw.diagonal(dim1=1, dim2=2), beta=10)
         tril = raw.tril(-1) + torch.diag_embed(diagonal)
@@ -73,6 +76,8 @@ class Prior(nn.Module):
 
 
 class Model(nn.Module):
+    """The published net for J = 2."""
+
     def __init__(self):
         super().__init__()
         self.backbones = nn.ModuleList(
@@ -96,6 +101,7 @@ class Model(nn.Module):
         self.backbone_0 = decoder_layer(128, 3)
 
     def loss(self, x):
+        """Returns the training loss of images (B, C, H, W)."""
         h, z, kl = x, [], 0.0
         for backbone, rung, head, prior in zip(
             self.backbones, self.rungs, self.heads, self.priors, strict=True
