@@ -6,7 +6,6 @@ The module holds no loss and no schedule: the fade-in of the facets is an
 argument, and ``elbo_terms`` hands the densities to ``variational.elbo``.
 """
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.ladder import dense, shared
+from mfcvae_jax.ladder import conv, dense, shared
 from mfcvae_jax.variational import elbo, likelihood, posterior, prior
 
 __all__ = [
@@ -29,6 +28,7 @@ __all__ = [
 
 # net settings -> (encoder, decoder)
 _NETS = {
+    settings_lib.ConvLadder: (conv.ConvEncoder, conv.ConvDecoder),
     settings_lib.DenseLadder: (dense.LadderEncoder, dense.LadderDecoder),
     settings_lib.SharedEncoder: (shared.OneEncoder, shared.JointDecoder),
     settings_lib.SeparateEncoders: (
@@ -73,7 +73,7 @@ class MFCVAE(nn.Module):
         """Makes the submodules."""
         make_encoder, make_decoder = _NETS[type(self.net)]
         self.encoder = make_encoder(self.net, self.facets.latent_dim)
-        self.decoder = make_decoder(self.net, math.prod(self.image_shape))
+        self.decoder = make_decoder(self.net, self.image_shape)
         self.priors = [
             prior.MixturePrior(k, d, covariance, self.initial_variance)
             for k, d, covariance in zip(
@@ -159,7 +159,12 @@ def make_model(
 
     Returns:
         The module, without parameters.
+
+    Raises:
+        ValueError: if the net cannot take images of that shape.
     """
+    if isinstance(settings.net, settings_lib.ConvLadder):
+        conv.check_image(len(settings.facets), image_shape)
     return MFCVAE(
         facets=settings.facets,
         net=settings.net,

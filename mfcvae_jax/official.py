@@ -3,12 +3,14 @@
 """Weights of the official PyTorch implementation, as variables of ours.
 
 The official ``state_dict`` names a layer by its position in a stack that also
-counts activation, batch norm and dropout; linear weights are (out, in), mixture
-parameters have the component axis last. The mapping is a list of (our path,
-official key, change of layout), so that it can name what does not fit.
+counts activation, batch norm and dropout; linear weights are (out, in), images
+and kernels have their channels first, mixture parameters have the component
+axis last. The mapping is a list of (our path, official key, change of layout),
+so that it can name what does not fit.
 """
 
 import argparse
+import functools
 import math
 import pathlib
 import pickle
@@ -20,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.ladder import conv
 from mfcvae_jax.settings import Covariance
 from mfcvae_jax.variational import prior
 
@@ -49,7 +52,7 @@ def variables_from_state_dict(
     Args:
         state_dict: the official parameters and buffers as arrays.
         settings: of the same model.
-        image_shape: (H, W, 1) of its data.
+        image_shape: (H, W, C) of its data; dense nets take C = 1 only.
         is_glorot: whether the model was made with the official setting
             ``init_type_p_z_c="glorot"``, which reads scales through exp; ours
             always go through ``prior.positive``.
@@ -59,15 +62,16 @@ def variables_from_state_dict(
 
     Raises:
         ValueError: if keys are missing or left over, shapes do not fit, or
-            the images are not grey.
+            the images are not grey though the net is dense.
     """
-    if image_shape[-1] != 1:
+    is_conv = isinstance(settings.net, settings_lib.ConvLadder)
+    if image_shape[-1] != 1 and not is_conv:
         raise ValueError(
             "the official dense nets flatten images channels first, ours "
             "channels last: only grey images (H, W, 1) can be imported, got "
             f"image shape {image_shape}"
         )
-    entries = list(_entries(settings, math.prod(image_shape), is_glorot))
+    entries = list(_entries(settings, image_shape, is_glorot))
     wanted = {entry.key for entry in entries}
     given = {k for k in state_dict if not k.endswith("num_batches_tracked")}
     if wanted != given:
@@ -143,10 +147,15 @@ def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _entries(
-    settings: settings_lib.Settings, n_pixels: int, is_glorot: bool
+    settings: settings_lib.Settings,
+    image_shape: tuple[int, int, int],
+    is_glorot: bool,
 ) -> Iterator[_Entry]:
     yield from _prior_entries(settings.facets, is_glorot)
+    n_pixels = math.prod(image_shape)
     match settings.net:
+        case settings_lib.ConvLadder() as net:
+            nets = _conv_entries(net, settings.facets, image_shape)
         case settings_lib.DenseLadder() as net:
             nets = _ladder_entries(net, settings.facets, n_pixels)
         case settings_lib.SharedEncoder() as net:
@@ -188,6 +197,107 @@ def _prior_entries(
             )
 
 
+def _conv_entries(
+    net: settings_lib.ConvLadder,
+    facets: settings_lib.Facets,
+    image_shape: tuple[int, int, int],
+) -> Iterator[_Entry]:
+    n_colours = image_shape[-1]
+    top = len(facets) - 1
+    channels = n_colours
+    for j in range(len(facets)):
+        for name, layers in (
+            (f"backbone_{j}", conv.encoder_backbone(j)),
+            (f"rung_{j}", conv.encoder_rung(j)),
+        ):
+            yield from _conv_block_entries(
+                ("encoder", name),
+                f"encoder.conv_{name}",
+                channels,
+                layers,
+                weight_norm=net.weight_norm,
+            )
+            if name == f"backbone_{j}":
+                channels = layers[-1].channels
+        shape = conv.features(j, image_shape)
+        flattened = functools.partial(_channels_last_in, shape)
+        for entry in _head_entries(j, math.prod(shape), facets):
+            is_kernel = entry.path[-1] == "kernel"
+            yield entry._replace(
+                change_layout=flattened if is_kernel else _as_is
+            )
+
+    for j in range(len(facets)):
+        shape = conv.decoder_rung(j, image_shape)
+        flattened = functools.partial(_channels_last_out, shape)
+        for entry in _block_entries(
+            ("decoder", f"rung_{j}"),
+            f"decoder.mlp_rung_{j}.0",
+            True,
+            facets.latent_dim[j],
+            (math.prod(shape),),
+        ):
+            yield entry._replace(change_layout=flattened)
+        # Rung j and what comes from above, where there is anything above it.
+        channels = shape[-1] * (1 if j == top else 2)
+        yield from _conv_block_entries(
+            ("decoder", f"backbone_{j}"),
+            f"decoder.conv_backbone_{j}",
+            channels,
+            conv.decoder_backbone(j, n_colours),
+            is_transposed=True,
+            is_bare=j == 0 and not net.output_norm,
+        )
+
+
+def _conv_block_entries(
+    path: tuple[str, ...],
+    key: str,
+    channels: int,
+    layers: tuple[conv.Layer, ...],
+    *,
+    is_transposed: bool = False,
+    weight_norm: bool = False,
+    is_bare: bool = False,
+) -> Iterator[_Entry]:
+    """A stack of convolutions, which is fed ``channels``."""
+    for i, layer in enumerate(layers):
+        in_out = (channels, layer.channels)
+        # A transposed convolution keeps the layout of the one it transposes,
+        # there as here.
+        shape = (
+            layer.width,
+            layer.width,
+            *(in_out[::-1] if is_transposed else in_out),
+        )
+        ours, theirs = ("params", *path, f"convolution_{i}"), f"{key}.{i}.0"
+        if weight_norm:
+            yield _Entry(
+                (*ours, "direction"),
+                f"{theirs}.weight_v",
+                shape,
+                _channels_last,
+            )
+            yield _Entry(
+                (*ours, "gain"),
+                f"{theirs}.weight_g",
+                (layer.channels,),
+                _raveled,
+            )
+        else:
+            yield _Entry(
+                (*ours, "kernel"), f"{theirs}.weight", shape, _channels_last
+            )
+        yield _Entry(
+            (*ours, "bias"), f"{theirs}.bias", (layer.channels,), _as_is
+        )
+        if not is_bare:
+            yield from _batch_norm_entries(
+                (*path, f"batch_norm_{i}"), f"{key}.{i}.2", layer.channels
+            )
+        channels = layer.channels
+
+
 def _ladder_entries(
     net: settings_lib.DenseLadder, facets: settings_lib.Facets, n_pixels: int
 ) -> Iterator[_Entry]:
@@ -200,7 +310,11 @@ def _ladder_entries(
         ):
             rung_width = (width, *widths)[-1]
             yield from _block_entries(
-                ("encoder", ours), f"encoder.{theirs}", net, width, widths
+                ("encoder", ours),
+                f"encoder.{theirs}",
+                net.batch_norm,
+                width,
+                widths,
             )
             if ours == f"backbone_{j}":
                 width = rung_width
@@ -219,12 +333,16 @@ def _ladder_entries(
         elif net.merge is settings_lib.Merge.CONCATENATE:
             width = rung_width + width
         yield from _block_entries(
-            ("decoder", f"rung_{j}"), theirs, net, facets.latent_dim[j], rung
+            ("decoder", f"rung_{j}"),
+            theirs,
+            net.batch_norm,
+            facets.latent_dim[j],
+            rung,
         )
         yield from _block_entries(
             ("decoder", f"backbone_{j}"),
             f"decoder.fc_backbone.{j}",
-            net,
+            net.batch_norm,
             width,
             backbone,
             n_before,
@@ -239,7 +357,11 @@ def _shared_entries(
     net: settings_lib.SharedEncoder, facets: settings_lib.Facets, n_pixels: int
 ) -> Iterator[_Entry]:
     yield from _block_entries(
-        ("encoder", "encoder"), "encoder.net", net, n_pixels, net.encoder
+        ("encoder", "encoder"),
+        "encoder.net",
+        net.batch_norm,
+        n_pixels,
+        net.encoder,
     )
     for j in range(len(facets)):
         yield from _head_entries(j, (n_pixels, *net.encoder)[-1], facets)
@@ -255,7 +377,7 @@ def _separate_entries(
         yield from _block_entries(
             ("encoder", f"encoder_{j}"),
             f"encoder.net_list.{j}",
-            net,
+            net.batch_norm,
             n_pixels,
             widths,
         )
@@ -270,7 +392,11 @@ def _joint_decoder_entries(
 ) -> Iterator[_Entry]:
     width = sum(facets.latent_dim)
     yield from _block_entries(
-        ("decoder", "decoder"), "decoder.net", net, width, net.decoder
+        ("decoder", "decoder"),
+        "decoder.net",
+        net.batch_norm,
+        width,
+        net.decoder,
     )
     yield from _dense_entries(
         ("decoder", "output"),
@@ -283,33 +409,38 @@ def _joint_decoder_entries(
 def _block_entries(
     path: tuple[str, ...],
     key: str,
-    net: settings_lib.Net,
+    batch_norm: bool,
     width: int,
     widths: tuple[int, ...],
     n_before: int = 0,
 ) -> Iterator[_Entry]:
     """A stack of hidden layers, of which ``n_before`` came before ours."""
     # linear, activation, dropout, and batch norm after the activation
-    stride = 4 if net.batch_norm else 3
+    stride = 4 if batch_norm else 3
     for i, units in enumerate(widths):
         at = stride * (n_before + i)
         yield from _dense_entries(
             (*path, f"dense_{i}"), f"{key}.{at}", width, units
         )
-        if net.batch_norm:
-            for collection, ours, theirs in (
-                ("params", "scale", "weight"),
-                ("params", "bias", "bias"),
-                ("batch_stats", "mean", "running_mean"),
-                ("batch_stats", "var", "running_var"),
-            ):
-                yield _Entry(
-                    (collection, *path, f"batch_norm_{i}", ours),
-                    f"{key}.{at + 2}.{theirs}",
-                    (units,),
-                    _as_is,
-                )
+        if batch_norm:
+            yield from _batch_norm_entries(
+                (*path, f"batch_norm_{i}"), f"{key}.{at + 2}", units
+            )
         width = units
+
+
+def _batch_norm_entries(
+    path: tuple[str, ...], key: str, channels: int
+) -> Iterator[_Entry]:
+    for collection, ours, theirs in (
+        ("params", "scale", "weight"),
+        ("params", "bias", "bias"),
+        ("batch_stats", "mean", "running_mean"),
+        ("batch_stats", "var", "running_var"),
+    ):
+        yield _Entry(
+            (collection, *path, ours), f"{key}.{theirs}", (channels,), _as_is
+        )
 
 
 def _head_entries(
@@ -348,6 +479,33 @@ def _as_is(value: chex.Array) -> chex.Array:
 
 def _transposed(value: chex.Array) -> chex.Array:
     return value.T
+
+
+def _channels_last(value: chex.Array) -> chex.Array:
+    return value.transpose(2, 3, 1, 0)
+
+
+def _channels_last_in(
+    shape: tuple[int, int, int], value: chex.Array
+) -> chex.Array:
+    """A linear weight whose input is an image (C, H, W), for ours (H, W, C)."""
+    height, width, channels = shape
+    image = value.reshape(-1, channels, height, width)
+    return image.transpose(2, 3, 1, 0).reshape(-1, value.shape[0])
+
+
+def _channels_last_out(
+    shape: tuple[int, int, int], value: chex.Array
+) -> chex.Array:
+    """A weight or vector whose output is an image (C, H, W), likewise."""
+    height, width, channels = shape
+    image = value.reshape(channels, height, width, -1)
+    flat = image.transpose(3, 1, 2, 0).reshape(-1, math.prod(shape))
+    return flat if value.ndim == 2 else flat[0]
+
+
+def _raveled(value: chex.Array) -> chex.Array:
+    return value.reshape(-1)
 
 
 def _component_axis_first(value: chex.Array) -> chex.Array:

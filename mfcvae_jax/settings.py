@@ -20,6 +20,7 @@ __all__ = [
     "Activation",
     "Bernoulli",
     "Checkpoints",
+    "ConvLadder",
     "Covariance",
     "Data",
     "DenseLadder",
@@ -220,6 +221,32 @@ class DenseLadder:
             *self.decoder_backbone[j + 1],
         )
         return above[-1]
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvLadder:
+    """The convolutional variational ladder (the paper's App. D.2).
+
+    The sizes and channels of its layers follow from the images and the number
+    of facets, see ``ladder.conv``; batch norm follows every activation.
+
+    Attributes:
+        activation: non-linearity after every hidden layer.
+        weight_norm: weight normalisation of the encoder's convolutions.
+        output_norm: whether the decoder's last layer, too, ends in activation
+            and batch norm, before the likelihood's output units.
+        standardise_gains: whether data-dependent initialisation rescales layers
+            with weight normalisation too. The official code loses that
+            rescaling and only moves their bias.
+    """
+
+    activation: Activation
+    weight_norm: bool
+    output_norm: bool
+    standardise_gains: bool
+
+    def check(self, facets: Facets) -> None:
+        """Fits any number of facets, given images that are large enough."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -435,12 +462,13 @@ class Figures:
         )
 
 
-Net = DenseLadder | SharedEncoder | SeparateEncoders
+Net = ConvLadder | DenseLadder | SharedEncoder | SeparateEncoders
 Likelihood = Bernoulli | Gaussian
 
 # A section with a `kind` key becomes the dataclass that the kind names.
 _KINDS: dict[str, dict[str, type]] = {
     "net": {
+        "conv_ladder": ConvLadder,
         "dense_ladder": DenseLadder,
         "shared_encoder": SharedEncoder,
         "separate_encoders": SeparateEncoders,

@@ -10,10 +10,12 @@ import functools
 import json
 import pathlib
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mfcvae_jax import official
 from mfcvae_jax import settings as settings_lib
 
 FOLDER = pathlib.Path(__file__).parents[2] / "shared" / "fixtures"
@@ -37,9 +39,11 @@ class Fixture:
 
     def __init__(self, name: str):
         self.name = name
-        (path,) = FOLDER.glob(f"{name}_*.npz")
-        with np.load(path) as file:
-            self.arrays = {key: file[key] for key in file.files}
+        # The larger ones are split over several files.
+        self.arrays = {}
+        for path in sorted(FOLDER.glob(f"{name}_*.npz")):
+            with np.load(path) as file:
+                self.arrays |= {key: file[key] for key in file.files}
         self.meta = json.loads(str(self.arrays.pop("meta_json", "{}")))
 
     def __getitem__(self, key: str) -> np.ndarray:
@@ -52,6 +56,35 @@ class Fixture:
             for key, value in self.arrays.items()
             if key.startswith(prefix)
         }
+
+    def entries(self, whole: str, sub: str, stride: str):
+        """Flat float64 arrays by key, and of which they are every nth entry.
+
+        Of its large arrays a conv fixture stores only a part in float64.
+        """
+        found = {k: (v.ravel(), 1) for k, v in self.under(whole).items()}
+        for key, part in self.under(sub).items():
+            found[key] = part, int(self[f"{stride}{key}"])
+        return found
+
+    def in_official_layout(self, variables, prefix: str):
+        """Our arrays by the official keys, flat: the import, backwards."""
+        positions, n = {}, 0
+        for key, value in self.under(prefix).items():
+            if not key.endswith("num_batches_tracked"):
+                at = np.arange(n, n + value.size)
+                positions[key] = at.reshape(value.shape)
+                n += value.size
+        flat = np.full(n, np.nan)
+
+        def put(where, leaf):
+            flat[where] = leaf
+
+        imported = official.variables_from_state_dict(
+            positions, self.settings(), self.image_shape
+        )
+        jax.tree.map(put, imported, variables)
+        return {key: flat[at.ravel()] for key, at in positions.items()}
 
     @property
     def model(self) -> dict:
@@ -66,11 +99,25 @@ class Fixture:
         return self.model["init_type_p_z_c"] == "glorot"
 
     @property
+    def is_conv(self) -> bool:
+        return self.model["model_type"] == "conv_vlae"
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
-        return (self.model["in_dim"], 1, 1)
+        return (32, 32, 3) if self.is_conv else (self.model["in_dim"], 1, 1)
 
     def images(self, key: str) -> jnp.ndarray:
+        if self.is_conv:
+            return jnp.asarray(self[key].transpose(0, 2, 3, 1))
         return jnp.asarray(self[key]).reshape(-1, *self.image_shape)
+
+    def flat(self, images: np.ndarray) -> np.ndarray:
+        """Our images (..., H, W, C) as the stored outputs, (B, in_dim)."""
+        return (
+            images.reshape(-1, *self.image_shape)
+            .transpose(0, 3, 1, 2)
+            .reshape(-1, self.model["in_dim"])
+        )
 
     def noise(self, prefix: str) -> tuple[jnp.ndarray, ...]:
         """The stored draws, one array (1, B, D_j) per facet."""
@@ -93,7 +140,9 @@ class Fixture:
         else:
             likelihood = settings_lib.Gaussian(
                 std=model["sigma_multiplier_p_x_z"],
-                output=settings_lib.OutputUnits.LINEAR,
+                output=settings_lib.OutputUnits(
+                    model["activation_x_hat_z"] or "linear"
+                ),
             )
         return settings_lib.Settings(
             seed=0,
@@ -135,6 +184,13 @@ class Fixture:
         model = self.model
         activation = _ACTIVATION[model["activation"]]
         batch_norm = model["do_fc_batch_norm"]
+        if self.is_conv:
+            return settings_lib.ConvLadder(
+                activation=activation,
+                weight_norm=True,
+                output_norm=True,
+                standardise_gains=False,
+            )
         if model["model_type"] == "fc_shared":
             return settings_lib.SharedEncoder(
                 encoder=tuple(model["encode_layer_dims"]),

@@ -25,18 +25,21 @@ from mfcvae_jax.training import optimiser, state, steps
 from mfcvae_jax.variational import elbo, likelihood, prior
 from tests import fixtures
 
-_NAMES = ("F1", "F2", "F4", "F4b", "F6")
+_NAMES = ("F1", "F2", "F3", "F4", "F4b", "F6")
 _RTOL = 1e-9
 # float32 against float64, from the table in the fixtures' README, by the worst
 # entry over modes and points: absolute, but for the sums over pixels.
 _FLOAT32 = {
     "F1": {"mu": 6.3e-8, "log_var": 5.2e-8, "x_hat": 1.4e-7, "resp": 2.1e-7},
     "F2": {"mu": 1.5e-6, "log_var": 5.5e-7, "x_hat": 2.6e-6, "resp": 1.7e-6},
+    "F3": {"mu": 2.8e-6, "log_var": 2.3e-6, "x_hat": 1.2e-6, "resp": 4.3e-6},
     "F4": {"mu": 2.2e-7, "log_var": 2.8e-7, "x_hat": 2.6e-7, "resp": 3.2e-7},
     "F4b": {"mu": 2.2e-7, "log_var": 2.8e-7, "x_hat": 2.6e-7, "resp": 2.9e-7},
     "F6": {"mu": 1.8e-6, "log_var": 4.9e-7, "x_hat": 2.2e-6, "resp": 1.2e-6},
 }
-_KL_FLOAT32 = 1.1e-6
+# The worst KL term of any facet.
+_KL_FLOAT32 = {"F3": 4.0e-6}
+_KL_FLOAT32_DENSE = 1.1e-6
 # XLA's float32 products on CPU sum over the 784 inputs in another order: after
 # the first layer of F4 they are 6 times as far from float64 as NumPy's.
 _SLACK = 6
@@ -78,7 +81,8 @@ def _variables(fixture, state_dict):
 @functools.cache
 def _forward(name, train):
     """Compiles the outputs of a fixture's model, by the fixture's keys."""
-    stepper = _stepper(fixtures.load(name))
+    fixture = fixtures.load(name)
+    stepper = _stepper(fixture)
 
     @jax.jit
     def forward(variables, x, noise, coefficients):
@@ -93,7 +97,9 @@ def _forward(name, train):
         terms = model_lib.elbo_terms(stepper.likelihood, out, x, _clamped_terms)
         facets = terms.facets
         found = {
-            "x_hat": likelihood.mean(stepper.likelihood, out.output),
+            "x_hat": fixture.flat(
+                likelihood.mean(stepper.likelihood, out.output)
+            ),
             "log_p_x_z": terms.log_p_x_z,
             "kl_z": jnp.stack([f.kl_z.mean() for f in facets]),
             "kl_c": jnp.stack([f.kl_c.mean() for f in facets]),
@@ -198,14 +204,14 @@ class OutputsTest(parameterized.TestCase):
                 if kind in tolerances:
                     allowed = tolerances[kind]
                 elif kind in ("kl_z", "kl_c"):
-                    allowed = _KL_FLOAT32
+                    allowed = _KL_FLOAT32.get(name, _KL_FLOAT32_DENSE)
                 elif kind in ("loss", "log_p_x_z"):
                     allowed = _LOSS_FLOAT32_RELATIVE * np.max(np.abs(truth))
                 else:
                     continue
                 self.assertLess(error, _SLACK * allowed, f"{point} {key}")
 
-    @parameterized.parameters("F2", "F6")
+    @parameterized.parameters("F2", "F3", "F6")
     def test_batch_norm_records_the_same_statistics(self, name):
         fixture = fixtures.load(name)
         where = fixture["points"].tolist().index(fixture["grad_point"].tolist())
@@ -231,8 +237,14 @@ class GradientTest(parameterized.TestCase):
                 _trainable(fixture), fixture, fixture["grad_point"], "x", "eps"
             )
             np.testing.assert_allclose(value, fixture["grad_loss"], rtol=_RTOL)
-            for key, truth in fixture.under("grad/").items():
-                _assert_close_to_largest(gradient[key], truth, _RTOL, key)
+            truths = fixture.entries("grad/", "grad_sub/", "grad_stride/")
+            for key, (truth, stride) in truths.items():
+                ours = np.ravel(gradient[key])[::stride]
+                _assert_close_to_largest(ours, truth, _RTOL, key)
+            for key, norm in fixture.under("grad_norm/").items():
+                np.testing.assert_allclose(
+                    np.linalg.norm(gradient[key]), norm, rtol=_RTOL
+                )
 
     @parameterized.parameters(*_NAMES)
     def test_gradient_in_float32_within_a_relative_norm(self, name):
@@ -255,7 +267,7 @@ class GradientTest(parameterized.TestCase):
 @pytest.mark.slow
 @fixtures.needs_fixtures
 class AdamTest(parameterized.TestCase):
-    @parameterized.parameters("F1", "F2", "F4", "F6")
+    @parameterized.parameters("F1", "F2", "F3", "F4", "F6")
     def test_three_training_steps_in_float64(self, name):
         fixture = fixtures.load(name)
         stepper = _stepper(fixture)
@@ -282,13 +294,13 @@ class AdamTest(parameterized.TestCase):
                     metrics.loss, fixture["adam/losses"][t], rtol=_RTOL
                 )
             self.assertEqual(int(at.step), start + 3)
-            after = _variables(fixture, fixture.under("adam/param_after/"))
-            self._assert_same(at.params, after["params"], name)
-            jax.tree.map(
-                functools.partial(np.testing.assert_allclose, rtol=_RTOL),
-                at.batch_stats,
-                after["batch_stats"],
+            after = fixture.entries(
+                "adam/param_after/", "adam/param_sub/", "adam/param_stride/"
             )
+            ours = fixture.in_official_layout(at.variables, "param/")
+            for key, value in ours.items():
+                truth, stride = after[key]
+                self._assert_same(value[::stride], truth, name, key)
 
     def test_three_steps_where_the_official_model_reads_scales_by_exp(self):
         # Adam depends on the parametrisation, and ours has no exp: take its
@@ -318,33 +330,26 @@ class AdamTest(parameterized.TestCase):
                     params[key], truth, rtol=_RTOL, atol=1e-12, err_msg=key
                 )
 
-    def _assert_same(self, ours, theirs, name):
+    def _assert_same(self, ours, theirs, name, key):
         """Compares by entry, or with batch norm by the norm of each tensor.
 
         Adam divides a gradient by its own size, so a bias that batch norm
         cancels moves by the sign of its rounding error.
         """
-
-        def compare(path, ours, theirs):
-            where = jax.tree_util.keystr(path)
-            has_batch_norm = name not in ("F1", "F4")
-            rtol = 10 * _RTOL if has_batch_norm else _RTOL
-            error = np.linalg.norm(ours - theirs)
-            self.assertLessEqual(
-                error, rtol * np.linalg.norm(theirs) + 1e-12, where
+        has_batch_norm = name not in ("F1", "F4")
+        rtol = 10 * _RTOL if has_batch_norm else _RTOL
+        error = np.linalg.norm(ours - theirs)
+        self.assertLessEqual(error, rtol * np.linalg.norm(theirs) + 1e-12, key)
+        if not has_batch_norm or "running" in key:
+            np.testing.assert_allclose(
+                ours, theirs, rtol=_RTOL, atol=1e-12, err_msg=key
             )
-            if not has_batch_norm:
-                np.testing.assert_allclose(
-                    ours, theirs, rtol=_RTOL, atol=1e-12, err_msg=where
-                )
-
-        jax.tree_util.tree_map_with_path(compare, ours, theirs)
 
 
 def _official_gradient(trainable, fixture, point, images, noise):
     """The loss and its gradient in terms of the official parameters."""
     stepper = _stepper(fixture)
-    dtype = trainable["layer_x_hat_z.bias"].dtype
+    dtype = trainable["mu_p_z_j_c_j_list.0"].dtype
     at = progressive.state_at(stepper.schedule, fixture.step(point))
     coefficients = progressive.coefficients(stepper.schedule, at)
 

@@ -58,25 +58,31 @@ def _configs(draw):
         return draw(st.tuples(*[values] * n))
 
     widths = st.lists(sizes, max_size=3).map(tuple)
-    block = {
-        "activation": draw(st.sampled_from(["relu", "leaky_relu", "elu"])),
-        "batch_norm": draw(st.booleans()),
-    }
+    activation = draw(st.sampled_from(["relu", "leaky_relu", "elu"]))
+    batch_norm = draw(st.booleans())
     nets = {
+        "conv_ladder": lambda: {
+            "weight_norm": draw(st.booleans()),
+            "output_norm": draw(st.booleans()),
+            "standardise_gains": draw(st.booleans()),
+        },
         "dense_ladder": lambda: {
             "encoder_backbone": per_facet(widths),
             "encoder_rungs": per_facet(widths),
             "decoder_rungs": per_facet(widths),
             "decoder_backbone": per_facet(widths),
+            "batch_norm": batch_norm,
             "merge": "concatenate",
         },
         "shared_encoder": lambda: {
             "encoder": draw(widths),
             "decoder": draw(widths),
+            "batch_norm": batch_norm,
         },
         "separate_encoders": lambda: {
             "encoders": per_facet(widths),
             "decoder": draw(widths),
+            "batch_norm": batch_norm,
         },
     }
     kind = draw(st.sampled_from(sorted(nets)))
@@ -95,7 +101,7 @@ def _configs(draw):
             "covariance": per_facet(st.sampled_from(["diagonal", "full"])),
             "learn_weights": per_facet(st.booleans()),
         },
-        net={"kind": kind, **nets[kind](), **block},
+        net={"kind": kind, "activation": activation, **nets[kind]()},
         likelihood=draw(st.sampled_from([{"kind": "bernoulli"}, gaussian])),
         prior_init={
             "means": draw(st.sampled_from(["gmm", "glorot"])),
@@ -565,7 +571,7 @@ _CLASSES = {
     if dataclasses.is_dataclass(cls)
 }
 _UNIONS = {
-    "Net": ("DenseLadder", "SharedEncoder", "SeparateEncoders"),
+    "Net": ("ConvLadder", "DenseLadder", "SharedEncoder", "SeparateEncoders"),
     "Likelihood": ("Bernoulli", "Gaussian"),
 }
 # The classes that `settings`, and `settings.net` or a local `net`, may hold.

@@ -8,6 +8,8 @@ facet j. The decoder's trunk starts at facet J-1 and runs downwards; at each
 facet below, the rung of z_j is merged into it.
 """
 
+import math
+
 import chex
 import flax.linen as nn
 import jax.numpy as jnp
@@ -61,11 +63,11 @@ class LadderDecoder(nn.Module):
 
     Attributes:
         net: widths of backbone and rungs.
-        n_outputs: H * W * C.
+        image_shape: (H, W, C).
     """
 
     net: DenseLadder
-    n_outputs: int
+    image_shape: tuple[int, ...]
 
     @nn.compact
     def __call__(
@@ -79,7 +81,7 @@ class LadderDecoder(nn.Module):
             train: see ``BatchNorm``.
 
         Returns:
-            Shape (B, n_outputs).
+            Shape (B, H, W, C).
         """
         h: chex.Array = None
         for j in reversed(range(len(z))):
@@ -90,7 +92,9 @@ class LadderDecoder(nn.Module):
                 self.net, self.net.decoder_backbone[j], f"backbone_{j}"
             )
             h = backbone(merged, train)
-        return dense(self.n_outputs, h.shape[-1], name="output")(h)
+        n_outputs = math.prod(self.image_shape)
+        output = dense(n_outputs, h.shape[-1], name="output")(h)
+        return output.reshape(-1, *self.image_shape)
 
     def _merge(self, rung: chex.Array, upper: chex.Array) -> chex.Array:
         if self.net.merge is Merge.GATED_ADD:

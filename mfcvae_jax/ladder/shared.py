@@ -6,6 +6,8 @@ Either one encoder is shared by the heads of all facets, or every facet has an
 encoder of its own. Both have one decoder, which is fed all z_j side by side.
 """
 
+import math
+
 import chex
 import flax.linen as nn
 import jax.numpy as jnp
@@ -75,11 +77,11 @@ class JointDecoder(nn.Module):
 
     Attributes:
         net: widths of the decoder.
-        n_outputs: H * W * C.
+        image_shape: (H, W, C).
     """
 
     net: SharedEncoder | SeparateEncoders
-    n_outputs: int
+    image_shape: tuple[int, ...]
 
     @nn.compact
     def __call__(
@@ -96,7 +98,7 @@ class JointDecoder(nn.Module):
             train: see ``BatchNorm``.
 
         Returns:
-            Shape (B, n_outputs).
+            Shape (B, H, W, C).
         """
         if isinstance(self.net, SeparateEncoders):
             z = tuple(alpha[j] * z_j for j, z_j in enumerate(z))
@@ -106,4 +108,6 @@ class JointDecoder(nn.Module):
             self.net.batch_norm,
             name="decoder",
         )(jnp.concatenate(z, axis=-1), train)
-        return dense(self.n_outputs, h.shape[-1], name="output")(h)
+        n_outputs = math.prod(self.image_shape)
+        output = dense(n_outputs, h.shape[-1], name="output")(h)
+        return output.reshape(-1, *self.image_shape)

@@ -3,10 +3,16 @@
 """Data-dependent initialisation of the layers, after Salimans and Kingma.
 
 Weights are redrawn Kaiming-normal and biases zeroed; then one batch runs
-through the net, and every linear layer, in order of execution, is rescaled so
-that its own output on that batch has mean 0 and standard deviation 0.1. As in
-the official code, mean and deviation of a linear layer are single numbers over
-batch and units, and batch norm sees the batch twice on the way.
+through the net, and every layer, in order of execution, is rescaled so that its
+own output on that batch has mean 0 and standard deviation 0.1. As in the
+official code, mean and deviation are taken per channel of a convolution, but
+over batch and units of a linear layer, and batch norm sees the batch twice on
+the way.
+
+With weight normalisation it is the gain that is rescaled; the direction keeps
+its draw, whose length does not matter. The official code loses that rescaling:
+such a layer is standardised for those that follow on this batch, and never
+again. ``ConvLadder.standardise_gains`` says which of the two is done.
 """
 
 from typing import Any
@@ -17,7 +23,9 @@ import jax
 import jax.numpy as jnp
 from flax import traverse_util
 
+from mfcvae_jax.ladder.conv import Convolution
 from mfcvae_jax.model import MFCVAE
+from mfcvae_jax.settings import ConvLadder
 
 __all__ = ["data_dependent_init", "redraw", "standardise_layers"]
 
@@ -52,10 +60,12 @@ def data_dependent_init(
 
 
 def redraw(params: dict[str, Any], key: chex.PRNGKey) -> dict[str, Any]:
-    """Redraws every kernel from N(0, 2 / fan_in) and zeroes its bias.
+    """Redraws every kernel from N(0, 2 / fan_in) and zeroes every bias.
+
+    The fan-in of a transposed convolution is that of the one it transposes.
 
     Args:
-        params: of nets and priors; only layers with a kernel change.
+        params: of nets and priors; only linear layers and convolutions change.
         key: PRNG key.
 
     Returns:
@@ -68,9 +78,11 @@ def redraw(params: dict[str, Any], key: chex.PRNGKey) -> dict[str, Any]:
     for path, layer_key in zip(
         kernels, jax.random.split(key, len(kernels)), strict=True
     ):
-        bias = (*path[:-1], "bias")
         flat[path] = draw(layer_key, flat[path].shape)
-        flat[bias] = jnp.zeros_like(flat[bias])
+    for path in flat:
+        if path[-1] in ("kernel", "direction"):
+            bias = (*path[:-1], "bias")
+            flat[bias] = jnp.zeros_like(flat[bias])
     return traverse_util.unflatten_dict(flat)
 
 
@@ -80,7 +92,7 @@ def standardise_layers(
     x: chex.Array,
     noise: tuple[chex.Array, ...],
 ) -> dict[str, Any]:
-    """Rescales every linear layer by its output on one batch, in order.
+    """Rescales every layer by its output on one batch, in order.
 
     Args:
         model: the module.
@@ -92,16 +104,28 @@ def standardise_layers(
         New collections ``params`` and ``batch_stats``.
     """
     flat = traverse_util.flatten_dict(variables["params"])
+    net = model.net
+    standardise_gains = isinstance(net, ConvLadder) and net.standardise_gains
 
     def standardise(call, args, kwargs, context):
         output = call(*args, **kwargs)
-        if not isinstance(context.module, nn.Dense):
+        layer = context.module
+        if not isinstance(layer, nn.Dense | Convolution):
             return output
-        path = context.module.path
-        mean = jnp.mean(output)
-        factor = _OUTPUT_STD / jnp.sqrt(jnp.var(output, ddof=1) + _EPSILON)
-        kernel, bias = (*path, "kernel"), (*path, "bias")
-        flat[kernel] = flat[kernel] * factor
+        axes = (0, 1, 2) if isinstance(layer, Convolution) else None
+        mean = jnp.mean(output, axes)
+        var = jnp.var(output, axes, ddof=1)
+        factor = _OUTPUT_STD / jnp.sqrt(var + _EPSILON)
+        gain, kernel, bias = (
+            (*layer.path, name) for name in ("gain", "kernel", "bias")
+        )
+        if kernel in flat:
+            is_transposed = getattr(layer, "is_transposed", False)
+            # The output channel of a transposed convolution is its last but
+            # one axis.
+            flat[kernel] *= factor[:, None] if is_transposed else factor
+        elif standardise_gains:
+            flat[gain] *= factor
         flat[bias] = (flat[bias] - mean) * factor
         return (output - mean) * factor
 

@@ -81,7 +81,7 @@ class AnyNumberOfFacetsTest(parameterized.TestCase):
             )
         )
         encoder = dense.LadderEncoder(net, latent_dim)
-        decoder = dense.LadderDecoder(net, 12)
+        decoder = dense.LadderDecoder(net, (12,))
         z = _latents(latent_dim)
         x = np.random.default_rng(2).random((5, 2, 3, 2)).astype(np.float32)
 
@@ -118,7 +118,7 @@ class AnyNumberOfFacetsTest(parameterized.TestCase):
             merge=Merge.CONCATENATE,
         )
         encoder = dense.LadderEncoder(net, (2, 3))
-        decoder = dense.LadderDecoder(net, 4)
+        decoder = dense.LadderDecoder(net, (4,))
         x = np.random.default_rng(4).normal(size=(3, 2, 2, 1))
         z = _latents((2, 3), n=3)
         alpha = np.array([0.5, 1.0])
@@ -160,7 +160,7 @@ class ByHandTest(parameterized.TestCase):
             merge=merge,
         )
         encoder = dense.LadderEncoder(net, (2, 3))
-        decoder = dense.LadderDecoder(net, 12)
+        decoder = dense.LadderDecoder(net, (12,))
         rng = np.random.default_rng(5)
         x = rng.random((3, 2, 3, 2))
         z_0, z_1 = rng.normal(size=(3, 2)), rng.normal(size=(3, 3))
@@ -205,7 +205,7 @@ class ByHandTest(parameterized.TestCase):
 class FadeInTest(parameterized.TestCase):
     @parameterized.parameters(*Merge)
     def test_alpha_0_cuts_a_facet_off_exactly_and_alpha_1_does_not(self, merge):
-        decoder = dense.LadderDecoder(_net(3, merge, batch_norm=True), 12)
+        decoder = dense.LadderDecoder(_net(3, merge, batch_norm=True), (12,))
         z = _latents(_latent_dim(3))
         ones = np.ones(3, np.float32)
         variables = _random_variables(decoder, z, ones, dtype=np.float32)

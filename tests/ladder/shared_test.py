@@ -118,7 +118,7 @@ class DecoderTest(parameterized.TestCase):
         ("z_after_separate_encoders", _separate_net(), (0.3, 0.8)),
     )
     def test_fade_in_multiplies(self, net, factors):
-        module = shared.JointDecoder(net, 5)
+        module = shared.JointDecoder(net, (5,))
         with jax.enable_x64(True):
             variables = _random_params(module, self.z, self.alpha)
             output = _apply(module)(variables, self.z, self.alpha)
@@ -141,7 +141,7 @@ class DecoderTest(parameterized.TestCase):
         moved = list(z)
         moved[facet] = -3 * z[facet] + 1
         for net, is_cut in ((_separate_net(), True), (_shared_net(), False)):
-            module = shared.JointDecoder(net, 5)
+            module = shared.JointDecoder(net, (5,))
             variables = jax.tree.map(np.float32, _random_params(module, z, off))
             apply = _apply(module)
             before, after = (
@@ -158,7 +158,7 @@ class DecoderTest(parameterized.TestCase):
             )
 
     def test_without_widths_the_output_is_linear_in_z(self):
-        module = shared.JointDecoder(_shared_net(decoder=()), 5)
+        module = shared.JointDecoder(_shared_net(decoder=()), (5,))
         with jax.enable_x64(True):
             variables = _random_params(module, self.z, self.alpha)
             output = _apply(module)(variables, self.z, self.alpha)

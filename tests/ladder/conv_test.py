@@ -1,0 +1,366 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The convolutional ladder, against a forward pass written out by hand."""
+
+import dataclasses
+import functools
+import math
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax import model as model_lib
+from mfcvae_jax import progressive, settings
+from mfcvae_jax.ladder import conv, convolution
+from mfcvae_jax.settings import (
+    Activation,
+    ConvLadder,
+    Covariance,
+    Facets,
+    Fade,
+    Gaussian,
+    OutputUnits,
+    Progressive,
+)
+from mfcvae_jax.training import optimiser, state, steps
+from tests import examples
+
+_NET = ConvLadder(
+    activation=Activation.ELU,
+    weight_norm=True,
+    output_norm=True,
+    standardise_gains=True,
+)
+
+
+def _narrow(channels=2):
+    """The same ladder with few channels, to be quick."""
+    return mock.patch.object(conv, "_CHANNELS", channels)
+
+
+def _facets(n_facets, covariance=Covariance.DIAGONAL):
+    return Facets(
+        (3, 4, 2, 5)[:n_facets],
+        (2, 3, 1, 2)[:n_facets],
+        (covariance,) * n_facets,
+        (True,) * n_facets,
+    )
+
+
+def _model(n_facets, image_shape, net=_NET):
+    conv.check_image(n_facets, image_shape)
+    return model_lib.MFCVAE(_facets(n_facets), net, 0.01, image_shape)
+
+
+def _shapes(module, *args, **options):
+    return jax.eval_shape(
+        functools.partial(module.init, **options), jax.random.key(0), *args
+    )
+
+
+def _random_variables(module, *args, **options):
+    """Normal draws for every parameter, so that none is at a trivial value."""
+    rng = np.random.default_rng(1)
+
+    def draw(path, leaf):
+        value = rng.normal(size=leaf.shape)
+        is_variance = path[0].key == "batch_stats" and path[-1].key == "var"
+        return np.abs(value) if is_variance else value
+
+    return jax.tree_util.tree_map_with_path(
+        draw, _shapes(module, *args, **options)
+    )
+
+
+def _elu(x):
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+def _batch_norm(variables, path, x):
+    """In evaluation, of the layer at ``path``."""
+    params, running = variables["params"], variables["batch_stats"]
+    for name in path:
+        params, running = params[name], running[name]
+    white = (x - running["mean"]) / np.sqrt(running["var"] + 1e-5)
+    return white * params["scale"] + params["bias"]
+
+
+def _layer(variables, block, i, h, stride, is_transposed=False):
+    """Convolution i of a block with activation and batch norm."""
+    params = variables["params"][block][f"convolution_{i}"]
+    if is_transposed:
+        h = convolution.convolve_transposed(h, params["kernel"], stride)
+    else:
+        v = params["direction"]
+        norms = [np.linalg.norm(v[..., o]) for o in range(v.shape[-1])]
+        h = convolution.convolve(h, v / norms * params["gain"], stride)
+    h = _elu(h + params["bias"])
+    return _batch_norm(variables, (block, f"batch_norm_{i}"), h)
+
+
+class PublishedNetsTest(parameterized.TestCase):
+    """Counts and sizes at the published width; no array is made."""
+
+    def test_svhn_net_has_2489027_parameters(self):
+        facets = Facets(
+            (200, 50), (22, 7), (Covariance.FULL,) * 2, (False, False)
+        )
+        model = model_lib.MFCVAE(facets, _NET, 0.01, (32, 32, 3))
+        shapes = _shapes(
+            model,
+            jnp.zeros((1, 32, 32, 3)),
+            (jnp.zeros((1, 1, 22)), jnp.zeros((1, 1, 7))),
+            jnp.ones(2),
+        )["params"]
+        count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+        # The mixing weights are parameters too, but these are fixed.
+        self.assertEqual(count - 200 - 50, 2_489_027)
+
+    @parameterized.parameters(
+        (2, (3136, 1024), (16384, 16384)),
+        (3, (3136, 1024, 512), (16384, 16384, 8192)),
+    )
+    def test_widths_of_what_the_dense_layers_see(self, n, heads, rungs):
+        shape = (32, 32, 3)
+        for j in range(n):
+            self.assertEqual(math.prod(conv.features(j, shape)), heads[j])
+            self.assertEqual(math.prod(conv.decoder_rung(j, shape)), rungs[j])
+
+    def test_decoder_of_three_facets(self):
+        z = tuple(jnp.zeros((1, d)) for d in (2, 3, 1))
+        decoder = conv.ConvDecoder(_NET, (32, 32, 3))
+        params = _shapes(decoder, z, jnp.ones(3), train=False)["params"]
+        # Kernels as (height, width, channels out, channels in).
+        for block, i, shape in (
+            ("backbone_2", 0, (4, 4, 512, 512)),
+            ("backbone_2", 1, (3, 3, 256, 512)),
+            ("backbone_1", 0, (4, 4, 128, 512)),
+            ("backbone_1", 1, (3, 3, 64, 128)),
+            ("backbone_0", 0, (4, 4, 3, 128)),
+        ):
+            kernel = params[block][f"convolution_{i}"]["kernel"]
+            self.assertEqual(kernel.shape, shape)
+
+    def test_encoder_of_three_facets(self):
+        encoder = conv.ConvEncoder(_NET, (2, 3, 1))
+        params = _shapes(encoder, jnp.zeros((1, 32, 32, 3)), train=False)[
+            "params"
+        ]
+        for block, i, shape in (
+            ("backbone_0", 0, (4, 4, 3, 64)),
+            ("rung_0", 0, (4, 4, 64, 64)),
+            ("rung_0", 1, (4, 4, 64, 64)),
+            ("backbone_1", 0, (4, 4, 64, 128)),
+            ("rung_1", 0, (4, 4, 128, 128)),
+            ("rung_1", 1, (4, 4, 128, 256)),
+            ("backbone_2", 0, (4, 4, 128, 256)),
+            ("rung_2", 0, (4, 4, 256, 256)),
+            ("rung_2", 1, (4, 4, 256, 512)),
+        ):
+            direction = params[block][f"convolution_{i}"]["direction"]
+            self.assertEqual(direction.shape, shape)
+
+
+class SizesTest(parameterized.TestCase):
+    @parameterized.parameters(
+        (1, (8, 8, 1)),
+        (1, (28, 28, 1)),
+        (2, (28, 20, 1)),
+        (3, (32, 32, 3)),
+        (4, (64, 64, 3)),
+        (4, (64, 96, 2)),
+    )
+    def test_output_has_the_size_of_the_image(self, n_facets, shape):
+        with _narrow():
+            model = _model(n_facets, shape)
+            noise = tuple(jnp.zeros((1, 2, d)) for d in model.facets.latent_dim)
+            forward, _ = jax.eval_shape(
+                functools.partial(model.init_with_output, train=False),
+                jax.random.key(0),
+                jnp.zeros((2, *shape)),
+                noise,
+                jnp.ones(n_facets),
+            )
+        self.assertEqual(forward.output.shape, (1, 2, *shape))
+
+    @parameterized.parameters(
+        (2, (30, 32, 3), "height must be a multiple of 4, got 30"),
+        (1, (28, 27, 1), "width must be a multiple of 2, got 27"),
+        (4, (32, 32, 3), r"height 32, 1 is left .*layer 1 .*rung 3"),
+        (1, (4, 4, 1), r"height 4, 1 is left .*layer 1 .*rung 0"),
+        (2, (32, 4, 1), r"width 4, 1 is left .*layer 1 .*rung 0"),
+    )
+    def test_image_that_does_not_fit_is_refused(self, n, shape, message):
+        config = examples.config(
+            net={
+                "kind": "conv_ladder",
+                "activation": "elu",
+                "weight_norm": True,
+                "output_norm": True,
+                "standardise_gains": True,
+            },
+            facets={
+                "n_components": (2,) * n,
+                "latent_dim": (1,) * n,
+                "covariance": ("full",) * n,
+                "learn_weights": (True,) * n,
+            },
+            progressive={"stage_epochs": (1,) * n},
+        )
+        found = settings.from_config(config)
+        with self.assertRaisesRegex(ValueError, message):
+            model_lib.make_model(found, shape)
+
+    def test_images_of_another_number_of_channels_are_refused(self):
+        model = _model(1, (8, 8, 3))
+        with self.assertRaisesRegex(AssertionError, r"\(2, 8, 8, 1\)"):
+            _shapes(
+                model,
+                jnp.zeros((2, 8, 8, 1)),
+                (jnp.zeros((1, 2, 2)),),
+                jnp.ones(1),
+            )
+
+
+class ByHandTest(parameterized.TestCase):
+    """J = 2, every layer of the two directions in its place."""
+
+    def setUp(self):
+        super().setUp()
+        self.enter_context(jax.enable_x64(True))
+        self.enter_context(_narrow())
+        self.rng = np.random.default_rng(5)
+
+    def test_encoder(self):
+        encoder = conv.ConvEncoder(_NET, (2, 3))
+        x = self.rng.random((3, 16, 16, 3))
+        variables = _random_variables(encoder, x, train=False)
+        posteriors = jax.jit(functools.partial(encoder.apply, train=False))(
+            variables, x
+        )
+        layer = functools.partial(_layer, variables)
+        trunk_0 = layer("backbone_0", 0, x, 2)
+        trunk_1 = layer("backbone_1", 0, trunk_0, 2)
+        rung_0 = layer("rung_0", 1, layer("rung_0", 0, trunk_0, 2), 1)
+        rung_1 = layer("rung_1", 1, layer("rung_1", 0, trunk_1, 2), 2)
+        for j, rung in enumerate((rung_0, rung_1)):
+            head = variables["params"][f"heads_{j}"]["log_var"]
+            np.testing.assert_allclose(
+                posteriors[j].log_var,
+                rung.reshape(3, -1) @ head["kernel"] + head["bias"],
+                rtol=1e-9,
+            )
+
+    @parameterized.parameters(True, False)
+    def test_decoder(self, output_norm):
+        net = dataclasses.replace(_NET, output_norm=output_norm)
+        decoder = conv.ConvDecoder(net, (8, 12, 3))
+        z = self.rng.normal(size=(3, 2)), self.rng.normal(size=(3, 3))
+        alpha = np.array([0.3, 0.8])
+        variables = _random_variables(decoder, z, alpha, train=False)
+        output = jax.jit(functools.partial(decoder.apply, train=False))(
+            variables, z, alpha
+        )
+
+        def rung(j, *shape):
+            dense = variables["params"][f"rung_{j}"]["dense_0"]
+            h = _elu(z[j] @ dense["kernel"] + dense["bias"])
+            h = _batch_norm(variables, (f"rung_{j}", "batch_norm_0"), h)
+            return alpha[j] * h.reshape(-1, *shape)
+
+        layer = functools.partial(_layer, variables, is_transposed=True)
+        upper = layer("backbone_1", 0, rung(1, 2, 3, 8), 2)
+        upper = layer("backbone_1", 1, upper, 1)
+        merged = np.concatenate([rung(0, 4, 6, 2), upper], axis=-1)
+        if output_norm:
+            wanted = layer("backbone_0", 0, merged, 2)
+        else:
+            last = variables["params"]["backbone_0"]["convolution_0"]
+            wanted = last["bias"] + convolution.convolve_transposed(
+                merged, last["kernel"], 2
+            )
+            self.assertNotIn("batch_norm_0", variables["params"]["backbone_0"])
+        np.testing.assert_allclose(output, wanted, rtol=1e-9, atol=1e-12)
+
+
+class ConvolutionTest(parameterized.TestCase):
+    @parameterized.product(is_transposed=(True, False))
+    def test_starts_from_pytorch_s_draws(self, is_transposed):
+        module = conv.Convolution(
+            conv.Layer(64, 4, 2), is_transposed, not is_transposed
+        )
+        params = jax.jit(module.init)(
+            jax.random.key(0), jnp.zeros((1, 4, 4, 32))
+        )["params"]
+        # weight.shape[1] * 16 in PyTorch, whose transposed convolutions have
+        # their output channels there.
+        fan_in = 16 * (64 if is_transposed else 32)
+        name = "kernel" if is_transposed else "direction"
+        for drawn in (params[name], params["bias"]):
+            self.assertLessEqual(np.max(np.abs(drawn)), fan_in**-0.5)
+        np.testing.assert_allclose(
+            np.var(params[name]), 1 / (3 * fan_in), rtol=0.05
+        )
+        if not is_transposed:
+            np.testing.assert_allclose(
+                params["gain"],
+                np.linalg.norm(params["direction"].reshape(-1, 64), axis=0),
+                rtol=1e-6,
+            )
+
+    def test_length_of_a_direction_does_not_matter(self):
+        module = conv.Convolution(conv.Layer(5, 4, 2), weight_norm=True)
+        x = np.random.default_rng(0).normal(size=(2, 6, 6, 3))
+        variables = _random_variables(module, x)
+        longer = jax.tree.map(np.copy, variables)
+        longer["params"]["direction"] *= np.arange(1, 6)
+        apply = jax.jit(module.apply)
+        np.testing.assert_allclose(
+            apply(variables, x), apply(longer, x), rtol=1e-4, atol=1e-5
+        )
+
+
+class TrainTest(absltest.TestCase):
+    def _assert_loss_falls(self, n_facets, size):
+        facets = _facets(n_facets)
+        with _narrow(4):
+            conv.check_image(n_facets, (size, size, 3))
+            stepper = steps.Stepper(
+                model=model_lib.MFCVAE(facets, _NET, 0.01, (size, size, 3)),
+                likelihood=Gaussian(std=0.3, output=OutputUnits.SIGMOID),
+                optimiser=optimiser.make_optimiser(1e-2, facets),
+                schedule=progressive.make_schedule(
+                    Progressive((1,) * n_facets, 5, Fade.LINEAR, 0.0, 0.0),
+                    steps_per_epoch=5,
+                ),
+            )
+            start = state.make_state(
+                state.initial_variables(stepper.model, jax.random.key(0)),
+                stepper.optimiser,
+                jax.random.key(1),
+            )
+            # Discs of a random colour: two numbers say what an image shows.
+            rng = np.random.default_rng(0)
+            grid = np.hypot(*np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j])
+            disc = grid < rng.uniform(0.3, 0.9, (16, 1, 1))
+            images = disc[..., None] * rng.random((16, 1, 1, 3))
+            _, metrics = stepper.compile_steps(16)(
+                start, images.astype(np.float32), np.arange(16), 0, 20
+            )
+        self.assertTrue(np.all(np.isfinite(metrics.loss)))
+        self.assertLess(metrics.log_p_x_z[0] + 100, metrics.log_p_x_z[-1])
+
+    def test_one_facet_learns(self):
+        self._assert_loss_falls(1, 16)
+
+    @pytest.mark.slow
+    def test_four_facets_learn(self):
+        self._assert_loss_falls(4, 64)
+
+
+if __name__ == "__main__":
+    absltest.main()

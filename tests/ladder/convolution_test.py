@@ -1,0 +1,164 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Both forms of the convolutions, against SciPy and against each other."""
+
+from unittest import mock
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+from scipy import signal
+
+from mfcvae_jax.ladder import convolution
+
+# width, stride, height and breadth of the larger side
+_SHRINKING = ((4, 2, 8, 6), (4, 2, 7, 5), (4, 2, 2, 3), (4, 1, 5, 6))
+_ENLARGING = ((4, 2, 8, 6), (3, 1, 5, 6), (4, 2, 2, 4))
+_BACKENDS = ("cpu", "gpu")
+
+
+def _on(backend, function, *args):
+    """Compiles the form of a backend; all of them can be run on CPU."""
+    with mock.patch.object(jax, "default_backend", return_value=backend):
+        return jax.jit(function)(*args)
+
+
+def _scipy(x, kernel, stride):
+    """Shape (B, H', W', O), one image and pair of channels after another."""
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return np.stack(
+        [
+            np.stack(
+                [
+                    sum(
+                        signal.correlate2d(
+                            image[..., i], kernel[..., i, o], mode="valid"
+                        )
+                        for i in range(kernel.shape[2])
+                    )
+                    for o in range(kernel.shape[3])
+                ],
+                axis=-1,
+            )[::stride, ::stride]
+            for image in padded
+        ]
+    )
+
+
+def _spread(x, kernel, stride):
+    """The transposed convolution by its definition, o = S i + t - 1."""
+    n, height, breadth, _ = x.shape
+    width, _, channels, _ = kernel.shape
+    padded = np.zeros((n, stride * height + 2, stride * breadth + 2, channels))
+    for i in range(height):
+        for j in range(breadth):
+            padded[
+                :,
+                stride * i : stride * i + width,
+                stride * j : stride * j + width,
+            ] += np.einsum("no,stco->nstc", x[:, i, j], kernel)
+    return padded[:, 1:-1, 1:-1]
+
+
+def _draw(*shapes):
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=shape) for shape in shapes]
+
+
+class ConvolutionTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.enter_context(jax.enable_x64(True))
+
+    @parameterized.product(size=_SHRINKING, backend=_BACKENDS)
+    def test_convolve_equals_scipy(self, size, backend):
+        width, stride, height, breadth = size
+        x, kernel = _draw((2, height, breadth, 3), (width, width, 3, 5))
+        found = _on(
+            backend, lambda x, k: convolution.convolve(x, k, stride), x, kernel
+        )
+        np.testing.assert_allclose(found, _scipy(x, kernel, stride), atol=1e-12)
+        self.assertEqual(
+            found.shape[1:3],
+            tuple(
+                convolution.output_size(n, width, stride)
+                for n in (height, breadth)
+            ),
+        )
+
+    @parameterized.product(size=_ENLARGING, backend=_BACKENDS)
+    def test_convolve_transposed_equals_its_definition(self, size, backend):
+        width, stride, height, breadth = size
+        x, kernel = _draw(
+            (2, height // stride, breadth // stride, 5), (width, width, 3, 5)
+        )
+        found = _on(
+            backend,
+            lambda x, k: convolution.convolve_transposed(x, k, stride),
+            x,
+            kernel,
+        )
+        self.assertEqual(found.shape, (2, height, breadth, 3))
+        np.testing.assert_allclose(
+            found, _spread(x, kernel, stride), atol=1e-12
+        )
+
+    @parameterized.named_parameters(
+        *(
+            (f"{function.__name__}_{size}", function, size)
+            for function, sizes in (
+                (convolution.convolve, _SHRINKING),
+                (convolution.convolve_transposed, _ENLARGING),
+            )
+            for size in sizes
+        )
+    )
+    def test_both_forms_have_the_same_gradients(self, function, size):
+        width, stride, height, breadth = size
+        is_transposed = function is convolution.convolve_transposed
+        if is_transposed:
+            height, breadth = height // stride, breadth // stride
+        x, kernel = _draw(
+            (2, height, breadth, 5 if is_transposed else 3),
+            (width, width, 3, 5),
+        )
+
+        def gradients(x, kernel):
+            y, pull_back = jax.vjp(
+                lambda x, k: function(x, k, stride), x, kernel
+            )
+            return pull_back(jax.numpy.cos(y))
+
+        on_cpu, elsewhere = (
+            _on(backend, gradients, x, kernel) for backend in _BACKENDS
+        )
+        for ours, theirs in zip(on_cpu, elsewhere, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11)
+
+    @parameterized.parameters(*_BACKENDS)
+    def test_one_is_the_other_s_transpose(self, backend):
+        x, y, kernel = _draw((2, 8, 6, 3), (2, 4, 3, 5), (4, 4, 3, 5))
+
+        def products(x, y, kernel):
+            down = convolution.convolve(x, kernel, 2)
+            up = convolution.convolve_transposed(y, kernel, 2)
+            return (down * y).sum(), (x * up).sum()
+
+        np.testing.assert_allclose(*_on(backend, products, x, y, kernel))
+
+    def test_gradient_survives_a_scan_and_vmap(self):
+        x, kernel = _draw((3, 2, 6, 6, 2), (4, 4, 2, 3))
+
+        def slope(x):
+            return jax.grad(
+                lambda k: (convolution.convolve(x, k, 2) ** 2).sum()
+            )(kernel)
+
+        _, scanned = jax.jit(
+            lambda x: jax.lax.scan(lambda c, x: (c, slope(x)), 0, x)
+        )(x)
+        np.testing.assert_allclose(scanned, jax.jit(jax.vmap(slope))(x))
+
+
+if __name__ == "__main__":
+    absltest.main()
