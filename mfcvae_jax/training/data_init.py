@@ -15,6 +15,7 @@ such a layer is standardised for those that follow on this batch, and never
 again. ``ConvLadder.standardise_gains`` says which of the two is done.
 """
 
+import functools
 from typing import Any
 
 import chex
@@ -33,6 +34,9 @@ _OUTPUT_STD = 0.1
 _EPSILON = 1e-5
 
 
+# Compiled whole: op by op, the hundreds of small programs of a convolutional
+# net would stay in memory for the rest of the run.
+@functools.partial(jax.jit, static_argnames="model")
 def data_dependent_init(
     model: MFCVAE,
     variables: dict[str, Any],
