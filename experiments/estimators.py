@@ -25,7 +25,7 @@ from mfcvae_jax import workdir
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import redundancy
 from mfcvae_jax.evaluation.gradient_noise import gradient_noise
-from mfcvae_jax.training import loop
+from mfcvae_jax.training import loop, runs, stopping
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.variational import elbo
 
@@ -74,7 +74,7 @@ def main(argv):
             arm: [_train(base, *arm, seed) for seed in range(_N_SEEDS.value)]
             for arm in _ARMS
         }
-    except loop.Stopped as stopped:
+    except stopping.Stopped as stopped:
         print(f"{stopped}: give the same command", file=sys.stderr)
         return 128 + stopped.signum
     except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
@@ -88,8 +88,8 @@ def main(argv):
     )
     _print_table(
         {
-            arm: [_scores(run, state) for run, state in runs]
-            for arm, runs in finished.items()
+            arm: [_scores(run, state) for run, state in seeds]
+            for arm, seeds in finished.items()
         }
     )
     print("\ngradient noise where the runs of the first row ended\n")
@@ -108,9 +108,9 @@ def main(argv):
 
 def _train(
     base: settings_lib.Settings, estimator: str, n_samples: int, seed: int
-) -> tuple[loop.Run, TrainState]:
+) -> tuple[runs.Run, TrainState]:
     """Trains one run, or what is left of it."""
-    run = loop.make_run(
+    run = runs.make_run(
         dataclasses.replace(
             base,
             seed=seed,
@@ -125,10 +125,10 @@ def _train(
     return run, loop.train(run, folder, resume=folder.config.exists())
 
 
-def _scores(run: loop.Run, state: TrainState) -> dict[str, float]:
-    scored = loop.score(run, state)
+def _scores(run: runs.Run, state: TrainState) -> dict[str, float]:
+    scored = runs.score(run, state)
     m, f = (scored.terms[f"{name}_bound"] for name in ("mixture", "mean_field"))
-    estimate = loop.log_marginal(run, state)
+    estimate = runs.log_marginal(run, state)
     scores = {
         "M": m,
         "F": f,
@@ -149,7 +149,7 @@ def _scores(run: loop.Run, state: TrainState) -> dict[str, float]:
 
 
 def _noise(
-    run: loop.Run, state: TrainState, estimator: str, n_samples: int
+    run: runs.Run, state: TrainState, estimator: str, n_samples: int
 ) -> dict[str, float]:
     """Noise of an estimator's gradient on the first training batch."""
     batch = run.dataset.train.images[: run.settings.train.batch_size]
@@ -175,8 +175,8 @@ def _print_table(
     names = list(next(iter(rows.values()))[0])
     print("| estimator | L | " + " | ".join(names) + " |")
     print("|---|---|" + "---|" * len(names))
-    for (estimator, n_samples), runs in rows.items():
-        columns = [[run[name] for run in runs] for name in names]
+    for (estimator, n_samples), seeds in rows.items():
+        columns = [[scores[name] for scores in seeds] for name in names]
         cells = [
             f"{statistics.mean(values):.2f} ({statistics.stdev(values):.2f})"
             for values in columns

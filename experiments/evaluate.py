@@ -10,7 +10,7 @@ import sys
 from absl import app, flags, logging
 
 from mfcvae_jax import report, workdir
-from mfcvae_jax.training import loop
+from mfcvae_jax.training import loop, runs
 
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run.", required=True
@@ -22,7 +22,7 @@ def main(argv):
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     folder = workdir.Workdir(_WORKDIR.value)
     try:
-        run = loop.make_run(folder.settings())
+        run = runs.make_run(folder.settings())
         state = loop.restore(run, folder)
     except (ValueError, OSError, RuntimeError) as error:
         logging.debug("where it came from", exc_info=True)

@@ -14,7 +14,7 @@ from ml_collections import config_flags
 
 from mfcvae_jax import official, workdir
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.training import loop
+from mfcvae_jax.training import loop, runs
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="File with the same model.", lock_config=True
@@ -34,7 +34,7 @@ def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     try:
-        run = loop.make_run(settings_lib.from_config(_CONFIG.value.to_dict()))
+        run = runs.make_run(settings_lib.from_config(_CONFIG.value.to_dict()))
         variables = official.variables_from_state_dict(
             official.read_state_dict(_WEIGHTS.value),
             run.settings,

@@ -16,7 +16,7 @@ from ml_collections import config_flags
 
 from mfcvae_jax import report, workdir
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.training import loop
+from mfcvae_jax.training import loop, runs, stopping
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="File with the settings.", lock_config=True
@@ -40,9 +40,9 @@ def main(argv):
     )
     folder = workdir.Workdir(_WORKDIR.value)
     try:
-        run = loop.make_run(settings_lib.from_config(_CONFIG.value.to_dict()))
+        run = runs.make_run(settings_lib.from_config(_CONFIG.value.to_dict()))
         state = loop.train(run, folder, resume=_RESUME.value)
-    except loop.Stopped as stopped:
+    except stopping.Stopped as stopped:
         logging.warning("%s", stopped)
         return 128 + stopped.signum
     except (ValueError, OSError, RuntimeError, FloatingPointError) as error:

@@ -95,8 +95,15 @@ class MFCVAE(nn.Module):
 
         Returns:
             Parameters of q(z_j|x), shallowest facet first.
+
+        Raises:
+            ValueError: if the images have another size or number of channels.
         """
-        chex.assert_shape(x, (None, *self.image_shape))
+        if x.ndim != 4 or x.shape[1:] != tuple(self.image_shape):
+            raise ValueError(
+                "the model takes images of shape (B, H, W, C) = (B, "
+                f"{', '.join(map(str, self.image_shape))}), got {x.shape}"
+            )
         return self.encoder(x, train)
 
     def decode(

@@ -10,8 +10,8 @@ from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import accuracy, generation, redundancy
 from mfcvae_jax.evaluation.contingency import contingency_table
 from mfcvae_jax.evaluation.predictions import Predictions
-from mfcvae_jax.training import loop
-from mfcvae_jax.training.loop import Run
+from mfcvae_jax.training import runs
+from mfcvae_jax.training.runs import Run
 from mfcvae_jax.training.state import KeyUse, TrainState, run_key
 from mfcvae_jax.workdir import Workdir
 
@@ -32,7 +32,7 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
     Returns:
         The scores and the paths of the figures, as text for a terminal.
     """
-    scored = loop.score(run, state)
+    scored = runs.score(run, state)
     found, matrix = scored.predictions, scored.matrix
     terms = scored.terms | _importance_terms(run, state)
     test = run.dataset.test
@@ -91,7 +91,7 @@ def _importance_terms(run: Run, state: TrainState) -> dict[str, float]:
     """Log p(x) by importance sampling, unless the settings ask for none."""
     if not run.settings.evaluate.importance_samples:
         return {}
-    found = loop.log_marginal(run, state)
+    found = runs.log_marginal(run, state)
     return {
         "importance_log_p_x": float(np.mean(found.log_p_x)),
         "importance_effective_samples": float(

@@ -18,7 +18,7 @@ from absl.testing import absltest, parameterized
 
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir as workdir_lib
-from mfcvae_jax.training import loop
+from mfcvae_jax.training import loop, runs
 from tests import examples, fixtures
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -45,7 +45,7 @@ def _call(script, *args):
 
 def _params(folder):
     workdir = workdir_lib.Workdir(folder)
-    return loop.restore(loop.make_run(workdir.settings()), workdir).params
+    return loop.restore(runs.make_run(workdir.settings()), workdir).params
 
 
 class ConfigsTest(parameterized.TestCase):

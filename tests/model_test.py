@@ -96,7 +96,7 @@ class ModelTest(parameterized.TestCase):
 
     def test_images_of_another_shape_are_refused(self):
         x = np.zeros((4, 3, 4, 2))
-        with self.assertRaisesRegex(AssertionError, "shape"):
+        with self.assertRaisesRegex(ValueError, "shape"):
             _apply(x, method="encode")
 
     def test_latents_of_different_batches_are_refused(self):

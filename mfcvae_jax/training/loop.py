@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training loop: all effects of a run, around the pure steps."""
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from types import FrameType
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,126 +11,16 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
-from mfcvae_jax.datasets import batches, reader
-from mfcvae_jax.datasets.spec import Dataset
-from mfcvae_jax.evaluation import accuracy, marginal
-from mfcvae_jax.evaluation.predictions import (
-    Predictions,
-    Predictor,
-    make_predictor,
-)
-from mfcvae_jax.settings import Settings
-from mfcvae_jax.training import (
-    checkpoint,
-    data_init,
-    optimiser,
-    prior_init,
-    steps,
-    writers,
-)
+from mfcvae_jax.datasets import batches
+from mfcvae_jax.training import checkpoint, runs, steps, writers
 from mfcvae_jax.training import state as state_lib
+from mfcvae_jax.training.runs import Run
 from mfcvae_jax.training.state import KeyUse, run_key
-from mfcvae_jax.variational import elbo, importance
+from mfcvae_jax.training.stopping import Stopped, StopRequest
 from mfcvae_jax.workdir import Workdir
 
-__all__ = [
-    "Run",
-    "Scored",
-    "Stopped",
-    "adopt",
-    "log_marginal",
-    "make_run",
-    "restore",
-    "score",
-    "train",
-]
-
-
-class Stopped(Exception):
-    """A signal ended training early; the state was saved.
-
-    Attributes:
-        signum: the signal.
-    """
-
-    def __init__(self, signum: int, step: int):
-        super().__init__(
-            f"stopped by {signal.Signals(signum).name} at step {step}; the "
-            "state is saved: continue with --resume"
-        )
-        self.signum = signum
-
-
-class Run(NamedTuple):
-    """What is constant over a run.
-
-    Attributes:
-        settings: of the run.
-        dataset: in host memory.
-        stepper: model, optimiser and schedule, with the pure steps.
-        run_steps: several steps in one dispatch, see
-            ``Stepper.compile_steps``.
-        predict: compiled predictions for a split.
-        steps_per_epoch: optimiser steps in an epoch.
-    """
-
-    settings: Settings
-    dataset: Dataset
-    stepper: steps.Stepper
-    run_steps: Callable[..., tuple[state_lib.TrainState, steps.Metrics]]
-    predict: Predictor
-    steps_per_epoch: int
-
-
-def make_run(settings: Settings) -> Run:
-    """Reads the data and builds the model of a run.
-
-    Args:
-        settings: of the run.
-
-    Returns:
-        The run.
-
-    Raises:
-        ValueError: if the data do not fit the settings.
-        FileNotFoundError: if the data set is missing.
-    """
-    data = settings.data
-    dataset = reader.load(data.name, data.data_dir, data.path)
-    steps_per_epoch = batches.n_batches(
-        len(dataset.train.images), settings.train.batch_size
-    )
-    prior_init.check(settings, len(dataset.train.images))
-    model = model_lib.make_model(settings, dataset.spec.image_shape)
-    stepper = steps.Stepper(
-        model=model,
-        likelihood=settings.likelihood,
-        optimiser=optimiser.make_optimiser(
-            settings.train.learning_rate, settings.facets
-        ),
-        schedule=progressive.make_schedule(
-            settings.progressive, steps_per_epoch
-        ),
-        estimate=elbo.find_estimator(settings.train.estimator).terms,
-        n_samples=settings.train.n_samples,
-    )
-    predict = make_predictor(
-        model,
-        settings.likelihood,
-        stepper.estimate,
-        settings.evaluate.batch_size,
-        run_key(settings.seed, KeyUse.EVALUATION),
-    )
-    return Run(
-        settings,
-        dataset,
-        stepper,
-        stepper.compile_steps(settings.train.batch_size),
-        predict,
-        steps_per_epoch,
-    )
+__all__ = ["adopt", "restore", "train"]
 
 
 def train(
@@ -164,14 +51,14 @@ def train(
         workdir.checkpoints, run.settings.checkpoint.keep
     ) as checkpointer:
         if checkpointer.latest_step() is None:
-            state, after_step = _first_state(run), -1
+            state, after_step = runs.first_state(run), -1
         else:
-            state = checkpointer.restore(_blank_state(run))
+            state = checkpointer.restore(runs.blank_state(run))
             after_step = int(state.step)
             logging.info("resumed at step %d", after_step)
         with (
             writers.MetricsWriter(workdir, after_step) as writer,
-            _StopRequest() as stop,
+            StopRequest() as stop,
         ):
             return _train(run, state, checkpointer, writer, stop)
 
@@ -191,78 +78,7 @@ def restore(run: Run, workdir: Workdir) -> state_lib.TrainState:
         RuntimeError: if it cannot be read.
     """
     with checkpoint.Checkpointer(workdir.checkpoints) as checkpointer:
-        return checkpointer.restore(_blank_state(run))
-
-
-class Scored(NamedTuple):
-    """A state on the held-out split.
-
-    Attributes:
-        coefficients: in force.
-        predictions: for each example.
-        terms: the bounds and their terms, means in nats per example, by name.
-        matrix: scores of facets against labelings.
-    """
-
-    coefficients: progressive.Coefficients
-    predictions: Predictions
-    terms: dict[str, float]
-    matrix: accuracy.ScoreMatrix
-
-
-def score(run: Run, state: state_lib.TrainState) -> Scored:
-    """Scores a state on the held-out split, at the coefficients in force.
-
-    Args:
-        run: whose state it is.
-        state: trained so far.
-
-    Returns:
-        Predictions and scores.
-    """
-    coefficients = progressive.coefficients(
-        run.stepper.schedule, state.progressive
-    )
-    test = run.dataset.test
-    found = run.predict(state.variables, test.images, coefficients)
-    return Scored(
-        coefficients,
-        found,
-        found.mean_terms(
-            model_lib.facets_in_force(run.settings.net, coefficients.alpha)
-        ),
-        accuracy.score_matrix(
-            found.assignments,
-            test.labels,
-            run.settings.facets.n_components,
-            run.dataset.spec.labelings,
-        ),
-    )
-
-
-def log_marginal(
-    run: Run, state: state_lib.TrainState
-) -> importance.LogMarginal:
-    """Estimates log p(x) of the held-out split by importance sampling.
-
-    Args:
-        run: whose state it is; ``evaluate.importance_samples`` must not be 0.
-        state: trained so far.
-
-    Returns:
-        The estimates for each example, at the coefficients in force.
-    """
-    settings = run.settings
-    return marginal.log_marginal(
-        run.stepper.model,
-        run.stepper.likelihood,
-        state.variables,
-        run.dataset.test.images,
-        progressive.coefficients(run.stepper.schedule, state.progressive).alpha,
-        run_key(settings.seed, KeyUse.IMPORTANCE),
-        n_samples=settings.evaluate.importance_samples,
-        batch_size=settings.evaluate.batch_size,
-    )
+        return checkpointer.restore(runs.blank_state(run))
 
 
 def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
@@ -290,63 +106,12 @@ def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
         checkpointer.save(state)
 
 
-def _blank_state(run: Run) -> state_lib.TrainState:
-    """The shapes and types of a state, without values."""
-
-    def make(key):
-        variables = state_lib.initial_variables(run.stepper.model, key)
-        return state_lib.make_state(variables, run.stepper.optimiser, key)
-
-    return jax.eval_shape(make, run_key(run.settings.seed, KeyUse.NOISE))
-
-
-def _first_state(run: Run) -> state_lib.TrainState:
-    """The state before the first step, with all starting values in place."""
-    settings, model = run.settings, run.stepper.model
-    images = run.dataset.train.images
-    variables = state_lib.initial_variables(
-        model, run_key(settings.seed, KeyUse.INIT)
-    )
-    if settings.train.data_dependent_init:
-        x = batches.as_float(jnp.asarray(images[: settings.train.batch_size]))
-        noise = state_lib.draw_noise(
-            run_key(settings.seed, KeyUse.REDRAW_NOISE),
-            settings.facets.latent_dim,
-            1,
-            x.shape[0],
-        )
-        variables = data_init.data_dependent_init(
-            model,
-            variables,
-            x,
-            noise,
-            run_key(settings.seed, KeyUse.REDRAW),
-        )
-
-    def encode_means():
-        logging.info("encoding %d images to fit the priors", len(images))
-        full = progressive.full_coefficients(len(settings.facets))
-        return run.predict(variables, images, full).latents
-
-    params = prior_init.with_initial_means(
-        settings.prior_init.means,
-        variables["params"],
-        encode_means,
-        settings.seed,
-    )
-    return state_lib.make_state(
-        {**variables, "params": params},
-        run.stepper.optimiser,
-        run_key(settings.seed, KeyUse.NOISE),
-    )
-
-
 def _train(
     run: Run,
     state: state_lib.TrainState,
     checkpointer: checkpoint.Checkpointer,
     writer: writers.MetricsWriter,
-    stop: "_StopRequest",
+    stop: StopRequest,
 ) -> state_lib.TrainState:
     settings, schedule = run.settings, run.stepper.schedule
     images = jax.device_put(run.dataset.train.images)
@@ -487,7 +252,7 @@ def _evaluate(
     run: Run, state: state_lib.TrainState, writer: writers.MetricsWriter
 ) -> dict[str, float]:
     """Scores the held-out split, writes the record and returns it."""
-    scored = score(run, state)
+    scored = runs.score(run, state)
     values = dict(scored.terms)
     for row in scored.matrix.rows():
         where = f"{row['facet']}/{row['labeling']}"
@@ -530,39 +295,3 @@ def _log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:
             event.stage,
             event.facet,
         )
-
-
-class _StopRequest:
-    """Notes SIGINT and SIGTERM instead of dying of them, once.
-
-    Attributes:
-        signum: the signal that came; None so far.
-    """
-
-    def __init__(self):
-        self.signum: int | None = None
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> "_StopRequest":
-        # Python allows handlers in the main thread only; elsewhere, a caller
-        # such as a notebook server handles signals itself.
-        if threading.current_thread() is threading.main_thread():
-            for signum in (signal.SIGINT, signal.SIGTERM):
-                self._previous[signum] = signal.signal(signum, self._note)
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self._restore()
-
-    def _note(self, signum: int, frame: FrameType | None) -> None:
-        del frame
-        self.signum = signum
-        logging.info(
-            "%s: saving the state and stopping; again to stop at once",
-            signal.Signals(signum).name,
-        )
-        self._restore()
-
-    def _restore(self) -> None:
-        for signum, handler in self._previous.items():
-            signal.signal(signum, handler)

@@ -217,7 +217,7 @@ class SizesTest(parameterized.TestCase):
 
     def test_images_of_another_number_of_channels_are_refused(self):
         model = _model(1, (8, 8, 3))
-        with self.assertRaisesRegex(AssertionError, r"\(2, 8, 8, 1\)"):
+        with self.assertRaisesRegex(ValueError, r"\(2, 8, 8, 1\)"):
             _shapes(
                 model,
                 jnp.zeros((2, 8, 8, 1)),

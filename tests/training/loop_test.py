@@ -15,12 +15,12 @@ from absl.testing import absltest
 
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.datasets import reader
-from mfcvae_jax.training import checkpoint, loop
+from mfcvae_jax.training import checkpoint, loop, runs, stopping
 from tests import examples
 
 
 def _run(**overrides):
-    return loop.make_run(examples.settings(**overrides))
+    return runs.make_run(examples.settings(**overrides))
 
 
 def _assert_equal_states(left, right):
@@ -121,7 +121,9 @@ class LoopTest(absltest.TestCase):
                     mock.patch.object(
                         loop, "_mean_metrics", _SignalAt(signum, n)
                     ),
-                    self.assertRaisesRegex(loop.Stopped, "--resume") as caught,
+                    self.assertRaisesRegex(
+                        stopping.Stopped, "--resume"
+                    ) as caught,
                 ):
                     loop.train(self.run_, folder)
                 self.assertEqual(caught.exception.signum, signum)
@@ -143,7 +145,7 @@ class LoopTest(absltest.TestCase):
             mock.patch.object(
                 loop, "_mean_metrics", _SignalAt(signal.SIGINT, 4)
             ),
-            self.assertRaises(loop.Stopped),
+            self.assertRaises(stopping.Stopped),
         ):
             loop.train(self.run_, folder)
         with folder.metrics.open("a") as file:
@@ -182,7 +184,7 @@ class FaultsTest(absltest.TestCase):
 
     def test_broken_parameters_are_never_saved(self):
         run = _run()
-        state = loop._first_state(run)
+        state = runs.first_state(run)
         state.params["decoder"]["output"]["bias"] *= np.nan
         with (
             checkpoint.Checkpointer(self.workdir.checkpoints) as saved,

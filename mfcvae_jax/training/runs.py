@@ -1,0 +1,245 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""A run: what is constant over it, its first state, and its scores. Pure.
+
+``make_run`` reads the data and is the one exception.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from absl import logging
+
+from mfcvae_jax import model as model_lib
+from mfcvae_jax import progressive
+from mfcvae_jax.datasets import batches, reader
+from mfcvae_jax.datasets.spec import Dataset
+from mfcvae_jax.evaluation import accuracy, marginal
+from mfcvae_jax.evaluation.predictions import (
+    Predictions,
+    Predictor,
+    make_predictor,
+)
+from mfcvae_jax.settings import Settings
+from mfcvae_jax.training import data_init, optimiser, prior_init, steps
+from mfcvae_jax.training import state as state_lib
+from mfcvae_jax.training.state import KeyUse, run_key
+from mfcvae_jax.variational import elbo, importance
+
+__all__ = [
+    "Run",
+    "Scored",
+    "blank_state",
+    "first_state",
+    "log_marginal",
+    "make_run",
+    "score",
+]
+
+
+class Run(NamedTuple):
+    """What is constant over a run.
+
+    Attributes:
+        settings: of the run.
+        dataset: in host memory.
+        stepper: model, optimiser and schedule, with the pure steps.
+        run_steps: several steps in one dispatch, see
+            ``Stepper.compile_steps``.
+        predict: compiled predictions for a split.
+        steps_per_epoch: optimiser steps in an epoch.
+    """
+
+    settings: Settings
+    dataset: Dataset
+    stepper: steps.Stepper
+    run_steps: Callable[..., tuple[state_lib.TrainState, steps.Metrics]]
+    predict: Predictor
+    steps_per_epoch: int
+
+
+def make_run(settings: Settings) -> Run:
+    """Reads the data and builds the model of a run.
+
+    Args:
+        settings: of the run.
+
+    Returns:
+        The run.
+
+    Raises:
+        ValueError: if the data do not fit the settings.
+        FileNotFoundError: if the data set is missing.
+    """
+    data = settings.data
+    dataset = reader.load(data.name, data.data_dir, data.path)
+    steps_per_epoch = batches.n_batches(
+        len(dataset.train.images), settings.train.batch_size
+    )
+    prior_init.check(settings, len(dataset.train.images))
+    model = model_lib.make_model(settings, dataset.spec.image_shape)
+    stepper = steps.Stepper(
+        model=model,
+        likelihood=settings.likelihood,
+        optimiser=optimiser.make_optimiser(
+            settings.train.learning_rate, settings.facets
+        ),
+        schedule=progressive.make_schedule(
+            settings.progressive, steps_per_epoch
+        ),
+        estimate=elbo.find_estimator(settings.train.estimator).terms,
+        n_samples=settings.train.n_samples,
+    )
+    predict = make_predictor(
+        model,
+        settings.likelihood,
+        stepper.estimate,
+        settings.evaluate.batch_size,
+        run_key(settings.seed, KeyUse.EVALUATION),
+    )
+    return Run(
+        settings,
+        dataset,
+        stepper,
+        stepper.compile_steps(settings.train.batch_size),
+        predict,
+        steps_per_epoch,
+    )
+
+
+def blank_state(run: Run) -> state_lib.TrainState:
+    """Returns the shapes and types of a run's state, without values.
+
+    Args:
+        run: whose state it is.
+
+    Returns:
+        A state of ``jax.ShapeDtypeStruct``.
+    """
+
+    def make(key):
+        variables = state_lib.initial_variables(run.stepper.model, key)
+        return state_lib.make_state(variables, run.stepper.optimiser, key)
+
+    return jax.eval_shape(make, run_key(run.settings.seed, KeyUse.NOISE))
+
+
+def first_state(run: Run) -> state_lib.TrainState:
+    """Returns the state before the first step, all starting values in place.
+
+    Args:
+        run: whose state it is.
+
+    Returns:
+        The state.
+    """
+    settings, model = run.settings, run.stepper.model
+    images = run.dataset.train.images
+    variables = state_lib.initial_variables(
+        model, run_key(settings.seed, KeyUse.INIT)
+    )
+    if settings.train.data_dependent_init:
+        x = batches.as_float(jnp.asarray(images[: settings.train.batch_size]))
+        noise = state_lib.draw_noise(
+            run_key(settings.seed, KeyUse.REDRAW_NOISE),
+            settings.facets.latent_dim,
+            1,
+            x.shape[0],
+        )
+        variables = data_init.data_dependent_init(
+            model,
+            variables,
+            x,
+            noise,
+            run_key(settings.seed, KeyUse.REDRAW),
+        )
+
+    def encode_means():
+        logging.info("encoding %d images to fit the priors", len(images))
+        full = progressive.full_coefficients(len(settings.facets))
+        return run.predict(variables, images, full).latents
+
+    params = prior_init.with_initial_means(
+        settings.prior_init.means,
+        variables["params"],
+        encode_means,
+        settings.seed,
+    )
+    return state_lib.make_state(
+        {**variables, "params": params},
+        run.stepper.optimiser,
+        run_key(settings.seed, KeyUse.NOISE),
+    )
+
+
+class Scored(NamedTuple):
+    """A state on the held-out split.
+
+    Attributes:
+        coefficients: in force.
+        predictions: for each example.
+        terms: the bounds and their terms, means in nats per example, by name.
+        matrix: scores of facets against labelings.
+    """
+
+    coefficients: progressive.Coefficients
+    predictions: Predictions
+    terms: dict[str, float]
+    matrix: accuracy.ScoreMatrix
+
+
+def score(run: Run, state: state_lib.TrainState) -> Scored:
+    """Scores a state on the held-out split, at the coefficients in force.
+
+    Args:
+        run: whose state it is.
+        state: trained so far.
+
+    Returns:
+        Predictions and scores.
+    """
+    coefficients = progressive.coefficients(
+        run.stepper.schedule, state.progressive
+    )
+    test = run.dataset.test
+    found = run.predict(state.variables, test.images, coefficients)
+    return Scored(
+        coefficients,
+        found,
+        found.mean_terms(
+            model_lib.facets_in_force(run.settings.net, coefficients.alpha)
+        ),
+        accuracy.score_matrix(
+            found.assignments,
+            test.labels,
+            run.settings.facets.n_components,
+            run.dataset.spec.labelings,
+        ),
+    )
+
+
+def log_marginal(
+    run: Run, state: state_lib.TrainState
+) -> importance.LogMarginal:
+    """Estimates log p(x) of the held-out split by importance sampling.
+
+    Args:
+        run: whose state it is; ``evaluate.importance_samples`` must not be 0.
+        state: trained so far.
+
+    Returns:
+        The estimates for each example, at the coefficients in force.
+    """
+    settings = run.settings
+    return marginal.log_marginal(
+        run.stepper.model,
+        run.stepper.likelihood,
+        state.variables,
+        run.dataset.test.images,
+        progressive.coefficients(run.stepper.schedule, state.progressive).alpha,
+        run_key(settings.seed, KeyUse.IMPORTANCE),
+        n_samples=settings.evaluate.importance_samples,
+        batch_size=settings.evaluate.batch_size,
+    )
