@@ -190,8 +190,8 @@ class OutputsTest(parameterized.TestCase):
                         err_msg=f"{name} {mode} {point} {key}",
                     )
 
-    @pytest.mark.slow
     @parameterized.product(name=_NAMES, mode=("eval", "train"))
+    @pytest.mark.slow
     def test_float32_is_as_close_as_pytorch_is(self, name, mode):
         fixture = fixtures.load(name)
         tolerances = _FLOAT32[name]
@@ -212,6 +212,7 @@ class OutputsTest(parameterized.TestCase):
                 self.assertLess(error, _SLACK * allowed, f"{point} {key}")
 
     @parameterized.parameters("F2", "F3", "F6")
+    @pytest.mark.slow
     def test_batch_norm_records_the_same_statistics(self, name):
         fixture = fixtures.load(name)
         where = fixture["points"].tolist().index(fixture["grad_point"].tolist())

@@ -4,6 +4,7 @@
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from mfcvae_jax import model as model_lib
@@ -15,6 +16,7 @@ from mfcvae_jax.variational import elbo
 from tests import examples
 
 
+@pytest.mark.slow
 class GradientNoiseTest(absltest.TestCase):
     def setUp(self):
         super().setUp()

@@ -4,6 +4,7 @@
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from scipy import special, stats
 
@@ -123,6 +124,7 @@ class LogMarginalTest(parameterized.TestCase):
         self.assertTrue(np.all(found.effective_samples >= 1 - 1e-3))
         self.assertTrue(np.all(found.effective_samples <= 100 + 1e-3))
 
+    @pytest.mark.slow
     def test_chunks_cover_every_image_once(self):
         found = self._estimate((1.0, 1.0), 1000, batch_size=16)
         whole = self._estimate((1.0, 1.0), 1000, seed=2)
@@ -131,6 +133,7 @@ class LogMarginalTest(parameterized.TestCase):
         self.assertGreater(np.std(whole.log_p_x), 3)
         np.testing.assert_allclose(found.log_p_x, whole.log_p_x, atol=1)
 
+    @pytest.mark.slow
     def test_bytes_and_floats_agree(self):
         floats = self._estimate((1.0, 1.0), 5).log_p_x
         self.images = np.round(self.images * 255).astype(np.uint8)
