@@ -20,6 +20,7 @@ from tests import examples, fixtures
 
 class StandardiseTest(parameterized.TestCase):
     @fixtures.needs_fixtures
+    @pytest.mark.slow
     def test_every_layer_equals_the_official_one(self):
         self._assert_equals_the_official_one("F7")
 
@@ -57,6 +58,7 @@ class StandardiseTest(parameterized.TestCase):
                 value[::stride], truth, rtol=1e-9, atol=1e-12, err_msg=key
             )
 
+    @pytest.mark.slow
     def test_heads_and_output_have_the_wanted_spread_on_the_batch(self):
         settings = examples.settings()
         model = model_lib.make_model(settings, (8, 8, 1))
@@ -76,6 +78,7 @@ class StandardiseTest(parameterized.TestCase):
         np.testing.assert_allclose(np.std(forward.output), 0.1, rtol=0.01)
 
     @parameterized.parameters(True, False)
+    @pytest.mark.slow
     def test_every_channel_of_every_convolution_has_the_wanted_spread(
         self, standardise_gains
     ):

@@ -166,6 +166,7 @@ class StepTest(parameterized.TestCase):
         )
         _assert_trees_close(found, wanted, 1e-9)
 
+    @pytest.mark.slow
     def test_fixed_mixing_weights_stay_where_they_are(self):
         start = _start()
         after = start
