@@ -27,6 +27,7 @@ from mfcvae_jax.settings import (
     Progressive,
 )
 from mfcvae_jax.training import optimiser, state, steps
+from mfcvae_jax.variational import elbo
 from tests import examples
 
 _NET = ConvLadder(
@@ -337,6 +338,7 @@ class TrainTest(absltest.TestCase):
                     Progressive((1,) * n_facets, 5, Fade.LINEAR, 0.0, 0.0),
                     steps_per_epoch=5,
                 ),
+                estimate=elbo.five_terms,
             )
             start = state.make_state(
                 state.initial_variables(stepper.model, jax.random.key(0)),
