@@ -3,8 +3,9 @@
 r"""Configuration 1 of 3DShapes, rendered here, with its published settings.
 
 Our renderer's images are not those of the data set, so the paper's numbers
-(99.46 % floor hue, 88.47 % shape, many-to-one) are no more than a guide. Not
-measured by us.
+(99.46 % floor hue, 88.47 % shape, many-to-one) are no more than a guide. With
+stage_epochs=(40,100), after 2800 steps: 98.9 % floor hue in facet 1, 75.5 %
+shape in facet 0 (one seed, an hour on two cores). In full: not measured.
 
     python experiments/train.py --workdir=runs/shapes3d_rendered_floor \
         --config=experiments/configs/shapes3d_rendered_floor.py
