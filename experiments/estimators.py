@@ -13,6 +13,7 @@ import dataclasses
 import pathlib
 import statistics
 import sys
+import typing
 
 import jax
 import jax.numpy as jnp
@@ -122,7 +123,8 @@ def _train(
     folder = workdir.Workdir(
         pathlib.Path(_WORKDIR.value) / f"{estimator}_{n_samples}_{seed}"
     )
-    return run, loop.train(run, folder, resume=folder.config.exists())
+    (state,) = loop.train(run, folder, resume=folder.config.exists())
+    return run, typing.cast(TrainState, state)
 
 
 def _scores(run: runs.Run, state: TrainState) -> dict[str, float]:

@@ -5,18 +5,22 @@ r"""Trains a model and reports on it.
     python experiments/train.py --config=experiments/configs/mnist.py \
         --workdir=runs/mnist --config.seed=3
 
-Ctrl-C saves the state; the same command with --resume goes on from there.
-An error is one line; --verbosity=1 shows where it came from.
+--config.n_seeds=10 trains ten seeds at once. Ctrl-C saves the state; the same
+command with --resume goes on from there. On several hosts, give each of them
+the command with --distributed. An error is one line; --verbosity=1 shows where
+it came from.
 """
 
+import json
+import pathlib
 import sys
 
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from mfcvae_jax import report, workdir
+from mfcvae_jax import report, summary, workdir
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.training import loop, runs, stopping
+from mfcvae_jax.training import loop, processes, runs, stopping
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="File with the settings.", lock_config=True
@@ -26,6 +30,23 @@ _WORKDIR = flags.DEFINE_string(
 )
 _RESUME = flags.DEFINE_bool(
     "resume", False, "Continue from the last checkpoint in --workdir."
+)
+_CACHE = flags.DEFINE_string(
+    "compilation_cache",
+    None,
+    "Folder of compiled programs, by default one in --workdir.",
+)
+_DISTRIBUTED = flags.DEFINE_bool(
+    "distributed", False, "Run in several processes, each with this flag."
+)
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "host:port of process 0, unless the cluster tells."
+)
+_N_PROCESSES = flags.DEFINE_integer(
+    "n_processes", None, "How many processes, unless the cluster tells."
+)
+_PROCESS_ID = flags.DEFINE_integer(
+    "process_id", None, "Which process this is, unless the cluster tells."
 )
 
 
@@ -38,10 +59,13 @@ def main(argv):
     logging.get_absl_handler().addFilter(
         lambda record: "orbax" not in record.pathname
     )
-    folder = workdir.Workdir(_WORKDIR.value)
     try:
-        run = runs.make_run(settings_lib.from_config(_CONFIG.value.to_dict()))
-        state = loop.train(run, folder, resume=_RESUME.value)
+        settings = settings_lib.from_config(_CONFIG.value.to_dict())
+        if _DISTRIBUTED.value:
+            processes.start(
+                _COORDINATOR.value, _N_PROCESSES.value, _PROCESS_ID.value
+            )
+        return _train(settings, workdir.Workdir(_WORKDIR.value))
     except stopping.Stopped as stopped:
         logging.warning("%s", stopped)
         return 128 + stopped.signum
@@ -49,8 +73,33 @@ def main(argv):
         logging.debug("where it came from", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(report.write_report(run, state, folder))
-    return 0
+
+
+def _train(settings: settings_lib.Settings, folder: workdir.Workdir) -> int:
+    """Trains all seeds, and reports on them in process 0."""
+    run = runs.make_run(settings)
+    cache = pathlib.Path(_CACHE.value or folder.compilation_cache)
+    states = loop.train(
+        run, folder, resume=_RESUME.value, compilation_cache=cache
+    )
+    if not processes.is_main():
+        return 0
+    results = {}
+    for seed, seed_folder, state in zip(
+        runs.of_each_seed(run),
+        folder.of_each_seed(settings),
+        states,
+        strict=True,
+    ):
+        if state is not None:
+            print(report.write_report(seed, state, seed_folder))
+            found = json.loads(seed_folder.results.read_text())
+            results[seed.settings.seed] = found
+    if settings.n_seeds > 1:
+        summed_up = summary.summarise(results)
+        folder.write_results(summed_up._asdict())
+        print(summary.format_summary(summed_up))
+    return 0 if len(results) == settings.n_seeds else 2
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ argument, and ``elbo_terms`` hands the densities to ``variational.elbo``.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from mfcvae_jax import settings as settings_lib
@@ -24,6 +25,7 @@ __all__ = [
     "elbo_terms",
     "facets_in_force",
     "make_model",
+    "nets_cast",
 ]
 
 # net settings -> (encoder, decoder)
@@ -62,18 +64,24 @@ class MFCVAE(nn.Module):
         net: encoder and decoder.
         initial_variance: variance of every component at the start.
         image_shape: (H, W, C).
+        precision: of the nets; what they give is float32 at least.
+        axis_name: see ``ladder.block.BatchNorm``.
     """
 
     facets: settings_lib.Facets
     net: settings_lib.Net
     initial_variance: float
     image_shape: tuple[int, int, int]
+    precision: settings_lib.Precision = settings_lib.Precision.FLOAT32
+    axis_name: str | None = None
 
     def setup(self):
         """Makes the submodules."""
         make_encoder, make_decoder = _NETS[type(self.net)]
-        self.encoder = make_encoder(self.net, self.facets.latent_dim)
-        self.decoder = make_decoder(self.net, self.image_shape)
+        self.encoder = make_encoder(
+            self.net, self.facets.latent_dim, self.axis_name
+        )
+        self.decoder = make_decoder(self.net, self.image_shape, self.axis_name)
         self.priors = [
             prior.MixturePrior(k, d, covariance, self.initial_variance)
             for k, d, covariance in zip(
@@ -104,7 +112,9 @@ class MFCVAE(nn.Module):
                 "the model takes images of shape (B, H, W, C) = (B, "
                 f"{', '.join(map(str, self.image_shape))}), got {x.shape}"
             )
-        return self.encoder(x, train)
+        with self._products():
+            posteriors = self.encoder(_cast(x, self.precision), train)
+        return jax.tree.map(_at_least_float32, posteriors)
 
     def decode(
         self, z: tuple[chex.Array, ...], alpha: chex.Array, train: bool = False
@@ -122,8 +132,13 @@ class MFCVAE(nn.Module):
         chex.assert_equal_shape_prefix(z, z[0].ndim - 1)
         batch_shape = z[0].shape[:-1]
         flat = tuple(z_j.reshape(-1, z_j.shape[-1]) for z_j in z)
-        output = self.decoder(flat, alpha, train)
-        return output.reshape(*batch_shape, *self.image_shape)
+        with self._products():
+            output = self.decoder(
+                *_cast((flat, jnp.asarray(alpha)), self.precision), train
+            )
+        return _at_least_float32(output).reshape(
+            *batch_shape, *self.image_shape
+        )
 
     def mixtures(self) -> tuple[prior.Mixture, ...]:
         """Returns p(z_j, c_j) of each facet."""
@@ -154,6 +169,11 @@ class MFCVAE(nn.Module):
             posteriors, z, self.decode(z, alpha, train), self.mixtures()
         )
 
+    def _products(self):
+        """Says how exact the matrix products of the nets are."""
+        is_full = self.precision is settings_lib.Precision.FLOAT32
+        return jax.default_matmul_precision("highest" if is_full else "default")
+
 
 def make_model(
     settings: settings_lib.Settings, image_shape: tuple[int, int, int]
@@ -178,6 +198,32 @@ def make_model(
         initial_variance=settings.prior_init.variance,
         image_shape=image_shape,
     )
+
+
+def nets_cast(params: Any, precision: settings_lib.Precision) -> Any:
+    """Brings the nets' parameters to the type that the nets compute in.
+
+    Args:
+        params: of nets and priors.
+        precision: of the nets.
+
+    Returns:
+        The parameters; those of the priors stay as they are.
+    """
+    return {
+        name: part if name.startswith("priors_") else _cast(part, precision)
+        for name, part in params.items()
+    }
+
+
+def _cast(tree: Any, precision: settings_lib.Precision) -> Any:
+    if precision is not settings_lib.Precision.BFLOAT16:
+        return tree
+    return jax.tree.map(lambda a: a.astype(jnp.bfloat16), tree)
+
+
+def _at_least_float32(array: chex.Array) -> chex.Array:
+    return array.astype(jnp.promote_types(array.dtype, jnp.float32))
 
 
 def facets_in_force(net: settings_lib.Net, alpha: chex.Array) -> chex.Array:

@@ -185,7 +185,8 @@ def _draw(
         )
     else:  # images without labels
         path.pop("confusion")
-    schedule, records = stepper.schedule, workdir.records()
+    schedule = stepper.schedule
+    records = [r for r in workdir.records() if r["split"] != "speed"]
     if not records:  # weights that were imported, not trained here
         path.pop("learning_curves")
         return [str(p) for p in path.values()]

@@ -32,6 +32,7 @@ __all__ = [
     "MeansInit",
     "Merge",
     "OutputUnits",
+    "Precision",
     "PriorInit",
     "Progressive",
     "SeparateEncoders",
@@ -89,6 +90,16 @@ class MeansInit(enum.Enum):
     GLOROT = "glorot"
 
 
+class Precision(enum.Enum):
+    """Of the nets in training; parameters and bounds always are float32."""
+
+    FLOAT32 = "float32"
+    # Products of TF32 factors on a GPU, of bfloat16 ones on a TPU, summed in
+    # float32; on a CPU, no different from float32.
+    FAST_PRODUCTS = "fast_products"
+    BFLOAT16 = "bfloat16"  # activations too
+
+
 @dataclasses.dataclass(frozen=True)
 class Data:
     """Which data set, and where its prepared files lie.
@@ -97,14 +108,23 @@ class Data:
         name: a name known to ``datasets.reader.load``.
         data_dir: folder of prepared TFDS sets; empty means the default of
             tensorflow_datasets. Embedded data sets need none.
-        path: the file of the data set ``npz``; no other has one.
+        path: the file of the data set ``npz``, or the folder of ``npy``; no
+            other has one.
+        on_device_gb: training images up to so many GB (10^9 bytes) are kept on
+            every device; more of them stay in host memory, or in their
+            memory-mapped file, and come over in chunks. Results are the same.
     """
 
     name: str
     data_dir: str = ""
     path: str = ""
+    on_device_gb: float = 4.0
 
     def __post_init__(self):
+        _require(
+            self.on_device_gb >= 0,
+            f"data.on_device_gb must be >= 0, got {self.on_device_gb}",
+        )
         if self.name == "npz":
             _require(
                 self.path != "",
@@ -434,7 +454,7 @@ class Checkpoints:
 
     Attributes:
         every_epochs: epochs between checkpoints.
-        keep: number of most recent checkpoints kept.
+        keep: number of most recent checkpoints kept, beside the best one.
     """
 
     every_epochs: int
@@ -477,12 +497,27 @@ _KINDS: dict[str, dict[str, type]] = {
 }
 
 
+# Settings that a run may change when it is taken up again.
+_FREE_TO_CHANGE = (
+    "data.data_dir",
+    "data.on_device_gb",
+    "evaluate.every_epochs",
+    "evaluate.importance_samples",
+    "checkpoint.every_epochs",
+    "checkpoint.keep",
+    "figures.temperature",
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """All settings of a run.
 
     Attributes:
         seed: of everything random in the run.
+        n_seeds: independent runs that are trained at once; the i-th has the
+            seed ``seed + i``.
+        precision: of the nets in training.
         data: see ``Data``; the other sections likewise.
         facets: the mixture priors.
         net: the encoder and decoder.
@@ -496,6 +531,8 @@ class Settings:
     """
 
     seed: int
+    n_seeds: int
+    precision: Precision
     data: Data
     facets: Facets
     net: Net
@@ -511,6 +548,13 @@ class Settings:
         _require(
             0 <= self.seed < 2**32,
             f"seed must lie in [0, 2**32), got {self.seed}",
+        )
+        _require_positive("n_seeds", (self.n_seeds,))
+        _require(
+            self.n_seeds == 1 or self.checkpoint.keep >= 2,
+            f"n_seeds={self.n_seeds} needs checkpoint.keep >= 2, got "
+            f"{self.checkpoint.keep}: seeds are saved one by one, and if that "
+            "is cut short, all go on from the step before",
         )
         _require_length(
             "progressive.stage_epochs",
@@ -563,6 +607,9 @@ def to_config(settings: Any) -> dict[str, Any]:
 def differences(left: Settings, right: Settings) -> list[str]:
     """Lists the settings in which two runs differ.
 
+    Those that leave the trained model as it is do not count: where files lie,
+    and what is kept, scored and drawn how often.
+
     Args:
         left: settings of the one run.
         right: settings of the other.
@@ -576,6 +623,7 @@ def differences(left: Settings, right: Settings) -> list[str]:
         f"{flat_right.get(key, 'absent')!r}"
         for key in sorted(flat_left | flat_right)
         if flat_left.get(key) != flat_right.get(key)
+        and key not in _FREE_TO_CHANGE
     ]
 
 

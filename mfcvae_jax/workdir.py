@@ -2,20 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """The folder of one run: what lies where in it, and whose run it is.
 
-config.json       the resolved settings
-environment.json  versions, device and git revision
-metrics.jsonl     one record a line, see ``training.writers``
-tensorboard/      the same for TensorBoard
-checkpoints/      one folder a step, see ``training.checkpoint``
-results.json      scores of the finished run
-figures/          PNG files
+config.json         the resolved settings
+environment.json    versions, device and git revision
+lock                held by the process that trains
+metrics.jsonl       one record a line, see ``training.writers``
+tensorboard/        the same for TensorBoard
+checkpoints/        one folder a step, see ``training.checkpoint``
+compilation_cache/  see ``training.compilation``
+results.json        scores of the finished run
+figures/            PNG files
+
+The folder of several seeds has config.json, environment.json, lock,
+compilation_cache/ and results.json, and for each seed a folder ``seed_<n>`` as
+above. A seed that diverged while others went on has ``diverged.txt``, too.
 """
 
+import contextlib
+import dataclasses
+import fcntl
 import importlib.metadata
 import json
 import pathlib
 import platform
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -52,11 +62,32 @@ class Workdir:
         self.metrics = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
         self.checkpoints = self.path / "checkpoints"
+        self.compilation_cache = self.path / "compilation_cache"
+        self.diverged = self.path / "diverged.txt"
         self.results = self.path / "results.json"
         self.figures = self.path / "figures"
 
-    def claim(self, settings: Settings, *, resume: bool) -> None:
+    def of_each_seed(self, settings: Settings) -> tuple["Workdir", ...]:
+        """Returns the folders of the seeds of a run.
+
+        Args:
+            settings: of the run.
+
+        Returns:
+            Folders within this one, or this one if there is one seed.
+        """
+        if settings.n_seeds == 1:
+            return (self,)
+        return tuple(
+            Workdir(self.path / f"seed_{settings.seed + i}")
+            for i in range(settings.n_seeds)
+        )
+
+    @contextlib.contextmanager
+    def claim(self, settings: Settings, *, resume: bool) -> Iterator[None]:
         """Makes the folder that of a run, or checks that it is already.
+
+        Until the context is left, no other process can claim it.
 
         Args:
             settings: of the run.
@@ -67,38 +98,67 @@ class Workdir:
                 a checkpoint but ``resume`` is false, or something that is no
                 run.
             FileNotFoundError: if ``resume`` is true and there is no run.
+            RuntimeError: if another process trains there.
         """
         if self.config.exists():
-            changed = settings_lib.differences(self.settings(), settings)
-            if changed:
-                raise ValueError(
-                    f"workdir {self.path} holds a run with another config "
-                    "(there != asked for):\n  "
-                    + "\n  ".join(changed)
-                    + "\nChoose another --workdir, or pass the same config."
+            self._check(settings, resume=resume)
+        else:
+            self._check_is_free(resume=resume)
+            self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RuntimeError(
+                    f"another process is training in workdir {self.path}: wait "
+                    "for it, stop it, or choose another --workdir"
+                ) from None
+            environment = _environment()
+            for i, folder in enumerate(self.of_each_seed(settings)):
+                folder.path.mkdir(exist_ok=True)
+                seed = dataclasses.replace(
+                    settings, seed=settings.seed + i, n_seeds=1
                 )
-            has_checkpoint = self.checkpoints.is_dir() and any(
-                self.checkpoints.iterdir()
+                _write_json(folder.environment, environment)
+                _write_json(folder.config, settings_lib.to_config(seed))
+            _write_json(self.environment, environment)
+            _write_json(self.config, settings_lib.to_config(settings))
+            yield
+
+    def _check(self, settings: Settings, *, resume: bool) -> None:
+        """Raises ValueError unless the run that is there may go on."""
+        changed = settings_lib.differences(self.settings(), settings)
+        if changed:
+            raise ValueError(
+                f"workdir {self.path} holds a run with another config "
+                "(there != asked for):\n  "
+                + "\n  ".join(changed)
+                + "\nChoose another --workdir, or pass the same config."
             )
-            if has_checkpoint and not resume:
-                raise ValueError(
-                    f"workdir {self.path} already holds this run: pass "
-                    "--resume to continue it, or choose another --workdir"
-                )
-            return
+        has_checkpoint = any(
+            folder.checkpoints.is_dir() and any(folder.checkpoints.iterdir())
+            for folder in self.of_each_seed(settings)
+        )
+        if has_checkpoint and not resume:
+            raise ValueError(
+                f"workdir {self.path} already holds this run: pass "
+                "--resume to continue it, or choose another --workdir"
+            )
+
+    def _check_is_free(self, *, resume: bool) -> None:
+        """Raises unless a new run may start here."""
         if resume:
             raise FileNotFoundError(
                 f"--resume: there is no run in workdir {self.path} (no "
                 f"{self.config.name}); start it without --resume"
             )
-        if self.path.exists() and any(self.path.iterdir()):
+        if self.path.exists() and any(
+            entry.name != "lock" for entry in self.path.iterdir()
+        ):
             raise ValueError(
                 f"workdir {self.path} is not empty and holds no run: choose "
                 "another --workdir, so that nothing is overwritten"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        _write_json(self.environment, _environment())
-        _write_json(self.config, settings_lib.to_config(settings))
 
     def settings(self) -> Settings:
         """Returns the settings of the run in the folder.

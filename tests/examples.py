@@ -14,7 +14,14 @@ def config(**overrides: Any) -> dict[str, Any]:
     """A config of two small facets on digits; sections may be replaced."""
     base = {
         "seed": 0,
-        "data": {"name": "digits", "data_dir": "", "path": ""},
+        "n_seeds": 1,
+        "precision": "float32",
+        "data": {
+            "name": "digits",
+            "data_dir": "",
+            "path": "",
+            "on_device_gb": 4.0,
+        },
         "facets": {
             "n_components": (6, 10),
             "latent_dim": (2, 3),

@@ -18,7 +18,14 @@ def get_config():
     return ml_collections.ConfigDict(
         {
             "seed": 0,
-            "data": {"name": "digits", "data_dir": "", "path": ""},
+            "n_seeds": 1,
+            "precision": "float32",
+            "data": {
+                "name": "digits",
+                "data_dir": "",
+                "path": "",
+                "on_device_gb": 4.0,
+            },
             "facets": {
                 "n_components": (10, 25),
                 "latent_dim": (8, 5),

@@ -19,7 +19,14 @@ def get_config():
     return ml_collections.ConfigDict(
         {
             "seed": 0,
-            "data": {"name": "digits_tinted", "data_dir": "", "path": ""},
+            "n_seeds": 1,
+            "precision": "float32",
+            "data": {
+                "name": "digits_tinted",
+                "data_dir": "",
+                "path": "",
+                "on_device_gb": 4.0,
+            },
             "facets": {
                 "n_components": (25, 10),
                 "latent_dim": (5, 2),

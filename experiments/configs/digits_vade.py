@@ -17,7 +17,14 @@ def get_config():
     return ml_collections.ConfigDict(
         {
             "seed": 0,
-            "data": {"name": "digits", "data_dir": ""},
+            "n_seeds": 1,
+            "precision": "float32",
+            "data": {
+                "name": "digits",
+                "data_dir": "",
+                "path": "",
+                "on_device_gb": 4.0,
+            },
             "facets": {
                 "n_components": (10,),
                 "latent_dim": (5,),

@@ -17,10 +17,13 @@ def get_config():
     return ml_collections.ConfigDict(
         {
             "seed": 0,
+            "n_seeds": 1,
+            "precision": "float32",
             "data": {
                 "name": "shapes3d_rendered_wall",
                 "data_dir": "",
                 "path": "",
+                "on_device_gb": 4.0,
             },
             "facets": {
                 "n_components": (60, 20),

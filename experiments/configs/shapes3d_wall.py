@@ -18,7 +18,14 @@ def get_config():
     return ml_collections.ConfigDict(
         {
             "seed": 0,
-            "data": {"name": "shapes3d_wall", "data_dir": "", "path": ""},
+            "n_seeds": 1,
+            "precision": "float32",
+            "data": {
+                "name": "shapes3d_wall",
+                "data_dir": "",
+                "path": "",
+                "on_device_gb": 4.0,
+            },
             "facets": {
                 "n_components": (60, 20),
                 "latent_dim": (20, 2),

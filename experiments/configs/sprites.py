@@ -16,10 +16,13 @@ def get_config():
     return ml_collections.ConfigDict(
         {
             "seed": 0,
+            "n_seeds": 1,
+            "precision": "float32",
             "data": {
                 "name": "npz",
                 "data_dir": "",
                 "path": "sprites_stills.npz",
+                "on_device_gb": 4.0,
             },
             "facets": {
                 "n_components": (40, 20, 10),

@@ -16,7 +16,14 @@ def get_config():
     return ml_collections.ConfigDict(
         {
             "seed": 0,
-            "data": {"name": "svhn_cropped", "data_dir": "", "path": ""},
+            "n_seeds": 1,
+            "precision": "float32",
+            "data": {
+                "name": "svhn_cropped",
+                "data_dir": "",
+                "path": "",
+                "on_device_gb": 4.0,
+            },
             "facets": {
                 "n_components": (200, 50),
                 "latent_dim": (22, 7),

@@ -83,7 +83,7 @@ def n_batches(n_examples: int, batch_size: int) -> int:
 
 def take_batch(
     images: jax.Array,
-    permutation: jax.Array,
+    order: jax.Array,
     index: jax.Array | int,
     batch_size: int,
 ) -> jax.Array:
@@ -91,8 +91,9 @@ def take_batch(
 
     Args:
         images: all images, shape (N, H, W, C).
-        permutation: the epoch's order, from `epoch_permutation`, shape (N,).
-        index: which batch, from 0 to n_batches(N, B) - 1. An index beyond
+        order: rows of `images` in the order of their use, such as a
+            permutation from `epoch_permutation`, shape (M,).
+        index: which batch, from 0 to n_batches(M, B) - 1. An index beyond
             that repeats the last B examples instead of failing: it may be
             traced, so it cannot be checked here.
         batch_size: B.
@@ -101,9 +102,9 @@ def take_batch(
         The images of the batch, shape (B, H, W, C), in their stored type.
     """
     chex.assert_rank(images, 4)
-    chex.assert_shape(permutation, (len(images),))
+    chex.assert_rank(order, 1)
     members = jax.lax.dynamic_slice_in_dim(
-        permutation, index * batch_size, batch_size
+        order, index * batch_size, batch_size
     )
     # Rows of plain vectors: on a CPU, XLA gathers bytes and turns them into
     # floats four times faster this way than from four axes.

@@ -78,7 +78,9 @@ class Predictions(NamedTuple):
         return {name: float(value) for name, value in terms.items()}
 
 
-Predictor = Callable[[Any, np.ndarray, progressive.Coefficients], Predictions]
+Predictor = Callable[
+    [Any, np.ndarray, progressive.Coefficients, chex.PRNGKey], Predictions
+]
 
 
 def make_predictor(
@@ -86,7 +88,6 @@ def make_predictor(
     likelihood: Likelihood,
     estimate: Callable[[elbo.Densities], elbo.FacetTerms],
     batch_size: int,
-    key: chex.PRNGKey,
 ) -> Predictor:
     """Compiles the predictions of a split.
 
@@ -95,16 +96,16 @@ def make_predictor(
         likelihood: form of p(x|z).
         estimate: one facet's terms of the loss, see ``model.elbo_terms``.
         batch_size: examples per chunk, which bounds the memory.
-        key: PRNG key of the samples of z.
 
     Returns:
-        A function ``(variables, images, coefficients) -> Predictions`` of
-        images with shape (N, H, W, C), uint8 or float.
+        A function ``(variables, images, coefficients, key) -> Predictions`` of
+        images with shape (N, H, W, C), uint8 or float; the key is that of the
+        samples of z.
     """
     latent_dim = model.facets.latent_dim
 
     @jax.jit
-    def predict_chunk(variables, images, alpha, index):
+    def predict_chunk(variables, images, alpha, key, index):
         x = batches.as_float(images)
         noise = draw_noise(
             jax.random.fold_in(key, index),
@@ -133,13 +134,15 @@ def make_predictor(
             mean_field=terms.mean_field,
         )
 
-    def predict(variables, images, coefficients):
+    def predict(variables, images, coefficients, key):
         chunks = []
         for index, start in enumerate(range(0, len(images), batch_size)):
             chunk = np.asarray(images[start : start + batch_size])
             missing = batch_size - len(chunk)
             padded = np.pad(chunk, ((0, missing), (0, 0), (0, 0), (0, 0)))
-            out = predict_chunk(variables, padded, coefficients.alpha, index)
+            out = predict_chunk(
+                variables, padded, coefficients.alpha, key, index
+            )
             n_real = len(chunk)
             chunks.append(
                 jax.tree.map(lambda a, n=n_real: np.asarray(a[:n]), out)

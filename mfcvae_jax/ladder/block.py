@@ -62,7 +62,14 @@ class BatchNorm(nn.Module):
     Normalises with the biased variance of the batch, but lets the unbiased one
     into the running average; ``flax.linen.BatchNorm`` uses the biased one for
     both, with which published running variances could not be continued.
+    Statistics are computed in float32 at least, whatever the activations are.
+
+    Attributes:
+        axis_name: of the mapped axis that the batch is spread over, if it is;
+            the statistics are those of the whole batch.
     """
+
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> chex.Array:
@@ -76,6 +83,8 @@ class BatchNorm(nn.Module):
             The same shape.
         """
         n_channels = x.shape[-1]
+        dtype = x.dtype
+        x = x.astype(jnp.promote_types(dtype, jnp.float32))
         scale = self.param("scale", nn.initializers.ones, (n_channels,))
         bias = self.param("bias", nn.initializers.zeros, (n_channels,))
         running_mean = self.variable(
@@ -88,14 +97,20 @@ class BatchNorm(nn.Module):
             axes = tuple(range(x.ndim - 1))
             n = x.size // n_channels
             mean = jnp.mean(x, axis=axes)
+            if self.axis_name is not None:
+                n *= jax.lax.axis_size(self.axis_name)
+                mean = jax.lax.pmean(mean, self.axis_name)
             var = jnp.mean(jnp.square(x - mean), axis=axes)
+            if self.axis_name is not None:
+                var = jax.lax.pmean(var, self.axis_name)
             if not self.is_initializing():
                 unbiased = var * n / max(n - 1, 1)
                 running_mean.value = 0.9 * running_mean.value + 0.1 * mean
                 running_var.value = 0.9 * running_var.value + 0.1 * unbiased
         else:
             mean, var = running_mean.value, running_var.value
-        return (x - mean) * jax.lax.rsqrt(var + 1e-5) * scale + bias
+        x = (x - mean) * jax.lax.rsqrt(var + 1e-5) * scale + bias
+        return x.astype(dtype)
 
 
 class DenseBlock(nn.Module):
@@ -105,11 +120,13 @@ class DenseBlock(nn.Module):
         widths: units of each layer.
         activation: non-linearity after every layer.
         batch_norm: whether batch norm follows every activation.
+        axis_name: see ``BatchNorm``.
     """
 
     widths: tuple[int, ...]
     activation: Activation
     batch_norm: bool
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(self, h: chex.Array, train: bool) -> chex.Array:
@@ -126,7 +143,7 @@ class DenseBlock(nn.Module):
             h = dense(width, h.shape[-1], name=f"dense_{i}")(h)
             h = activate(self.activation, h)
             if self.batch_norm:
-                h = BatchNorm(name=f"batch_norm_{i}")(h, train)
+                h = BatchNorm(self.axis_name, name=f"batch_norm_{i}")(h, train)
         return h
 
 

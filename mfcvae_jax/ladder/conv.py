@@ -210,6 +210,7 @@ class ConvBlock(nn.Module):
         is_transposed: see ``Convolution``.
         weight_norm: see ``Convolution``.
         is_bare: whether activation and batch norm are left out.
+        axis_name: see ``BatchNorm``.
     """
 
     layers: tuple[Layer, ...]
@@ -217,6 +218,7 @@ class ConvBlock(nn.Module):
     is_transposed: bool = False
     weight_norm: bool = False
     is_bare: bool = False
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(self, h: chex.Array, train: bool) -> chex.Array:
@@ -238,7 +240,7 @@ class ConvBlock(nn.Module):
             )(h)
             if not self.is_bare:
                 h = activate(self.activation, h)
-                h = BatchNorm(name=f"batch_norm_{i}")(h, train)
+                h = BatchNorm(self.axis_name, name=f"batch_norm_{i}")(h, train)
         return h
 
 
@@ -248,10 +250,12 @@ class ConvEncoder(nn.Module):
     Attributes:
         net: form of the blocks.
         latent_dim: D_j of each facet.
+        axis_name: see ``BatchNorm``.
     """
 
     net: ConvLadder
     latent_dim: tuple[int, ...]
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
@@ -270,6 +274,7 @@ class ConvEncoder(nn.Module):
             layers,
             self.net.activation,
             weight_norm=self.net.weight_norm,
+            axis_name=self.axis_name,
             name=name,
         )
 
@@ -280,10 +285,12 @@ class ConvDecoder(nn.Module):
     Attributes:
         net: form of the blocks.
         image_shape: (H, W, C).
+        axis_name: see ``BatchNorm``.
     """
 
     net: ConvLadder
     image_shape: tuple[int, int, int]
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(
@@ -306,6 +313,7 @@ class ConvDecoder(nn.Module):
                 (math.prod(shape),),
                 self.net.activation,
                 batch_norm=True,
+                axis_name=self.axis_name,
                 name=f"rung_{j}",
             )(z[j], train)
             faded = alpha[j] * rung.reshape(-1, *shape)
@@ -315,6 +323,7 @@ class ConvDecoder(nn.Module):
                 self.net.activation,
                 is_transposed=True,
                 is_bare=j == 0 and not self.net.output_norm,
+                axis_name=self.axis_name,
                 name=f"backbone_{j}",
             )(h, train)
         return h

@@ -29,10 +29,12 @@ class LadderEncoder(nn.Module):
     Attributes:
         net: widths of backbone and rungs.
         latent_dim: D_j of each facet.
+        axis_name: see ``BatchNorm``.
     """
 
     net: DenseLadder
     latent_dim: tuple[int, ...]
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
@@ -48,12 +50,9 @@ class LadderEncoder(nn.Module):
         h = x.reshape(x.shape[0], -1)
         posteriors = []
         for j, latent_dim in enumerate(self.latent_dim):
-            h = _block(self.net, self.net.encoder_backbone[j], f"backbone_{j}")(
-                h, train
-            )
-            rung = _block(self.net, self.net.encoder_rungs[j], f"rung_{j}")(
-                h, train
-            )
+            backbone = _block(self, self.net.encoder_backbone[j], "backbone", j)
+            h = backbone(h, train)
+            rung = _block(self, self.net.encoder_rungs[j], "rung", j)(h, train)
             posteriors.append(Heads(latent_dim, name=f"heads_{j}")(rung))
         return tuple(posteriors)
 
@@ -64,10 +63,12 @@ class LadderDecoder(nn.Module):
     Attributes:
         net: widths of backbone and rungs.
         image_shape: (H, W, C).
+        axis_name: see ``BatchNorm``.
     """
 
     net: DenseLadder
     image_shape: tuple[int, ...]
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(
@@ -85,12 +86,10 @@ class LadderDecoder(nn.Module):
         """
         h: chex.Array = None
         for j in reversed(range(len(z))):
-            rung = _block(self.net, self.net.decoder_rungs[j], f"rung_{j}")
+            rung = _block(self, self.net.decoder_rungs[j], "rung", j)
             faded = alpha[j] * rung(z[j], train)
             merged = faded if h is None else self._merge(faded, h)
-            backbone = _block(
-                self.net, self.net.decoder_backbone[j], f"backbone_{j}"
-            )
+            backbone = _block(self, self.net.decoder_backbone[j], "backbone", j)
             h = backbone(merged, train)
         n_outputs = math.prod(self.image_shape)
         output = dense(n_outputs, h.shape[-1], name="output")(h)
@@ -102,5 +101,16 @@ class LadderDecoder(nn.Module):
         return jnp.concatenate([rung, upper], axis=-1)
 
 
-def _block(net: DenseLadder, widths: tuple[int, ...], name: str) -> DenseBlock:
-    return DenseBlock(widths, net.activation, net.batch_norm, name=name)
+def _block(
+    owner: LadderEncoder | LadderDecoder,
+    widths: tuple[int, ...],
+    kind: str,
+    j: int,
+) -> DenseBlock:
+    return DenseBlock(
+        widths,
+        owner.net.activation,
+        owner.net.batch_norm,
+        owner.axis_name,
+        name=f"{kind}_{j}",
+    )

@@ -25,10 +25,12 @@ class OneEncoder(nn.Module):
     Attributes:
         net: widths of the encoder.
         latent_dim: D_j of each facet.
+        axis_name: see ``BatchNorm``.
     """
 
     net: SharedEncoder
     latent_dim: tuple[int, ...]
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
@@ -37,6 +39,7 @@ class OneEncoder(nn.Module):
             self.net.encoder,
             self.net.activation,
             self.net.batch_norm,
+            self.axis_name,
             name="encoder",
         )(x.reshape(x.shape[0], -1), train)
         return tuple(
@@ -51,10 +54,12 @@ class OneEncoderPerFacet(nn.Module):
     Attributes:
         net: widths of the encoders.
         latent_dim: D_j of each facet.
+        axis_name: see ``BatchNorm``.
     """
 
     net: SeparateEncoders
     latent_dim: tuple[int, ...]
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
@@ -66,6 +71,7 @@ class OneEncoderPerFacet(nn.Module):
                 self.net.encoders[j],
                 self.net.activation,
                 self.net.batch_norm,
+                self.axis_name,
                 name=f"encoder_{j}",
             )(x, train)
             posteriors.append(Heads(latent_dim, name=f"heads_{j}")(h))
@@ -78,10 +84,12 @@ class JointDecoder(nn.Module):
     Attributes:
         net: widths of the decoder.
         image_shape: (H, W, C).
+        axis_name: see ``BatchNorm``.
     """
 
     net: SharedEncoder | SeparateEncoders
     image_shape: tuple[int, ...]
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(
@@ -106,6 +114,7 @@ class JointDecoder(nn.Module):
             self.net.decoder,
             self.net.activation,
             self.net.batch_norm,
+            self.axis_name,
             name="decoder",
         )(jnp.concatenate(z, axis=-1), train)
         n_outputs = math.prod(self.image_shape)

@@ -2,31 +2,84 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints of the training state. The only file that imports orbax."""
 
+import contextlib
 import pathlib
+import shutil
+from collections.abc import Iterator
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
+from absl import logging
+from orbax.checkpoint import checkpoint_managers
 
-from mfcvae_jax.training.state import TrainState
+from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.settings import Settings
+from mfcvae_jax.training.state import TrainState, with_key_data, with_typed_key
 
-__all__ = ["Checkpointer"]
+__all__ = ["Checkpointer", "DamagedError", "NotSavedError"]
+
+_BOUND = "mixture_bound"
+
+
+class DamagedError(RuntimeError):
+    """A checkpoint is there but cannot be read."""
+
+
+class NotSavedError(OSError):
+    """A checkpoint could not be written."""
 
 
 class Checkpointer:
-    """Saves and restores training states in a folder, one entry a step.
+    """Saves and restores the states of one seed in a folder, one entry a step.
 
-    A save is atomic: it is there in full or not at all. Use it as a context
-    manager, so that the last save is waited for.
+    A save is atomic: it is there in full or not at all. It goes on in the
+    background; leaving the context waits for the last one. An entry holds the
+    whole state in the form it has on one device, and the settings it belongs
+    to, so it can be restored onto any number of devices and processes.
+
+    Kept are the last entries, and the one whose held-out bound is best.
 
     Args:
         folder: of the checkpoints.
-        keep: number of most recent checkpoints kept.
+        settings: of the seed.
+        is_writer: whether what an earlier writer left half done may be removed;
+            false for readers, beside whom someone may be writing.
     """
 
-    def __init__(self, folder: pathlib.Path, keep: int = 1):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        settings: Settings,
+        *,
+        is_writer: bool = False,
+    ):
         self._folder = folder
+        self._settings = settings
+        self._damaged: set[int] = set()
+        folder.mkdir(parents=True, exist_ok=True)
+        process = jax.process_index()
         self._manager = ocp.CheckpointManager(
-            folder, options=ocp.CheckpointManagerOptions(max_to_keep=keep)
+            folder,
+            options=ocp.CheckpointManagerOptions(
+                create=False,
+                cleanup_tmp_directories=is_writer,
+                best_fn=_bound,
+                preservation_policy=checkpoint_managers.AnyPreservationPolicy(
+                    [
+                        checkpoint_managers.LatestN(settings.checkpoint.keep),
+                        checkpoint_managers.BestN(
+                            get_metric_fn=_bound,
+                            n=1,
+                            keep_checkpoints_without_metrics=False,
+                        ),
+                    ]
+                ),
+                # Whoever opens it works alone; no other process must join in.
+                multiprocessing_options=ocp.options.MultiprocessingOptions(
+                    primary_host=process, active_processes={process}
+                ),
+            ),
         )
 
     def __enter__(self) -> "Checkpointer":
@@ -35,67 +88,164 @@ class Checkpointer:
 
     def __exit__(self, *exception) -> None:
         """Waits for a save that is under way."""
-        self._manager.close()
+        with self._explained():
+            self._manager.close()
 
-    def save(self, state: TrainState) -> None:
+    def save(self, state: TrainState, bound: float | None = None) -> None:
         """Saves a state under its step, unless that step is saved already.
 
         Args:
             state: to be saved.
+            bound: the held-out mixture bound, in nats per example, if the state
+                may be chosen as the best; only states in which every facet is
+                fully in may, since bounds of fewer facets are another model's.
+
+        Raises:
+            NotSavedError: if this save, or the one before, failed.
         """
         step = int(state.step)
-        if step not in self._manager.all_steps():
-            self._manager.save(step, args=ocp.args.StandardSave(state))
+        with self._explained():
+            self._manager.wait_until_finished()
+            if step in self._damaged:
+                self._manager.delete(step)
+                self._damaged.remove(step)
+            if step in self._manager.all_steps():
+                return
+            self._manager.save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(
+                        jax.device_get(with_key_data(state))
+                    ),
+                    settings=ocp.args.JsonSave(
+                        settings_lib.to_config(self._settings)
+                    ),
+                ),
+                metrics=None if bound is None else {_BOUND: bound},
+            )
 
-    def latest_step(self) -> int | None:
-        """Returns the step of the last checkpoint; None if there is none."""
-        return self._manager.latest_step()
+    def wait(self) -> None:
+        """Waits for a save that is under way.
 
-    def restore(self, template: TrainState) -> TrainState:
-        """Restores the last checkpoint.
+        Raises:
+            NotSavedError: if it failed.
+        """
+        with self._explained():
+            self._manager.wait_until_finished()
+
+    def steps(self) -> list[int]:
+        """Returns the steps of the checkpoints, oldest first."""
+        return sorted(self._manager.all_steps())
+
+    def best_step(self) -> int | None:
+        """Returns the step with the best held-out bound; None without one."""
+        return self._manager.best_step()
+
+    def restore(self, template: TrainState, step: int) -> TrainState:
+        """Restores a checkpoint into host memory.
 
         Args:
-            template: a state of the same model and optimiser, or its shapes
-                and types as ``jax.eval_shape`` gives them.
+            template: shapes and types of the state, see ``runs.blank_state``.
+            step: which.
+
+        Returns:
+            The saved state.
+
+        Raises:
+            DamagedError: if it cannot be read.
+            ValueError: if it is that of another model.
+        """
+        try:
+            saved = self._manager.restore(
+                step, args=ocp.args.Composite(settings=ocp.args.JsonRestore())
+            )
+            config = saved["settings"]
+        # What orbax raises depends on which of its files is damaged.
+        except Exception as error:
+            raise self._damage(step, error) from error
+        self._check_model(step, settings_lib.from_config(config))
+        try:
+            saved = self._manager.restore(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardRestore(_in_host_memory(template))
+                ),
+            )
+            return with_typed_key(saved["state"])
+        except Exception as error:
+            raise self._damage(step, error) from error
+
+    def restore_latest(self, template: TrainState) -> TrainState:
+        """Restores the last checkpoint that can be read.
+
+        Args:
+            template: see ``restore``.
 
         Returns:
             The saved state.
 
         Raises:
             FileNotFoundError: if there is no checkpoint.
-            RuntimeError: if it cannot be read.
+            DamagedError: if none can be read.
+            ValueError: if it is that of another model.
         """
-        step = self.latest_step()
-        if step is None:
+        steps = self.steps()
+        if not steps:
             raise FileNotFoundError(
                 f"no checkpoint in {self._folder}: the run stopped before its "
-                "first one; start it again in another --workdir"
+                "first one; start it again"
             )
+        for step in reversed(steps):
+            try:
+                return self.restore(template, step)
+            except DamagedError as error:
+                logging.error("%s", error)
+        raise DamagedError(
+            f"no checkpoint in {self._folder} can be read (steps {steps}); "
+            "start again in another --workdir"
+        )
+
+    def _damage(self, step: int, error: Exception) -> DamagedError:
+        self._damaged.add(step)
+        return DamagedError(
+            f"checkpoint {self._folder / str(step)} cannot be read: it is "
+            f"truncated or incomplete. ({type(error).__name__}: {error})"
+        )
+
+    def _check_model(self, step: int, saved: Settings) -> None:
+        changed = settings_lib.differences(saved, self._settings)
+        if changed:
+            raise ValueError(
+                f"checkpoint {self._folder / str(step)} is that of another "
+                "model or run (there != asked for):\n  " + "\n  ".join(changed)
+            )
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turns whatever a write can raise into an error that says where."""
         try:
-            return self._manager.restore(
-                step, args=ocp.args.StandardRestore(_placed(template))
-            )
-        # What orbax raises depends on which of its files is damaged.
+            yield
+        except NotSavedError:
+            raise
+        # Tensorstore, orbax and the system each have exceptions of their own.
         except Exception as error:
-            earlier = sorted(set(self._manager.all_steps()) - {step})
-            advice = (
-                f"remove that folder to go on from step {earlier[-1]}"
-                if earlier
-                else "there is no earlier one: start again in another --workdir"
-            )
-            raise RuntimeError(
-                f"checkpoint {self._folder / str(step)} cannot be read: it is "
-                f"truncated, incomplete or of another model; {advice}. "
+            self._manager.reload()
+            steps = self.steps()
+            last = f"that of step {steps[-1]}" if steps else "none"
+            free = shutil.disk_usage(self._folder).free / 1e6
+            raise NotSavedError(
+                f"a checkpoint could not be saved in {self._folder}, where "
+                f"{free:.1f} MB are free; the last good one is {last}. Make "
+                "room and continue with --resume. "
                 f"({type(error).__name__}: {error})"
             ) from error
 
 
-def _placed(template: TrainState) -> TrainState:
-    """The template's shapes and types, to be restored onto the first device."""
-    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(
-            leaf.shape, leaf.dtype, sharding=sharding
-        ),
-        template,
-    )
+def _bound(metrics) -> float:
+    return metrics[_BOUND]
+
+
+def _in_host_memory(template: TrainState) -> TrainState:
+    """The template's shapes and types as NumPy arrays."""
+    shapes = jax.eval_shape(with_key_data, template)
+    return jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), shapes)

@@ -5,9 +5,10 @@
 ``make_run`` reads the data and is the one exception.
 """
 
-from collections.abc import Callable
+import dataclasses
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from absl import logging
@@ -35,6 +36,7 @@ __all__ = [
     "first_state",
     "log_marginal",
     "make_run",
+    "of_each_seed",
     "score",
 ]
 
@@ -46,8 +48,6 @@ class Run(NamedTuple):
         settings: of the run.
         dataset: in host memory.
         stepper: model, optimiser and schedule, with the pure steps.
-        run_steps: several steps in one dispatch, see
-            ``Stepper.compile_steps``.
         predict: compiled predictions for a split.
         steps_per_epoch: optimiser steps in an epoch.
     """
@@ -55,7 +55,6 @@ class Run(NamedTuple):
     settings: Settings
     dataset: Dataset
     stepper: steps.Stepper
-    run_steps: Callable[..., tuple[state_lib.TrainState, steps.Metrics]]
     predict: Predictor
     steps_per_epoch: int
 
@@ -91,21 +90,34 @@ def make_run(settings: Settings) -> Run:
         ),
         estimate=elbo.find_estimator(settings.train.estimator).terms,
         n_samples=settings.train.n_samples,
+        precision=settings.precision,
     )
     predict = make_predictor(
         model,
         settings.likelihood,
         stepper.estimate,
         settings.evaluate.batch_size,
-        run_key(settings.seed, KeyUse.EVALUATION),
     )
-    return Run(
-        settings,
-        dataset,
-        stepper,
-        stepper.compile_steps(settings.train.batch_size),
-        predict,
-        steps_per_epoch,
+    return Run(settings, dataset, stepper, predict, steps_per_epoch)
+
+
+def of_each_seed(run: Run) -> tuple[Run, ...]:
+    """Returns the runs of one seed each that a run of several stands for.
+
+    Args:
+        run: of ``n_seeds`` seeds.
+
+    Returns:
+        As many runs, which share all that is compiled.
+    """
+    settings = run.settings
+    return tuple(
+        run._replace(
+            settings=dataclasses.replace(
+                settings, seed=settings.seed + i, n_seeds=1
+            )
+        )
+        for i in range(settings.n_seeds)
     )
 
 
@@ -159,7 +171,9 @@ def first_state(run: Run) -> state_lib.TrainState:
     def encode_means():
         logging.info("encoding %d images to fit the priors", len(images))
         full = progressive.full_coefficients(len(settings.facets))
-        return run.predict(variables, images, full).latents
+        return run.predict(
+            variables, images, full, _evaluation_key(run)
+        ).latents
 
     params = prior_init.with_initial_means(
         settings.prior_init.means,
@@ -204,7 +218,9 @@ def score(run: Run, state: state_lib.TrainState) -> Scored:
         run.stepper.schedule, state.progressive
     )
     test = run.dataset.test
-    found = run.predict(state.variables, test.images, coefficients)
+    found = run.predict(
+        state.variables, test.images, coefficients, _evaluation_key(run)
+    )
     return Scored(
         coefficients,
         found,
@@ -218,6 +234,10 @@ def score(run: Run, state: state_lib.TrainState) -> Scored:
             run.dataset.spec.labelings,
         ),
     )
+
+
+def _evaluation_key(run: Run) -> chex.PRNGKey:
+    return run_key(run.settings.seed, KeyUse.EVALUATION)
 
 
 def log_marginal(

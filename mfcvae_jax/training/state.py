@@ -20,6 +20,8 @@ __all__ = [
     "initial_variables",
     "make_state",
     "run_key",
+    "with_key_data",
+    "with_typed_key",
 ]
 
 
@@ -118,6 +120,16 @@ def make_state(
         progressive=progressive.initial_state(),
         key=key,
     )
+
+
+def with_key_data(state: TrainState) -> TrainState:
+    """Returns a state whose key is plain numbers, for NumPy and sharding."""
+    return state._replace(key=jax.random.key_data(state.key))
+
+
+def with_typed_key(state: TrainState) -> TrainState:
+    """Undoes ``with_key_data``."""
+    return state._replace(key=jax.random.wrap_key_data(state.key))
 
 
 def draw_noise(

@@ -1,8 +1,7 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The training step and several of them in one compiled scan. All pure."""
+"""The training step. Pure; ``devices.py`` compiles many into one program."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,9 +11,8 @@ import jax.numpy as jnp
 import optax
 
 from mfcvae_jax import progressive
-from mfcvae_jax.datasets import batches
-from mfcvae_jax.model import MFCVAE, elbo_terms, facets_in_force
-from mfcvae_jax.settings import Likelihood
+from mfcvae_jax.model import MFCVAE, elbo_terms, facets_in_force, nets_cast
+from mfcvae_jax.settings import Likelihood, Precision
 from mfcvae_jax.training.state import TrainState, draw_noise
 from mfcvae_jax.variational import elbo
 
@@ -80,6 +78,9 @@ class Stepper(NamedTuple):
         schedule: of progressive training.
         estimate: one facet's terms of the loss, see ``model.elbo_terms``.
         n_samples: L.
+        precision: in which the nets are trained.
+        axis_name: of the mapped axis that the batch is spread over, if it is;
+            see ``devices.Program``. B below is then one device's part.
     """
 
     model: MFCVAE
@@ -88,6 +89,8 @@ class Stepper(NamedTuple):
     schedule: progressive.Schedule
     estimate: Callable[[elbo.Densities], elbo.FacetTerms]
     n_samples: int = 1
+    precision: Precision = Precision.FLOAT32
+    axis_name: str | None = None
 
     def loss(
         self,
@@ -109,8 +112,14 @@ class Stepper(NamedTuple):
         Returns:
             Loss in nats per example, shape (); metrics and batch statistics.
         """
-        forward, updated = self.model.apply(
-            {"params": params, "batch_stats": batch_stats},
+        model = self.model.clone(
+            precision=self.precision, axis_name=self.axis_name
+        )
+        forward, updated = model.apply(
+            {
+                "params": nets_cast(params, self.precision),
+                "batch_stats": batch_stats,
+            },
             x,
             noise,
             coefficients.alpha,
@@ -141,6 +150,7 @@ class Stepper(NamedTuple):
         gradient, (metrics, batch_stats) = jax.grad(self.loss, has_aux=True)(
             state.params, state.batch_stats, x, noise, coefficients
         )
+        gradient, metrics = self._mean_over_devices((gradient, metrics))
         updates, opt_state = self.optimiser.update(
             gradient, state.opt_state, state.params
         )
@@ -159,6 +169,9 @@ class Stepper(NamedTuple):
     ) -> tuple[TrainState, Metrics]:
         """Takes one optimiser step; the noise follows from key and step.
 
+        It is drawn for the whole batch on every device, each of which takes
+        its own part: the same numbers, on however many devices.
+
         Args:
             state: before the step.
             x: images in [0, 1], shape (B, H, W, C).
@@ -166,34 +179,25 @@ class Stepper(NamedTuple):
         Returns:
             The state after the step, and the metrics before its update.
         """
+        n_devices, device = 1, jnp.int32(0)
+        if self.axis_name is not None:
+            n_devices = jax.lax.axis_size(self.axis_name)
+            device = jax.lax.axis_index(self.axis_name)
+        n = len(x)
         noise = draw_noise(
             jax.random.fold_in(state.key, state.step),
             self.model.facets.latent_dim,
             self.n_samples,
-            x.shape[0],
+            n_devices * n,
         )
+        if n_devices > 1:
+            noise = tuple(
+                jax.lax.dynamic_slice_in_dim(z, device * n, n, axis=1)
+                for z in noise
+            )
         return self.update(state, x, noise)
 
-    def compile_steps(self, batch_size: int) -> Callable[..., Any]:
-        """Compiles several steps into one dispatch.
-
-        Args:
-            batch_size: B.
-
-        Returns:
-            ``(state, images, permutation, first, n_steps)`` to ``(state,
-            metrics)``: steps through batches ``first`` to ``first + n_steps
-            - 1`` of the epoch whose order is ``permutation``; metrics have a
-            leading axis of length ``n_steps``. The state is not donated: the
-            caller keeps the one from before, in case these steps diverge.
-        """
-
-        @functools.partial(jax.jit, static_argnames="n_steps")
-        def run(state, images, permutation, first, n_steps):
-            def body(state, index):
-                x = batches.take_batch(images, permutation, index, batch_size)
-                return self.step(state, batches.as_float(x))
-
-            return jax.lax.scan(body, state, first + jnp.arange(n_steps))
-
-        return run
+    def _mean_over_devices(self, tree: Any) -> Any:
+        if self.axis_name is None:
+            return tree
+        return jax.lax.pmean(tree, self.axis_name)

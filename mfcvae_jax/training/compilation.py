@@ -1,0 +1,65 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Compiled programs that outlive the process, so that a run resumes at once."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+
+import jax
+from absl import logging
+from jax.experimental.compilation_cache import compilation_cache
+
+from mfcvae_jax.training import processes
+
+__all__ = ["cache_in"]
+
+# Programs that took less are compiled again, which is as fast as reading them.
+_WORTH_KEEPING_SECONDS = 0.3
+
+
+@contextlib.contextmanager
+def cache_in(folder: pathlib.Path | None) -> Iterator[None]:
+    """Keeps what is compiled within in a folder, and reads it from there.
+
+    JAX does not mend an entry whose writing was cut short. So process 0, which
+    alone writes, leaves a mark in the folder while it is in use, and if it
+    finds one from before, drops the last entry: no other can be broken.
+
+    Args:
+        folder: made if need be; None leaves JAX's own settings in force.
+    """
+    if folder is None:
+        yield
+        return
+    mark = folder / "in_use"
+    if processes.is_main():
+        folder.mkdir(parents=True, exist_ok=True)
+        if mark.exists():
+            _drop_last_entry(folder)
+        mark.touch()
+    before = (
+        jax.config.values["jax_compilation_cache_dir"],
+        jax.config.values["jax_persistent_cache_min_compile_time_secs"],
+    )
+    _configure(str(folder), _WORTH_KEEPING_SECONDS)
+    try:
+        yield
+    finally:
+        _configure(*before)
+        if processes.is_main():
+            mark.unlink(missing_ok=True)
+
+
+def _drop_last_entry(folder: pathlib.Path) -> None:
+    entries = sorted(folder.glob("*-cache"), key=lambda p: p.stat().st_mtime)
+    if entries:
+        logging.info("dropping the last entry of the compilation cache")
+        entries[-1].unlink()
+
+
+def _configure(folder: str | None, seconds: float) -> None:
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", seconds)
+    # JAX looks at the folder's name once, at the first compilation.
+    compilation_cache.reset_cache()

@@ -1,0 +1,272 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of a run as one compiled program, over seeds and devices.
+
+The only file that says pmap. One pure step, ``Stepper.step``, is compiled in
+one of four forms:
+
+                 one device             several devices
+    one seed     jit(scan)              pmap(scan): the batch is split, and
+                                        gradients, batch-norm statistics and
+                                        metrics are averaged over the devices
+    S seeds      jit(vmap(scan))        pmap(vmap(scan)): the seeds are split
+
+The batch is that of the settings whatever the number of devices, and so is the
+noise: a run on several devices is the run on one of them, up to the order of
+floating-point sums. With several processes, each calls the same program on
+what belongs to its own devices.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any, cast
+
+import chex
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from mfcvae_jax.datasets import batches
+from mfcvae_jax.training import processes
+from mfcvae_jax.training.state import TrainState, with_key_data, with_typed_key
+from mfcvae_jax.training.steps import Metrics, Stepper
+
+__all__ = ["Program"]
+
+_AXIS = "devices"
+
+
+class Program:
+    """Optimiser steps of one or several seeds on all devices at hand.
+
+    The state on the devices belongs to the program: ``place`` makes it, ``run``
+    takes steps, ``members`` gives it back seed by seed. It is not donated to
+    the steps: the caller keeps the one from before, in case they diverge.
+
+    Args:
+        stepper: with the step.
+        batch_size: B, of every seed, over all devices together.
+        n_seeds: S.
+        devices: to run on; by default all there are, of all processes.
+
+    Raises:
+        ValueError: if the batch cannot be split evenly.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        batch_size: int,
+        n_seeds: int = 1,
+        devices: Sequence[jax.Device] | None = None,
+    ):
+        self._devices = list(devices or jax.devices())
+        self._n_seeds = n_seeds
+        self._batch_size = batch_size
+        n_devices = len(self._devices)
+        if n_seeds == 1 and batch_size % n_devices:
+            raise ValueError(
+                f"train.batch_size={batch_size} cannot be split evenly over "
+                f"{n_devices} devices: make it a multiple of {n_devices}, or "
+                "let the run see fewer devices (CUDA_VISIBLE_DEVICES, "
+                "TPU_VISIBLE_DEVICES)"
+            )
+        self._is_split = n_devices > 1
+        is_batch_split = self._is_split and n_seeds == 1
+        self._stepper = (
+            stepper._replace(axis_name=_AXIS) if is_batch_split else stepper
+        )
+        self._rows = batch_size // n_devices if is_batch_split else batch_size
+        # Seeds fill the devices evenly: the last ones may be run in vain.
+        self._seeds_per_device = -(-n_seeds // n_devices)
+        local = [d for d in self._devices if d in set(jax.local_devices())]
+        self._local = [self._devices.index(d) for d in local]
+        mesh = Mesh(np.array(local), (_AXIS,))
+        self._whole = NamedSharding(mesh, PartitionSpec())
+        self._split = NamedSharding(mesh, PartitionSpec(_AXIS))
+
+    def place(self, states: Sequence[TrainState]) -> TrainState:
+        """Puts the states of all seeds on the devices.
+
+        Args:
+            states: of seeds 0..S-1; every process passes them all.
+
+        Returns:
+            The state that ``run`` takes.
+        """
+        if self._n_seeds == 1:
+            (state,) = states
+            return jax.device_put(with_key_data(state), self._whole)
+        hosted = [jax.device_get(with_key_data(state)) for state in states]
+        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *hosted)
+        return jax.tree.map(self._place_seeds, stacked)
+
+    def place_images(self, images: np.ndarray) -> chex.Array:
+        """Puts a copy of images on every device.
+
+        Args:
+            images: shape (N, H, W, C).
+
+        Returns:
+            What ``run`` takes as its images.
+        """
+        return jax.device_put(images, self._whole)
+
+    def place_chunk(self, images: np.ndarray, order: np.ndarray) -> chex.Array:
+        """Gathers the images of an order, and puts each where it is used.
+
+        Args:
+            images: shape (N, H, W, C); in host memory, or a memory-mapped file.
+            order: rows of ``images``, as ``arrange`` gave it or a part along
+                its last axis, shape (..., n).
+
+        Returns:
+            What ``run`` takes as its images, shape (..., n, H, W, C).
+        """
+        return jax.device_put(images[order], self._spread())
+
+    def place_order(self, order: np.ndarray) -> chex.Array:
+        """Puts an order on the devices that need it."""
+        return jax.device_put(order, self._spread())
+
+    def arrange(self, permutations: np.ndarray) -> np.ndarray:
+        """Tells each device of this process which rows it visits, and when.
+
+        Args:
+            permutations: the order of an epoch for each seed, shape (S, N).
+
+        Returns:
+            Rows of the images, all batches in a row; the leading axes are the
+            devices, if there are several, and the seeds, if there are several.
+        """
+        n_batches = permutations.shape[1] // self._batch_size
+        order = permutations[:, : n_batches * self._batch_size]
+        if self._n_seeds > 1:
+            return self._arrange_seeds(order)
+        if not self._is_split:
+            return order[0]
+        shape = (n_batches, len(self._devices), self._rows)
+        by_device = order.reshape(shape).swapaxes(0, 1)
+        return by_device[self._local].reshape(len(self._local), -1)
+
+    def batch_slice(self, first: int, n_steps: int) -> slice:
+        """Returns the part of an order's last axis that some batches take."""
+        return slice(first * self._rows, (first + n_steps) * self._rows)
+
+    def run(
+        self,
+        state: TrainState,
+        images: chex.Array,
+        order: chex.Array,
+        first: int,
+        n_steps: int,
+    ) -> tuple[TrainState, Metrics]:
+        """Takes several steps in one dispatch, and waits for them.
+
+        Args:
+            state: from ``place`` or the last ``run``.
+            images: from ``place_images`` or ``place_chunk``.
+            order: rows of these images in the order of their use, from
+                ``place_order``.
+            first: the first batch of that order to take.
+            n_steps: how many batches to take.
+
+        Returns:
+            The state after them; and the metrics of each step of each seed, in
+            host memory, leading axes (S, n_steps).
+        """
+        is_chunk = images.ndim > 4  # it has the leading axes of the order
+        state, metrics = self._compiled(is_chunk)(
+            state, images, order, first, n_steps
+        )
+        # To wait here is to know of trouble early; on CPU, collectives that
+        # pile up can wait for each other until they give up.
+        if self._n_seeds == 1:
+            hosted = jax.tree.map(lambda a: _on_one(a)[None], metrics)
+        else:
+            hosted = self._gather_seeds(metrics)
+        return state, cast(Metrics, jax.tree.map(np.asarray, hosted))
+
+    def members(self, state: TrainState) -> list[TrainState]:
+        """Returns the states of all seeds, on one device or in host memory.
+
+        Args:
+            state: from ``place`` or ``run``.
+
+        Returns:
+            One state a seed; every process gets them all.
+        """
+        if self._n_seeds == 1:
+            return [with_typed_key(jax.tree.map(_on_one, state))]
+        hosted = self._gather_seeds(state)
+        return [
+            with_typed_key(jax.tree.map(lambda a, i=i: a[i], hosted))
+            for i in range(self._n_seeds)
+        ]
+
+    @functools.cache  # noqa: B019  (one program lives as long as its run)
+    def _compiled(self, is_chunk: bool):
+        def steps(state, images, order, first, n_steps):
+            def body(state, index):
+                x = batches.take_batch(images, order, index, self._rows)
+                return self._stepper.step(state, batches.as_float(x))
+
+            state, metrics = jax.lax.scan(
+                body, with_typed_key(state), first + np.arange(n_steps)
+            )
+            return with_key_data(state), metrics
+
+        several = self._n_seeds > 1
+        if several:
+            one_seed = steps
+
+            def steps(state, images, order, first, n_steps):
+                return jax.vmap(
+                    functools.partial(one_seed, n_steps=n_steps),
+                    in_axes=(0, 0 if is_chunk else None, 0, None),
+                )(state, images, order, first)
+
+        if not self._is_split:
+            return jax.jit(steps, static_argnums=4)
+        axis = 0 if several else None
+        return jax.pmap(
+            steps,
+            axis_name=_AXIS,
+            in_axes=(axis, 0 if is_chunk else None, 0, None),
+            out_axes=axis,
+            static_broadcasted_argnums=4,
+            devices=self._devices,
+        )
+
+    def _spread(self) -> NamedSharding:
+        return self._split if self._is_split else self._whole
+
+    def _arrange_seeds(self, stacked: np.ndarray) -> np.ndarray:
+        """Shape (S, ...) to the seeds of this process, (devices, seeds, ...).
+
+        With one device it stays as it is.
+        """
+        if not self._is_split:
+            return stacked
+        n_slots = len(self._devices) * self._seeds_per_device
+        slots = np.minimum(np.arange(n_slots), self._n_seeds - 1)
+        by_device = slots.reshape(len(self._devices), -1)
+        return stacked[by_device[self._local]]
+
+    def _place_seeds(self, stacked: np.ndarray) -> chex.Array:
+        return jax.device_put(self._arrange_seeds(stacked), self._spread())
+
+    def _gather_seeds(self, tree: Any) -> Any:
+        """The opposite of ``_place_seeds``, in the host memory of everyone."""
+        hosted = jax.device_get(tree)
+        if not self._is_split:
+            return hosted
+        every = processes.gather(hosted)
+        return jax.tree.map(
+            lambda a: a.reshape(-1, *a.shape[2:])[: self._n_seeds], every
+        )
+
+
+def _on_one(array: chex.Array) -> chex.Array:
+    """One device's copy of an array of which each has one."""
+    return array.addressable_data(0)
