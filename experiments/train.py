@@ -97,7 +97,7 @@ def _train(settings: settings_lib.Settings, folder: workdir.Workdir) -> int:
             results[seed.settings.seed] = found
     if settings.n_seeds > 1:
         summed_up = summary.summarise(results)
-        folder.write_results(summed_up._asdict())
+        folder.write_results(summary.to_json(summed_up))
         print(summary.format_summary(summed_up))
     return 0 if len(results) == settings.n_seeds else 2
 

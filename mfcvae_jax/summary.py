@@ -11,43 +11,44 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Row", "Summary", "format_summary", "summarise"]
+__all__ = ["Spread", "Summary", "format_summary", "summarise", "to_json"]
 
 _SCORES = ("many_to_one", "one_to_one", "nmi", "ari")
 
 
-class Row(NamedTuple):
-    """One number of every seed.
+class Spread(NamedTuple):
+    """One number over the seeds.
 
     Attributes:
-        name: what it is.
         mean: over the seeds.
         std: sample standard deviation; NaN of one seed.
         best: that of the seed with the best held-out bound.
         worst: that of the seed with the worst held-out bound.
     """
 
-    name: str
     mean: float
     std: float
     best: float
     worst: float
+
+    def __str__(self) -> str:
+        """Writes mean and deviation."""
+        return f"{self.mean:.1f} ({self.std:.1f})"
 
 
 class Summary(NamedTuple):
     """What several seeds came to.
 
     Attributes:
-        n_seeds: how many there are.
-        best_seed: with the greatest held-out mixture bound.
-        worst_seed: with the least.
-        rows: bounds in nats per example, clusters in use, and scores in %.
+        seeds: from the best held-out mixture bound to the worst.
+        numbers: bounds in nats per example, clusters in use, redundancy in %,
+            by name.
+        scores: in %, by (facet, K, labeling) and name of the score.
     """
 
-    n_seeds: int
-    best_seed: int
-    worst_seed: int
-    rows: tuple[Row, ...]
+    seeds: tuple[int, ...]
+    numbers: dict[str, Spread]
+    scores: dict[tuple[int, int, str], dict[str, Spread]]
 
 
 def summarise(results: Mapping[int, Mapping[str, Any]]) -> Summary:
@@ -64,26 +65,26 @@ def summarise(results: Mapping[int, Mapping[str, Any]]) -> Summary:
     """
     if not results:
         raise ValueError("there are no results to sum up")
-    order = sorted(results, key=lambda s: results[s]["terms"]["mixture_bound"])
-    worst, best = order[0], order[-1]
-    numbers = {seed: _numbers(result) for seed, result in results.items()}
-    rows = []
-    for name in numbers[best]:
-        values = [of_seed[name] for of_seed in numbers.values()]
-        rows.append(
-            Row(
-                name,
-                statistics.mean(values),
-                statistics.stdev(values) if len(values) > 1 else math.nan,
-                numbers[best][name],
-                numbers[worst][name],
-            )
-        )
-    return Summary(len(results), best, worst, tuple(rows))
+    seeds = sorted(
+        results, key=lambda seed: -results[seed]["terms"]["mixture_bound"]
+    )
+    of_seeds = [results[seed] for seed in seeds]
+    numbers = [_numbers(result) for result in of_seeds]
+    scores = {}
+    for i, row in enumerate(of_seeds[0]["scores"]):
+        rows = [result["scores"][i] for result in of_seeds]
+        scores[row["facet"], row["n_components"], row["labeling"]] = {
+            name: _spread([100 * row[name] for row in rows]) for name in _SCORES
+        }
+    return Summary(
+        tuple(seeds),
+        {name: _spread([n[name] for n in numbers]) for name in numbers[0]},
+        scores,
+    )
 
 
 def format_summary(summary: Summary) -> str:
-    """Writes a summary as a Markdown table.
+    """Writes a summary as Markdown tables.
 
     Args:
         summary: to be written.
@@ -91,31 +92,76 @@ def format_summary(summary: Summary) -> str:
     Returns:
         Lines of text.
     """
+    best, worst = (
+        f"seed {summary.seeds[0]}, best bound",
+        f"seed {summary.seeds[-1]}, worst bound",
+    )
     lines = [
-        f"| {summary.n_seeds} seeds | mean (std) | best bound: seed "
-        f"{summary.best_seed} | worst bound: seed {summary.worst_seed} |",
+        f"{len(summary.seeds)} seeds: mean (standard deviation)",
+        "",
+        f"| | all | {best} | {worst} |",
         "|---|---|---|---|",
+        *(
+            f"| {name} | {spread} | {spread.best:.1f} | {spread.worst:.1f} |"
+            for name, spread in summary.numbers.items()
+        ),
     ]
-    lines += [
-        f"| {row.name} | {row.mean:.1f} ({row.std:.1f}) | {row.best:.1f} | "
-        f"{row.worst:.1f} |"
-        for row in summary.rows
-    ]
+    if summary.scores:  # images with labels
+        lines += [
+            "",
+            "| facet | K | labeling | "
+            + " | ".join(f"{name}, %" for name in _SCORES)
+            + f" | {_SCORES[0]}: {best} | {worst} |",
+            "|---" * (5 + len(_SCORES)) + "|",
+        ]
+    for where, scores in summary.scores.items():
+        first = scores[_SCORES[0]]
+        cells = [*where, *scores.values(), f"{first.best:.1f}"]
+        cells.append(f"{first.worst:.1f}")
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 
 
+def to_json(summary: Summary) -> dict[str, Any]:
+    """Turns a summary into plain values, for the results.json of a run.
+
+    Args:
+        summary: to be turned.
+
+    Returns:
+        Dicts, lists, strings and numbers.
+    """
+    return {
+        "seeds": list(summary.seeds),
+        "numbers": {n: s._asdict() for n, s in summary.numbers.items()},
+        "scores": [
+            {
+                "facet": facet,
+                "n_components": n_components,
+                "labeling": labeling,
+                **{name: spread._asdict() for name, spread in scores.items()},
+            }
+            for (facet, n_components, labeling), scores in (
+                summary.scores.items()
+            )
+        ],
+    }
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    """Of values in the order of the seeds' bounds."""
+    std = statistics.stdev(values) if len(values) > 1 else math.nan
+    return Spread(statistics.mean(values), std, values[0], values[-1])
+
+
 def _numbers(result: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of one seed by name, in the order of the table."""
+    """What is known of a seed without labels, by name."""
     numbers = {
         "M, nats": result["terms"]["mixture_bound"],
         "F, nats": result["terms"]["mean_field_bound"],
     }
     for j, n_used in enumerate(result["clusters_in_use"]):
-        numbers[f"facet {j}: clusters in use"] = n_used
-    for row in result["scores"]:
-        where = f"facet {row['facet']}, {row['labeling']}"
-        for score in _SCORES:
-            numbers[f"{where}: {score}, %"] = 100 * row[score]
+        numbers[f"clusters in use, facet {j}"] = n_used
     shared: Sequence[Sequence[float]] = result["normalised_mutual_information"]
     if len(shared) > 1:
         numbers["redundancy of the first and the last facet, %"] = (

@@ -71,13 +71,17 @@ class SummariseTest(absltest.TestCase):
     def _finished(self, seed, accuracy, **overrides):
         """A workdir as a run leaves it, with one score."""
         folder = workdir_lib.Workdir(f"{self.folder}/{seed}")
-        folder.claim(examples.settings(seed=seed, **overrides), resume=False)
+        settings = examples.settings(seed=seed, **overrides)
+        with folder.claim(settings, resume=False):
+            pass
         score = {"facet": 0, "n_components": 6, "labeling": "digit"}
         score |= dict.fromkeys(
             ("many_to_one", "one_to_one", "nmi", "ari"), accuracy
         )
         folder.write_results(
             {
+                "terms": {"mixture_bound": seed, "mean_field_bound": -seed},
+                "clusters_in_use": [6, 10],
                 "scores": [score],
                 "normalised_mutual_information": [[1.0, 0.1], [0.1, 1.0]],
             }
@@ -89,6 +93,7 @@ class SummariseTest(absltest.TestCase):
         done = _call("summarise.py", *runs)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("| 0 | 6 | digit | 85.0 (7.1) |", done.stdout)
+        self.assertIn("| M, nats | 0.5 (0.7) | 1.0 | 0.0 |", done.stdout)
 
     def test_runs_of_different_settings_are_refused(self):
         runs = [

@@ -47,13 +47,13 @@ class LogMarginalTest(parameterized.TestCase):
             self.settings.likelihood,
             elbo.five_terms,
             50,
-            jax.random.key(1),
         )
         ones = np.ones(2)
         found = predict(
             self.variables,
             self.images,
             progressive.Coefficients(np.asarray(alpha, np.float32), ones, ones),
+            jax.random.key(1),
         )
         return found.mean_terms(np.sign(alpha))["mixture_bound"]
 

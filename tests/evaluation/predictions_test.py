@@ -41,9 +41,8 @@ class PredictionsTest(absltest.TestCase):
             cls.settings.likelihood,
             elbo.five_terms,
             batch_size,
-            jax.random.key(0),
         )
-        return predict(cls.variables, cls.images, cls.full)
+        return predict(cls.variables, cls.images, cls.full, jax.random.key(0))
 
     def test_short_last_chunk_changes_nothing(self):
         whole = self._predict(batch_size=50)
@@ -105,11 +104,15 @@ class PredictionsTest(absltest.TestCase):
             self.settings.likelihood,
             elbo.five_terms,
             50,
-            jax.random.key(0),
         )
-        from_bytes = predict(self.variables, as_bytes, self.full)
+        from_bytes = predict(
+            self.variables, as_bytes, self.full, jax.random.key(0)
+        )
         from_floats = predict(
-            self.variables, as_bytes.astype(np.float32) / 255, self.full
+            self.variables,
+            as_bytes.astype(np.float32) / 255,
+            self.full,
+            jax.random.key(0),
         )
         np.testing.assert_allclose(
             from_bytes.log_p_x_z, from_floats.log_p_x_z, rtol=1e-5

@@ -26,7 +26,7 @@ from mfcvae_jax.settings import (
     OutputUnits,
     Progressive,
 )
-from mfcvae_jax.training import optimiser, state, steps
+from mfcvae_jax.training import devices, optimiser, state, steps
 from mfcvae_jax.variational import elbo
 from tests import examples
 
@@ -350,9 +350,14 @@ class TrainTest(absltest.TestCase):
             grid = np.hypot(*np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j])
             disc = grid < rng.uniform(0.3, 0.9, (16, 1, 1))
             images = disc[..., None] * rng.random((16, 1, 1, 3))
-            _, metrics = stepper.compile_steps(16)(
-                start, images.astype(np.float32), np.arange(16), 0, 20
-            )
+            program = devices.Program(stepper, 16, devices=jax.devices()[:1])
+            order = np.arange(16)
+            images = program.place_images(images.astype(np.float32))
+            at, metrics = program.place([start]), []
+            for _ in range(20):
+                at, of_step = program.run(at, images, order, 0, 1)
+                metrics.append(of_step)
+            metrics = jax.tree.map(lambda *m: np.concatenate(m, 1)[0], *metrics)
         self.assertTrue(np.all(np.isfinite(metrics.loss)))
         self.assertLess(metrics.log_p_x_z[0] + 100, metrics.log_p_x_z[-1])
 

@@ -3,7 +3,6 @@
 """The loop: it learns, stops, resumes to the same bits, and fails well."""
 
 import json
-import pathlib
 import signal
 import tempfile
 from unittest import mock
@@ -15,7 +14,7 @@ from absl.testing import absltest
 
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.datasets import reader
-from mfcvae_jax.training import checkpoint, loop, runs, stopping
+from mfcvae_jax.training import devices, loop, runs, stopping
 from tests import examples
 
 
@@ -63,7 +62,7 @@ class LoopTest(absltest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         cls.workdir = workdir_lib.Workdir(f"{cls.folder.name}/whole")
-        cls.state = loop.train(cls.run_, cls.workdir)
+        (cls.state,) = loop.train(cls.run_, cls.workdir)
 
     def _new_workdir(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
@@ -88,6 +87,8 @@ class LoopTest(absltest.TestCase):
 
     def test_bound_leaves_out_a_facet_that_waits(self):
         for record in self.workdir.records():
+            if record["split"] == "speed":
+                continue
             kl = [record[f"kl_z/{j}"] + record[f"kl_c/{j}"] for j in (0, 1)]
             # The first scan of stage 1 begins with a step at fade-in 0.
             if 2 < record["epoch"] < 2.3:
@@ -101,9 +102,9 @@ class LoopTest(absltest.TestCase):
             )
 
     def test_same_seed_same_bits_and_another_seed_not(self):
-        again = loop.train(self.run_, self._new_workdir())
+        (again,) = loop.train(self.run_, self._new_workdir())
         _assert_equal_states(again, self.state)
-        other = loop.train(_run(seed=1), self._new_workdir())
+        (other,) = loop.train(_run(seed=1), self._new_workdir())
         self.assertFalse(
             np.array_equal(
                 other.params["decoder"]["output"]["bias"],
@@ -130,7 +131,7 @@ class LoopTest(absltest.TestCase):
                 self.assertEqual(signal.getsignal(signum), handler)
                 stopped = loop.restore(self.run_, folder)
                 self.assertEqual(int(stopped.step), 18 if n == 5 else 22)
-                resumed = loop.train(self.run_, folder, resume=True)
+                (resumed,) = loop.train(self.run_, folder, resume=True)
                 _assert_equal_states(resumed, self.state)
                 for split in ("train", "test"):
                     steps, wanted = (
@@ -157,7 +158,7 @@ class LoopTest(absltest.TestCase):
         self.assertNotIn(999, [r["step"] for r in folder.records()])
 
     def test_finished_run_resumes_to_itself(self):
-        again = loop.train(self.run_, self.workdir, resume=True)
+        (again,) = loop.train(self.run_, self.workdir, resume=True)
         _assert_equal_states(again, self.state)
 
 
@@ -182,17 +183,26 @@ class FaultsTest(absltest.TestCase):
         for leaf in jax.tree.leaves(saved.params):
             self.assertTrue(np.all(np.isfinite(leaf)))
 
+    @pytest.mark.slow
     def test_broken_parameters_are_never_saved(self):
         run = _run()
-        state = runs.first_state(run)
-        state.params["decoder"]["output"]["bias"] *= np.nan
+
+        def broken_bias(program, state):
+            states = devices.Program.members(program, state)
+            for at in states:
+                if at.step:
+                    at.params["decoder"]["output"]["bias"] *= np.nan
+            return states
+
         with (
-            checkpoint.Checkpointer(self.workdir.checkpoints) as saved,
+            mock.patch.object(loop, "Program", _program_with(broken_bias)),
             self.assertRaisesRegex(
-                FloatingPointError, "decoder.*output.*bias.*step None"
+                FloatingPointError, "step 11: .*decoder.*output.*bias"
             ),
         ):
-            loop._save(state, saved)
+            loop.train(run, self.workdir)
+        with self.assertRaisesRegex(FileNotFoundError, "no checkpoint"):
+            loop.restore(run, self.workdir)
 
     def test_batch_larger_than_the_data(self):
         with self.assertRaisesRegex(ValueError, "train.batch_size.*1438.*5000"):
@@ -214,29 +224,23 @@ class FaultsTest(absltest.TestCase):
                 reader.check(broken)
 
     def test_workdir_of_another_config_names_the_difference(self):
-        self.workdir.claim(examples.settings(), resume=False)
+        with self.workdir.claim(examples.settings(), resume=False):
+            pass
         other = _run(train={"learning_rate": 0.5})
         with self.assertRaisesRegex(
             ValueError, "train.learning_rate: 0.001 != 0.5"
         ):
             loop.train(other, self.workdir)
 
-    @pytest.mark.slow
-    def test_truncated_checkpoint_names_its_folder_and_the_way_out(self):
-        run = _run(progressive={"stage_epochs": (1, 1)}, checkpoint={"keep": 2})
-        loop.train(run, self.workdir)
-        last = max(self.workdir.checkpoints.glob("[0-9]*"), key=_step)
-        for path in last.rglob("*"):
-            if path.is_file() and path.stat().st_size > 100:
-                path.write_bytes(path.read_bytes()[:50])
-        with self.assertRaisesRegex(
-            RuntimeError, f"{last}.*truncated.*step 11"
-        ):
-            loop.train(run, self.workdir, resume=True)
 
+def _program_with(members):
+    """A program whose states come back changed."""
 
-def _step(path: pathlib.Path) -> int:
-    return int(path.name)
+    class Changed(devices.Program):
+        pass
+
+    Changed.members = members
+    return Changed
 
 
 if __name__ == "__main__":

@@ -1,0 +1,217 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs whose results must not depend on the devices, in processes of their own.
+
+The number of devices is fixed once a process has used JAX, so every layout of
+devices is tried in a fresh one.
+"""
+
+import functools
+import multiprocessing
+import os
+import socket
+from concurrent import futures
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from mfcvae_jax import model as model_lib
+from mfcvae_jax import progressive
+from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.training import devices, feeding, processes, state, steps
+from mfcvae_jax.variational import elbo
+from tests import examples
+
+BATCH_SIZE = 8
+N_STEPS = 50
+_PER_DISPATCH = 10
+
+_NETS = {
+    "dense": {
+        "kind": "dense_ladder",
+        "encoder_backbone": ((16,), (12,)),
+        "encoder_rungs": ((8,), ()),
+        "decoder_rungs": ((8,), (12,)),
+        "decoder_backbone": ((16,), (8,)),
+        "activation": "elu",
+        "batch_norm": True,
+        "merge": "gated_add",
+    },
+    "conv": {
+        "kind": "conv_ladder",
+        "activation": "elu",
+        "weight_norm": True,
+        "output_norm": True,
+        "standardise_gains": True,
+    },
+}
+
+
+def make_stepper(net: str) -> steps.Stepper:
+    """A model with batch norm: of two facets, or (conv) of one.
+
+    Full and diagonal covariances, fixed and learnt weights.
+    """
+    n_facets = 1 if net == "conv" else 2
+    chosen = examples.settings(
+        net=_NETS[net],
+        facets={
+            "n_components": (6, 10)[:n_facets],
+            "latent_dim": (2, 3)[:n_facets],
+            "covariance": ("full", "diagonal")[:n_facets],
+            "learn_weights": (False, True)[:n_facets],
+        },
+        likelihood={"kind": "gaussian", "std": 0.5, "output": "sigmoid"},
+        progressive={"stage_epochs": (1,) * n_facets},
+    )
+    return steps.Stepper(
+        model=model_lib.make_model(chosen, (8, 8, 1)),
+        likelihood=chosen.likelihood,
+        # Some gradients are 0 but for rounding, such as that of a bias whose
+        # unit always fires, before batch norm. With Adam's usual epsilon they
+        # would move a parameter as far as any other gradient, at random.
+        optimiser=optax.adam(2e-4, eps=1e-3),
+        schedule=progressive.Schedule(
+            (20, 40)[-n_facets:], 15, settings_lib.Fade.LINEAR, 0, 0
+        ),
+        estimate=elbo.five_terms,
+    )
+
+
+def images() -> np.ndarray:
+    """Digits: bytes, or doubles where these are in force."""
+    whole = np.round(255 * examples.images(10 * BATCH_SIZE))
+    return np.float64(whole) / 255 if _is_double() else whole.astype(np.uint8)
+
+
+def train(
+    program: devices.Program,
+    states: list[state.TrainState],
+    *,
+    on_device_bytes: float = 1e9,
+) -> tuple[list[state.TrainState], steps.Metrics]:
+    """Takes all steps; returns the final states and the metrics of each."""
+    data = images()
+    n_per_epoch = len(data) // BATCH_SIZE
+
+    def permutations(epoch):
+        # Every seed has its own order.
+        return np.stack(
+            [
+                np.random.default_rng((epoch, int(key[-1]))).permutation(
+                    len(data)
+                )
+                for key in (jax.random.key_data(s.key) for s in states)
+            ]
+        )
+
+    plan = [
+        feeding.Dispatch(n // n_per_epoch, n % n_per_epoch, _PER_DISPATCH)
+        for n in range(0, N_STEPS, _PER_DISPATCH)
+    ]
+    at, metrics = program.place(states), []
+    for fed in feeding.feed(program, data, permutations, plan, on_device_bytes):
+        at, found = program.run(
+            at, fed.images, fed.order, fed.first, fed.dispatch.n_steps
+        )
+        metrics.append(found)
+    joined = jax.tree.map(lambda *m: np.concatenate(m, axis=1), *metrics)
+    return program.members(at), joined
+
+
+def start(stepper: steps.Stepper, seed: int) -> state.TrainState:
+    """The state before the first step of a seed."""
+    key = jax.random.key(seed)
+    with jax.enable_x64(False):
+        variables = state.initial_variables(stepper.model, key)
+    for name, part in variables["params"].items():
+        if name.startswith("priors_"):
+            part["means"] = jax.random.normal(key, part["means"].shape)
+    if _is_double():
+        variables = jax.tree.map(np.float64, variables)
+    return state.make_state(variables, stepper.optimiser, key)
+
+
+def _is_double() -> bool:
+    return jnp.zeros(()).dtype == np.float64
+
+
+def result(
+    net: str,
+    n_devices: int | None = None,
+    seeds: tuple[int, ...] = (0,),
+    on_device_bytes: float = 1e9,
+    is_double: bool = True,
+) -> list[list[np.ndarray]]:
+    """The final leaves of every seed, and the metrics, as NumPy arrays."""
+    with jax.enable_x64(is_double):
+        stepper = make_stepper(net)
+        program = devices.Program(
+            stepper,
+            BATCH_SIZE,
+            len(seeds),
+            None if n_devices is None else jax.devices()[:n_devices],
+        )
+        states, metrics = train(
+            program,
+            [start(stepper, seed) for seed in seeds],
+            on_device_bytes=on_device_bytes,
+        )
+        return [
+            [
+                np.asarray(leaf)
+                for leaf in jax.tree.leaves(
+                    (
+                        state.with_key_data(at),
+                        jax.tree.map(lambda m, i=i: m[i], metrics),
+                    )
+                )
+            ]
+            for i, at in enumerate(states)
+        ]
+
+
+def _prepare(n_devices: int) -> None:
+    # JAX reads it when it is first used, which it has not been here.
+    os.environ["XLA_FLAGS"] = (
+        f"--xla_force_host_platform_device_count={n_devices}"
+    )
+
+
+def _joined(port, n_processes, process_id, cases):
+    processes.start(f"127.0.0.1:{port}", n_processes, process_id)
+    return [result(**case) for case in cases]
+
+
+@functools.cache
+def pool(n_devices: int) -> futures.ProcessPoolExecutor:
+    """A process that sees so many devices."""
+    return futures.ProcessPoolExecutor(
+        1,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_prepare,
+        initargs=(n_devices,),
+    )
+
+
+def results_of_processes(
+    n_processes: int, n_devices: int, cases: list[dict[str, Any]]
+) -> list[list[list[list[np.ndarray]]]]:
+    """Several results of each of some processes with so many devices each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with futures.ProcessPoolExecutor(
+        n_processes,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_prepare,
+        initargs=(n_devices,),
+    ) as workers:
+        jobs = [
+            workers.submit(_joined, port, n_processes, i, cases)
+            for i in range(n_processes)
+        ]
+        return [job.result() for job in jobs]
