@@ -24,7 +24,7 @@ from absl import app, flags
 
 from mfcvae_jax import model, progressive
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.training import optimiser, state, steps
+from mfcvae_jax.training import devices, optimiser, state, steps
 from mfcvae_jax.variational import elbo, posterior, prior
 
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 512, "Examples.", 1)
@@ -106,7 +106,7 @@ def _training_steps(n_steps: int) -> dict[str, Callable[[], Any]]:
     images = np.random.default_rng(0).integers(
         0, 256, (n_steps * _BATCH_SIZE.value, 28, 28, 1), np.uint8
     )
-    data = jax.device_put((images, np.arange(len(images))))
+    order = np.arange(len(images))
     calls: dict[str, Callable[[], Any]] = {}
     for name, row in elbo.ESTIMATORS.items():
         stepper = steps.Stepper(
@@ -123,9 +123,16 @@ def _training_steps(n_steps: int) -> dict[str, Callable[[], Any]]:
             stepper.optimiser,
             jax.random.key(1),
         )
-        run = stepper.compile_steps(_BATCH_SIZE.value)
-        calls[name] = functools.partial(run, start, *data, 0, n_steps=n_steps)
-        jax.block_until_ready(calls[name]())
+        program = devices.Program(stepper, _BATCH_SIZE.value)
+        calls[name] = functools.partial(
+            program.run,
+            program.place([start]),
+            program.place_images(images),
+            program.place_order(order),
+            0,
+            n_steps,
+        )
+        calls[name]()
     return calls
 
 

@@ -13,6 +13,7 @@ it came from.
 
 import json
 import pathlib
+import re
 import sys
 
 from absl import app, flags, logging
@@ -55,9 +56,9 @@ def main(argv):
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     if not flags.FLAGS["verbosity"].present:  # --verbosity=1 shows tracebacks
         logging.set_verbosity(logging.INFO)
-    # Orbax tells every step of every save at this level.
+    # At this level, orbax and JAX tell of every file and every backend.
     logging.get_absl_handler().addFilter(
-        lambda record: "orbax" not in record.pathname
+        lambda record: not re.search(r"orbax|jax/_src", record.pathname)
     )
     try:
         settings = settings_lib.from_config(_CONFIG.value.to_dict())

@@ -125,16 +125,17 @@ class Data:
             self.on_device_gb >= 0,
             f"data.on_device_gb must be >= 0, got {self.on_device_gb}",
         )
-        if self.name == "npz":
+        if self.name in ("npz", "npy"):
             _require(
                 self.path != "",
-                "data.name='npz' needs the file to read in data.path",
+                f"data.name={self.name!r} needs the file or folder to read in "
+                "data.path",
             )
         else:
             _require(
                 self.path == "",
-                f"data.path={self.path!r} is read by data.name='npz' only, got "
-                f"data.name={self.name!r}",
+                f"data.path={self.path!r} is read by data.name='npz' and "
+                f"'npy' only, got data.name={self.name!r}",
             )
 
 

@@ -335,12 +335,12 @@ class FaultsTest(parameterized.TestCase):
         (
             "missing",
             {"name": "npz"},
-            ("data.name='npz' needs the file to read in data.path",),
+            ("data.name='npz' needs the file or folder to read",),
         ),
         (
             "of_a_set_that_has_none",
             {"path": "mine.npz"},
-            ("data.path='mine.npz'", "data.name='npz' only", "'digits'"),
+            ("data.path='mine.npz'", "'npz' and 'npy' only", "'digits'"),
         ),
     )
     def test_path_and_the_data_set_npz_need_each_other(self, data, fragments):

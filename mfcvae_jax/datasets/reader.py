@@ -9,6 +9,7 @@ import numpy as np
 
 from mfcvae_jax.datasets import (
     digits,
+    npy_source,
     npz_source,
     shapes3d,
     spec,
@@ -44,8 +45,11 @@ _SOURCES: dict[str, tuple[DatasetSpec, Callable[[str], Dataset]]] = {
         lambda data_dir: shapes3d.load_rendered(spec.SHAPES3D_RENDERED_WALL),
     ),
 }
-# Its facts are in its file, so it is the one name without a spec.
-_NPZ = "npz"
+# Their facts are in their files, so these names are without a spec.
+_FROM_PATH: dict[str, Callable[[str], Dataset]] = {
+    "npz": npz_source.load_npz,
+    "npy": npy_source.load_npy,
+}
 
 
 def load(name: str, data_dir: str = "", path: str = "") -> Dataset:
@@ -55,17 +59,17 @@ def load(name: str, data_dir: str = "", path: str = "") -> Dataset:
         name: one of `known_names()`.
         data_dir: where prepared sets lie, for the sets that are read from
             files; "" means TFDS's own folder.
-        path: the file of the data set "npz".
+        path: the file of the data set "npz", or the folder of "npy".
 
     Returns:
-        The data set, in memory.
+        The data set, in memory, but for "npy".
 
     Raises:
         ValueError: if the name is unknown or the data are not sound.
         FileNotFoundError: if the set's files are not there.
     """
-    if name == _NPZ:
-        dataset = npz_source.load_npz(path)
+    if name in _FROM_PATH:
+        dataset = _FROM_PATH[name](path)
     else:
         _, read = _source(name)
         dataset = read(data_dir)
@@ -77,18 +81,18 @@ def spec_of(name: str) -> DatasetSpec:
     """Returns a data set's facts without reading it.
 
     Args:
-        name: one of `known_names()`, but for "npz", whose facts are in its
-            file: load that instead.
+        name: one of `known_names()`, but for "npz" and "npy", whose facts are
+            in their files: load these instead.
 
     Returns:
         Its name, image shape and labelings.
 
     Raises:
-        ValueError: if the name is unknown, or "npz".
+        ValueError: if the name is unknown, "npz" or "npy".
     """
-    if name == _NPZ:
+    if name in _FROM_PATH:
         raise ValueError(
-            f"What data set {_NPZ!r} is depends on its file: load it, and "
+            f"What data set {name!r} is depends on its file: load it, and "
             "look at the spec that comes with the data."
         )
     dataset_spec, _ = _source(name)
@@ -97,7 +101,7 @@ def spec_of(name: str) -> DatasetSpec:
 
 def known_names() -> tuple[str, ...]:
     """Returns the names that `load` knows."""
-    return (*_SOURCES, _NPZ)
+    return (*_SOURCES, *_FROM_PATH)
 
 
 def check(dataset: Dataset) -> None:

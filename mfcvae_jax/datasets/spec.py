@@ -66,7 +66,7 @@ class Split(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """A data set in memory.
+    """A data set, in memory or in memory-mapped files.
 
     Labels are for evaluation only; nothing in training reads them.
     """

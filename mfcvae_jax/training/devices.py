@@ -123,7 +123,9 @@ class Program:
         Returns:
             What ``run`` takes as its images, shape (..., n, H, W, C).
         """
-        return jax.device_put(images[order], self._spread())
+        # Of a memory-mapped file, an array in memory.
+        chunk = np.asarray(images[order])
+        return jax.device_put(chunk, self._spread())
 
     def place_order(self, order: np.ndarray) -> chex.Array:
         """Puts an order on the devices that need it."""
@@ -182,10 +184,11 @@ class Program:
         # To wait here is to know of trouble early; on CPU, collectives that
         # pile up can wait for each other until they give up.
         if self._n_seeds == 1:
-            hosted = jax.tree.map(lambda a: _on_one(a)[None], metrics)
+            one = jax.device_get(jax.tree.map(_on_one, metrics))
+            hosted = jax.tree.map(lambda a: a[None], one)
         else:
             hosted = self._gather_seeds(metrics)
-        return state, cast(Metrics, jax.tree.map(np.asarray, hosted))
+        return state, cast(Metrics, hosted)
 
     def members(self, state: TrainState) -> list[TrainState]:
         """Returns the states of all seeds, on one device or in host memory.
