@@ -16,6 +16,7 @@ needed:
 Turns are interleaved, so that all see the same machine.
 """
 
+import functools
 import pathlib
 import statistics
 import subprocess
@@ -155,7 +156,7 @@ def ratio(rounds, i, j):
 def overhead(settings):
     n = _STEPS.value
     sides = (PlainScan(settings), Engine(settings))
-    rounds = seconds([lambda s=s: s.take_turn(n) for s in sides])
+    rounds = seconds([functools.partial(s.take_turn, n) for s in sides])
     print(
         f"\n{n} steps in a dispatch\n\n| | ms a step | ratio |\n|---|---|---|"
     )
@@ -168,7 +169,7 @@ def seeds(settings):
     n = _STEPS.value
     counts = [s for s in (1, 2, 4, 8, 10, 16) if s <= _MAX_SEEDS.value]
     engines = [Engine(settings, count) for count in counts]
-    rounds = seconds([lambda e=e: e.take_turn(n) for e in engines])
+    rounds = seconds([functools.partial(e.take_turn, n) for e in engines])
     print(
         "\n| seeds | ms a step of all | per seed, to one alone |\n|---|---|---|"
     )
@@ -186,7 +187,7 @@ def dispatch(settings):
         for _ in range(max(total // count // 10, 1)):
             engine.take_turn(count)
 
-    rounds = seconds([lambda c=c: take(c) for c in counts])
+    rounds = seconds([functools.partial(take, c) for c in counts])
     print("\n| steps per dispatch | ms a step |\n|---|---|")
     for i, count in enumerate(counts):
         n = count * max(total // count // 10, 1)

@@ -3,6 +3,8 @@
 """Reports on a run again, from its last checkpoint, without training.
 
 python experiments/evaluate.py --workdir=runs/mnist
+
+--best takes the checkpoint with the best held-out bound instead.
 """
 
 import sys
@@ -15,6 +17,9 @@ from mfcvae_jax.training import loop, runs
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run.", required=True
 )
+_BEST = flags.DEFINE_bool(
+    "best", False, "Take the best checkpoint, by the held-out bound."
+)
 
 
 def main(argv):
@@ -23,12 +28,12 @@ def main(argv):
     folder = workdir.Workdir(_WORKDIR.value)
     try:
         run = runs.make_run(folder.settings())
-        state = loop.restore(run, folder)
+        states = loop.restore(run, folder, is_best=_BEST.value)
     except (ValueError, OSError, RuntimeError) as error:
         logging.debug("where it came from", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(report.write_report(run, state, folder))
+    print(report.write_reports(run, states, folder))
     return 0
 
 

@@ -11,7 +11,6 @@ the command with --distributed. An error is one line; --verbosity=1 shows where
 it came from.
 """
 
-import json
 import pathlib
 import re
 import sys
@@ -19,7 +18,7 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from mfcvae_jax import report, summary, workdir
+from mfcvae_jax import report, workdir
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.training import loop, processes, runs, stopping
 
@@ -83,24 +82,9 @@ def _train(settings: settings_lib.Settings, folder: workdir.Workdir) -> int:
     states = loop.train(
         run, folder, resume=_RESUME.value, compilation_cache=cache
     )
-    if not processes.is_main():
-        return 0
-    results = {}
-    for seed, seed_folder, state in zip(
-        runs.of_each_seed(run),
-        folder.of_each_seed(settings),
-        states,
-        strict=True,
-    ):
-        if state is not None:
-            print(report.write_report(seed, state, seed_folder))
-            found = json.loads(seed_folder.results.read_text())
-            results[seed.settings.seed] = found
-    if settings.n_seeds > 1:
-        summed_up = summary.summarise(results)
-        folder.write_results(summary.to_json(summed_up))
-        print(summary.format_summary(summed_up))
-    return 0 if len(results) == settings.n_seeds else 2
+    if processes.is_main():
+        print(report.write_reports(run, states, folder))
+    return 0 if all(state is not None for state in states) else 2
 
 
 if __name__ == "__main__":

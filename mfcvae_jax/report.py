@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scores and pictures of a trained run: where results meet figures."""
 
+import json
+from collections.abc import Sequence
+
 import jax
 import numpy as np
 
-from mfcvae_jax import figures
+from mfcvae_jax import figures, summary
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import accuracy, generation, redundancy
 from mfcvae_jax.evaluation.contingency import contingency_table
@@ -15,10 +18,45 @@ from mfcvae_jax.training.runs import Run
 from mfcvae_jax.training.state import KeyUse, TrainState, run_key
 from mfcvae_jax.workdir import Workdir
 
-__all__ = ["write_report"]
+__all__ = ["write_report", "write_reports"]
 
 _N_COLUMNS = 10
 _N_RECONSTRUCTIONS = 42  # three rows of 14
+
+
+def write_reports(
+    run: Run, states: Sequence[TrainState | None], workdir: Workdir
+) -> str:
+    """Reports on every seed of a run, and sums several up.
+
+    Args:
+        run: whose states they are.
+        states: of each seed; None for one that was given up.
+        workdir: of the run.
+
+    Returns:
+        The reports, as text for a terminal.
+    """
+    texts, results = [], {}
+    seeds = runs.of_each_seed(run)
+    folders = workdir.of_each_seed(run.settings)
+    for seed, state, folder in zip(seeds, states, folders, strict=True):
+        if state is not None:
+            texts.append(write_report(seed, state, folder))
+            found = json.loads(folder.results.read_text())
+            results[seed.settings.seed] = found
+    if len(seeds) > 1:
+        summed_up = summary.summarise(results)
+        workdir.write_results(summary.to_json(summed_up))
+        texts.append(summary.format_summary(summed_up))
+        given_up = [
+            str(seed.settings.seed)
+            for seed, state in zip(seeds, states, strict=True)
+            if state is None
+        ]
+        if given_up:
+            texts.append(f"Diverged and left out: seed {', '.join(given_up)}.")
+    return "\n\n".join(texts)
 
 
 def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:

@@ -45,7 +45,8 @@ def _call(script, *args):
 
 def _params(folder):
     workdir = workdir_lib.Workdir(folder)
-    return loop.restore(runs.make_run(workdir.settings()), workdir).params
+    (state,) = loop.restore(runs.make_run(workdir.settings()), workdir)
+    return state.params
 
 
 class ConfigsTest(parameterized.TestCase):

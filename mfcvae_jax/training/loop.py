@@ -83,34 +83,29 @@ def train(
 
 def restore(
     run: Run, workdir: Workdir, *, is_best: bool = False
-) -> state_lib.TrainState:
-    """Restores a checkpoint of a run of one seed.
+) -> tuple[TrainState | None, ...]:
+    """Restores checkpoints of a run.
 
     Args:
-        run: whose state it is.
+        run: whose states they are.
         workdir: its folder.
-        is_best: whether to take the one with the best held-out bound instead
-            of the last.
+        is_best: whether to take those with the best held-out bound instead of
+            the last.
 
     Returns:
-        The state.
+        The state of each seed; None for one that was given up.
 
     Raises:
         FileNotFoundError: if there is no such checkpoint.
         DamagedError: if it cannot be read.
         ValueError: if it is that of another model.
     """
-    template = runs.blank_state(run)
-    with Checkpointer(workdir.checkpoints, run.settings) as checkpointer:
-        if not is_best:
-            return checkpointer.restore_latest(template)
-        step = checkpointer.best_step()
-        if step is None:
-            raise FileNotFoundError(
-                f"no checkpoint in {workdir.checkpoints} was saved with its "
-                "held-out bound after the last facet had come in"
-            )
-        return checkpointer.restore(template, step)
+    seeds = runs.of_each_seed(run)
+    folders = workdir.of_each_seed(run.settings)
+    return tuple(
+        None if folder.diverged.exists() else _restore(seed, folder, is_best)
+        for seed, folder in zip(seeds, folders, strict=True)
+    )
 
 
 def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
@@ -140,6 +135,20 @@ def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
         ) as checkpointer,
     ):
         checkpointer.save(state)
+
+
+def _restore(seed: Run, folder: Workdir, is_best: bool) -> TrainState:
+    template = runs.blank_state(seed)
+    with Checkpointer(folder.checkpoints, seed.settings) as checkpointer:
+        if not is_best:
+            return checkpointer.restore_latest(template)
+        step = checkpointer.best_step()
+        if step is None:
+            raise FileNotFoundError(
+                f"no checkpoint in {folder.checkpoints} was saved with its "
+                "held-out bound after the last facet had come in"
+            )
+        return checkpointer.restore(template, step)
 
 
 class _Training:

@@ -3,6 +3,8 @@
 """The loop: it learns, stops, resumes to the same bits, and fails well."""
 
 import json
+import pathlib
+import shutil
 import signal
 import tempfile
 from unittest import mock
@@ -129,7 +131,7 @@ class LoopTest(absltest.TestCase):
                     loop.train(self.run_, folder)
                 self.assertEqual(caught.exception.signum, signum)
                 self.assertEqual(signal.getsignal(signum), handler)
-                stopped = loop.restore(self.run_, folder)
+                (stopped,) = loop.restore(self.run_, folder)
                 self.assertEqual(int(stopped.step), 18 if n == 5 else 22)
                 (resumed,) = loop.train(self.run_, folder, resume=True)
                 _assert_equal_states(resumed, self.state)
@@ -162,6 +164,92 @@ class LoopTest(absltest.TestCase):
         _assert_equal_states(again, self.state)
 
 
+@pytest.mark.slow
+class SeedsTest(absltest.TestCase):
+    """Three seeds at once, and what is left when one goes astray."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        cls.run_ = _run(n_seeds=3, progressive={"stage_epochs": (1, 1)})
+        cls.workdir = workdir_lib.Workdir(cls.folder / "three")
+        cls.states = loop.train(cls.run_, cls.workdir)
+
+    def test_each_is_the_single_run_of_its_seed(self):
+        (single,) = loop.train(
+            _run(seed=1, progressive={"stage_epochs": (1, 1)}),
+            workdir_lib.Workdir(self.folder / "single"),
+        )
+        for ours, theirs in zip(
+            jax.tree.leaves(self.states[1].params),
+            jax.tree.leaves(single.params),
+            strict=True,
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+
+    def test_each_has_records_and_checkpoints_of_its_own(self):
+        folders = self.workdir.of_each_seed(self.run_.settings)
+        last = []
+        for folder, state in zip(folders, self.states, strict=True):
+            records = [r for r in folder.records() if r["split"] == "test"]
+            self.assertEqual([r["epoch"] for r in records], [0, 1, 2])
+            last.append(records[-1]["mixture_bound"])
+            (saved,) = loop.restore(runs.make_run(folder.settings()), folder)
+            _assert_equal_states(saved, state)
+        self.assertLen(set(last), 3)
+
+    def test_speed_is_recorded_apart_from_compilation(self):
+        (folder, *_) = self.workdir.of_each_seed(self.run_.settings)
+        first, second = (r for r in folder.records() if r["split"] == "speed")
+        self.assertGreater(first["compile_seconds"], 0)
+        self.assertNotIn("compile_seconds", second)
+        # The batch of each of three seeds.
+        np.testing.assert_allclose(
+            second["examples_per_second"],
+            second["steps_per_second"] * 3 * 128,
+            rtol=1e-6,
+        )
+
+    def test_all_go_on_from_the_last_step_they_share(self):
+        workdir = workdir_lib.Workdir(self.folder / "resumed")
+        shutil.copytree(self.workdir.path, workdir.path)
+        # As if the second save had been cut short before the third seed.
+        shutil.rmtree(workdir.path / "seed_2" / "checkpoints" / "22")
+        resumed = loop.train(self.run_, workdir, resume=True)
+        for ours, theirs in zip(resumed, self.states, strict=True):
+            _assert_equal_states(ours, theirs)
+
+    def test_one_that_diverges_is_given_up_and_the_others_go_on(self):
+        workdir = workdir_lib.Workdir(self.folder / "diverged")
+        with mock.patch.object(
+            loop, "Program", _diverging_program(seed=1, after_step=11)
+        ):
+            found = loop.train(self.run_, workdir)
+        self.assertIsNone(found[1])
+        for i in (0, 2):
+            _assert_equal_states(found[i], self.states[i])
+        folders = workdir.of_each_seed(self.run_.settings)
+        self.assertIn("not finite at step 15", folders[1].diverged.read_text())
+        # Its last sound state is kept.
+        self.assertTrue((folders[1].checkpoints / "14").is_dir())
+        self.assertFalse((folders[1].checkpoints / "22").exists())
+        # It stays out when the run is taken up again.
+        again = loop.train(self.run_, workdir, resume=True)
+        self.assertIsNone(again[1])
+        _assert_equal_states(again[2], self.states[2])
+
+    def test_run_ends_when_every_seed_has_diverged(self):
+        run = _run(n_seeds=2, train={"learning_rate": 1e30})
+        workdir = workdir_lib.Workdir(self.folder / "lost")
+        with self.assertRaisesRegex(FloatingPointError, "not finite"):
+            loop.train(run, workdir)
+        with self.assertRaisesRegex(FloatingPointError, "every seed"):
+            loop.train(run, workdir, resume=True)
+
+
 class FaultsTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
@@ -175,7 +263,7 @@ class FaultsTest(absltest.TestCase):
             FloatingPointError, r"at step \d+: .*(log_p_x_z|facet \d)"
         ) as caught:
             loop.train(run, self.workdir)
-        saved = loop.restore(run, self.workdir)
+        (saved,) = loop.restore(run, self.workdir)
         self.assertIn(
             f"of step {int(saved.step)} is saved", str(caught.exception)
         )
@@ -231,6 +319,22 @@ class FaultsTest(absltest.TestCase):
             ValueError, "train.learning_rate: 0.001 != 0.5"
         ):
             loop.train(other, self.workdir)
+
+
+def _diverging_program(seed, after_step):
+    """A program in which the loss of a seed breaks, one step into a scan."""
+
+    class Diverging(devices.Program):
+        def run(self, state, *args):
+            first = int(np.ravel(state.step)[0])
+            state, metrics = super().run(state, *args)
+            if first > after_step:
+                loss = metrics.loss.copy()
+                loss[seed, 1:] = np.nan
+                metrics = metrics._replace(loss=loss)
+            return state, metrics
+
+    return Diverging
 
 
 def _program_with(members):
