@@ -221,6 +221,27 @@ class FaultsTest(parameterized.TestCase):
         self._assert_refused(config, f"setting {section}.{name} is missing")
 
     @parameterized.named_parameters(
+        ("none", {"n_seeds": 0}, ("n_seeds must be at least 1, got 0",)),
+        (
+            "several_without_a_second_checkpoint",
+            {"n_seeds": 3, "checkpoint": {"keep": 1}},
+            ("n_seeds=3 needs checkpoint.keep >= 2, got 1",),
+        ),
+        (
+            "precision",
+            {"precision": "float16"},
+            ("precision", "float32", "fast_products", "bfloat16", "'float16'"),
+        ),
+        (
+            "negative_room",
+            {"data": {"on_device_gb": -1.0}},
+            ("data.on_device_gb must be >= 0, got -1.0",),
+        ),
+    )
+    def test_engine(self, overrides, fragments):
+        self._assert_refused(examples.config(**overrides), *fragments)
+
+    @parameterized.named_parameters(
         ("text_for_a_number", {"seed": "1"}, ("seed", "int", "'1'", "str")),
         (
             "fraction_for_a_count",

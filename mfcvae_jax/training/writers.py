@@ -17,8 +17,8 @@ class MetricsWriter:
     """Appends records to metrics.jsonl and to TensorBoard event files.
 
     A record is one flat dict with ``step`` (optimiser steps), ``epoch``,
-    ``split`` and numbers in nats per example or in [0, 1]; values that are
-    not finite are written as null. Use it as a context manager.
+    ``split`` and numbers in nats per example or in [0, 1], or of the speed;
+    values that are not finite are written as null. Use it as a context manager.
 
     Args:
         workdir: of the run.
@@ -53,7 +53,7 @@ class MetricsWriter:
         Args:
             step: optimiser steps taken.
             epoch: the same in epochs.
-            split: 'train' or 'test'.
+            split: 'train', 'test' or 'speed'.
             values: numbers by name.
         """
         record: dict[str, Any] = {"step": step, "epoch": epoch, "split": split}
