@@ -11,6 +11,7 @@ bound.
 import json
 import sys
 
+import numpy as np
 from absl import app
 
 from mfcvae_jax import settings as settings_lib
@@ -27,6 +28,10 @@ def main(argv):
             run.seed: json.loads(folder.results.read_text())
             for run, folder in zip(runs, folders, strict=True)
         }
+        assignments = {
+            run.seed: np.load(folder.assignments)
+            for run, folder in zip(runs, folders, strict=True)
+        }
     except FileNotFoundError as error:
         print(f"error: not a finished run: {error}", file=sys.stderr)
         return 2
@@ -40,7 +45,7 @@ def main(argv):
             )
             return 2
     print(f"{runs[0].data.name}, seeds {sorted(results)}\n")
-    print(summary.format_summary(summary.summarise(results)))
+    print(summary.format_summary(summary.summarise(results, assignments)))
     return 0
 
 

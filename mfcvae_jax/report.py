@@ -37,7 +37,7 @@ def write_reports(
     Returns:
         The reports, as text for a terminal.
     """
-    texts, results = [], {}
+    texts, results, assignments = [], {}, {}
     seeds = runs.of_each_seed(run)
     folders = workdir.of_each_seed(run.settings)
     for seed, state, folder in zip(seeds, states, folders, strict=True):
@@ -45,8 +45,9 @@ def write_reports(
             texts.append(write_report(seed, state, folder))
             found = json.loads(folder.results.read_text())
             results[seed.settings.seed] = found
+            assignments[seed.settings.seed] = np.load(folder.assignments)
     if len(seeds) > 1:
-        summed_up = summary.summarise(results)
+        summed_up = summary.summarise(results, assignments)
         workdir.write_results(summary.to_json(summed_up))
         texts.append(summary.format_summary(summed_up))
         given_up = [
@@ -90,6 +91,7 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
             "effective_clusters": np.asarray(usage.effective).tolist(),
         }
     )
+    np.save(workdir.assignments, found.assignments.astype(np.int32))
     paths = _draw(
         run, state, workdir, found, np.asarray(scored.coefficients.alpha)
     )

@@ -11,6 +11,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from mfcvae_jax.evaluation.stability import stability
+
 __all__ = ["Spread", "Summary", "format_summary", "summarise", "to_json"]
 
 _SCORES = ("many_to_one", "one_to_one", "nmi", "ari")
@@ -43,19 +47,26 @@ class Summary(NamedTuple):
         seeds: from the best held-out mixture bound to the worst.
         numbers: bounds in nats per example, clusters in use, redundancy in %,
             by name.
+        stability: of each facet, see ``evaluation.stability``; empty of one
+            seed.
         scores: in %, by (facet, K, labeling) and name of the score.
     """
 
     seeds: tuple[int, ...]
     numbers: dict[str, Spread]
+    stability: tuple[float, ...]
     scores: dict[tuple[int, int, str], dict[str, Spread]]
 
 
-def summarise(results: Mapping[int, Mapping[str, Any]]) -> Summary:
+def summarise(
+    results: Mapping[int, Mapping[str, Any]],
+    assignments: Mapping[int, np.ndarray],
+) -> Summary:
     """Sums up the results of several seeds.
 
     Args:
         results: by seed, each as in the results.json of its run.
+        assignments: by seed, each as in the assignments.npy of its run.
 
     Returns:
         The summary.
@@ -79,6 +90,11 @@ def summarise(results: Mapping[int, Mapping[str, Any]]) -> Summary:
     return Summary(
         tuple(seeds),
         {name: _spread([n[name] for n in numbers]) for name in numbers[0]},
+        tuple(
+            stability([assignments[seed] for seed in seeds]).tolist()
+            if len(seeds) > 1
+            else ()
+        ),
         scores,
     )
 
@@ -104,6 +120,11 @@ def format_summary(summary: Summary) -> str:
         *(
             f"| {name} | {spread} | {spread.best:.1f} | {spread.worst:.1f} |"
             for name, spread in summary.numbers.items()
+        ),
+        *(
+            f"| agreement of the seeds in facet {j}, % (adjusted mutual "
+            f"information) | {100 * value:.1f} | | |"
+            for j, value in enumerate(summary.stability)
         ),
     ]
     if summary.scores:  # images with labels
@@ -133,6 +154,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
     """
     return {
         "seeds": list(summary.seeds),
+        "stability": list(summary.stability),
         "numbers": {n: s._asdict() for n, s in summary.numbers.items()},
         "scores": [
             {

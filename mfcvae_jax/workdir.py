@@ -10,6 +10,7 @@ tensorboard/        the same for TensorBoard
 checkpoints/        one folder a step, see ``training.checkpoint``
 compilation_cache/  see ``training.compilation``
 results.json        scores of the finished run
+assignments.npy     clusters of the held-out examples, integers, shape (N, J)
 figures/            PNG files
 
 The folder of several seeds has config.json, environment.json, lock,
@@ -65,6 +66,7 @@ class Workdir:
         self.compilation_cache = self.path / "compilation_cache"
         self.diverged = self.path / "diverged.txt"
         self.results = self.path / "results.json"
+        self.assignments = self.path / "assignments.npy"
         self.figures = self.path / "figures"
 
     def of_each_seed(self, settings: Settings) -> tuple["Workdir", ...]:

@@ -87,6 +87,7 @@ class SummariseTest(absltest.TestCase):
                 "normalised_mutual_information": [[1.0, 0.1], [0.1, 1.0]],
             }
         )
+        np.save(folder.assignments, np.arange(20).reshape(10, 2) % 6)
         return str(folder.path)
 
     def test_mean_and_sample_standard_deviation_over_seeds(self):

@@ -32,9 +32,16 @@ class SummaryTest(absltest.TestCase):
             seed: _result(self.bounds[seed], self.accuracies[seed])
             for seed in (4, 7, 8)
         }
+        rng = np.random.default_rng(0)
+        clusters = rng.integers(0, 5, (300, 2))
+        # The seeds agree in the first facet and not in the second.
+        self.assignments = {
+            seed: np.stack([clusters[:, 0], rng.integers(0, 5, 300)], axis=-1)
+            for seed in (4, 7, 8)
+        }
 
     def test_mean_and_sample_deviation_and_the_bound_chooses(self):
-        found = summary.summarise(self.results)
+        found = summary.summarise(self.results, self.assignments)
         self.assertEqual(found.seeds, (4, 8, 7))
         spread = found.scores[1, 25, "digit"]["many_to_one"]
         values = 100 * np.array(list(self.accuracies.values()))
@@ -43,13 +50,14 @@ class SummaryTest(absltest.TestCase):
         )
         bound = found.numbers["M, nats"]
         self.assertEqual((bound.best, bound.worst), (-80.0, -95.0))
+        np.testing.assert_allclose(found.stability, (1, 0), atol=0.02)
         self.assertEqual(
             found.numbers["redundancy of the first and the last facet, %"].mean,
             25.0,
         )
 
     def test_tables_and_json_say_the_same(self):
-        found = summary.summarise(self.results)
+        found = summary.summarise(self.results, self.assignments)
         text = summary.format_summary(found)
         self.assertIn("| M, nats | -88.3 (7.6) | -80.0 | -95.0 |", text)
         self.assertIn("| 1 | 25 | digit | 71.7 (20.2) |", text)
@@ -59,19 +67,22 @@ class SummaryTest(absltest.TestCase):
         self.assertEqual(again["scores"][0]["nmi"]["best"], 50.0)
 
     def test_one_seed_has_no_deviation(self):
-        found = summary.summarise({4: self.results[4]})
+        found = summary.summarise({4: self.results[4]}, self.assignments)
         self.assertTrue(math.isnan(found.numbers["M, nats"].std))
+        self.assertEqual(found.stability, ())
 
     def test_images_without_labels_have_no_table_of_scores(self):
         for result in self.results.values():
             result["scores"] = []
-        text = summary.format_summary(summary.summarise(self.results))
+        text = summary.format_summary(
+            summary.summarise(self.results, self.assignments)
+        )
         self.assertIn("clusters in use, facet 1", text)
         self.assertNotIn("labeling", text)
 
     def test_nothing_cannot_be_summed_up(self):
         with self.assertRaisesRegex(ValueError, "no results"):
-            summary.summarise({})
+            summary.summarise({}, {})
 
 
 if __name__ == "__main__":

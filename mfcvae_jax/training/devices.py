@@ -18,7 +18,7 @@ what belongs to its own devices.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import chex
@@ -84,6 +84,8 @@ class Program:
         mesh = Mesh(np.array(local), (_AXIS,))
         self._whole = NamedSharding(mesh, PartitionSpec())
         self._split = NamedSharding(mesh, PartitionSpec(_AXIS))
+        self._run_on_images = self._compile(is_chunk=False)
+        self._run_on_chunk = self._compile(is_chunk=True)
 
     def place(self, states: Sequence[TrainState]) -> TrainState:
         """Puts the states of all seeds on the devices.
@@ -178,9 +180,8 @@ class Program:
             host memory, leading axes (S, n_steps).
         """
         is_chunk = images.ndim > 4  # it has the leading axes of the order
-        state, metrics = self._compiled(is_chunk)(
-            state, images, order, first, n_steps
-        )
+        run = self._run_on_chunk if is_chunk else self._run_on_images
+        state, metrics = run(state, images, order, first, n_steps)
         # To wait here is to know of trouble early; on CPU, collectives that
         # pile up can wait for each other until they give up.
         if self._n_seeds == 1:
@@ -207,8 +208,9 @@ class Program:
             for i in range(self._n_seeds)
         ]
 
-    @functools.cache  # noqa: B019  (one program lives as long as its run)
-    def _compiled(self, is_chunk: bool):
+    def _compile(self, is_chunk: bool) -> Callable[..., Any]:
+        """The form that suits the seeds and devices; compiled when called."""
+
         def steps(state, images, order, first, n_steps):
             def body(state, index):
                 x = batches.take_batch(images, order, index, self._rows)
