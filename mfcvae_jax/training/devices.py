@@ -114,19 +114,16 @@ class Program:
         """
         return jax.device_put(images, self._whole)
 
-    def place_chunk(self, images: np.ndarray, order: np.ndarray) -> chex.Array:
-        """Gathers the images of an order, and puts each where it is used.
+    def place_chunk(self, chunk: np.ndarray) -> chex.Array:
+        """Puts images where they are used.
 
         Args:
-            images: shape (N, H, W, C); in host memory, or a memory-mapped file.
-            order: rows of ``images``, as ``arrange`` gave it or a part along
-                its last axis, shape (..., n).
+            chunk: the images of an order, as ``arrange`` gave it or a part
+                along its last axis, shape (..., n, H, W, C).
 
         Returns:
-            What ``run`` takes as its images, shape (..., n, H, W, C).
+            What ``run`` takes as its images.
         """
-        # Of a memory-mapped file, an array in memory.
-        chunk = np.asarray(images[order])
         return jax.device_put(chunk, self._spread())
 
     def place_order(self, order: np.ndarray) -> chex.Array:

@@ -4,9 +4,9 @@
 
 A set that is small enough is put on every device once. A larger one stays in
 host memory, or in a memory-mapped file, and its batches come over in chunks,
-one dispatch each; the next chunk is gathered while the devices work on the one
-before. Either way the same rows make the same batches, and a process reads no
-more of a large set than its own devices take.
+one dispatch each: while the devices work on one, the next is on its way to them
+and the one after it is being read. Either way the same rows make the same
+batches, and a process reads no more of a large set than its own devices take.
 """
 
 import concurrent.futures
@@ -93,28 +93,44 @@ def _from_devices(program, images, permutations, dispatches):
 
 
 def _from_host(program, images, permutations, dispatches):
-    epoch, order = -1, np.empty((0,), np.int32)
+    # The thread does nothing but read: JAX's settings can differ by thread.
+    with concurrent.futures.ThreadPoolExecutor(1) as reader:
+        coming: Fed | None = None
+        for dispatch, rows, chunk in _read_ahead(
+            reader, program, images, permutations, dispatches
+        ):
+            in_order = np.arange(rows.shape[-1], dtype=rows.dtype)
+            following = Fed(
+                dispatch,
+                program.place_chunk(chunk),
+                program.place_order(np.broadcast_to(in_order, rows.shape)),
+                0,
+            )
+            # It is on its way to the devices while they are at the one before.
+            if coming is not None:
+                yield coming
+            coming = following
+        if coming is not None:
+            yield coming
 
-    def gather(dispatch):
-        nonlocal epoch, order
+
+def _read_ahead(reader, program, images, permutations, dispatches):
+    """Each dispatch, its rows and its images, of which the next are read."""
+    epoch, order = -1, np.empty((0,), np.int32)
+    reading = None
+    for dispatch in dispatches:
         if dispatch.epoch != epoch:
             epoch = dispatch.epoch
             order = program.arrange(permutations(epoch))
         rows = order[..., program.batch_slice(dispatch.first, dispatch.n_steps)]
-        in_order = np.broadcast_to(np.arange(rows.shape[-1]), rows.shape)
-        return Fed(
+        # Of a memory-mapped file, asarray makes an array in memory.
+        following = (
             dispatch,
-            program.place_chunk(images, rows),
-            program.place_order(in_order.astype(rows.dtype)),
-            0,
+            rows,
+            reader.submit(lambda r=rows: np.asarray(images[r])),
         )
-
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        coming = None
-        for dispatch in dispatches:
-            following = pool.submit(gather, dispatch)
-            if coming is not None:
-                yield coming.result()
-            coming = following
-        if coming is not None:
-            yield coming.result()
+        if reading is not None:
+            yield (*reading[:2], reading[2].result())
+        reading = following
+    if reading is not None:
+        yield (*reading[:2], reading[2].result())

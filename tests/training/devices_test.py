@@ -51,7 +51,7 @@ class DevicesTest(parameterized.TestCase):
         whole = _result(8, **kwargs)
         fed = _result(8, **kwargs, on_device_bytes=0)
         for ours, theirs in zip(fed, whole, strict=True):
-            _assert_close(ours, theirs, 1e-9, 1e-9)
+            _assert_close(ours, theirs, 1e-12, 1e-12)
 
 
 @pytest.mark.slow
