@@ -59,6 +59,7 @@ def train(
             sound states are saved.
         ValueError: if ``workdir`` belongs to another run.
         NotSavedError: if a checkpoint could not be written.
+        NotWrittenError: if another file could not be.
         RuntimeError: if another process trains in ``workdir``, or a process of
             this run has ended.
     """
