@@ -19,6 +19,7 @@ above. A seed that diverged while others went on has ``diverged.txt``, too.
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import importlib.metadata
 import json
@@ -50,6 +51,7 @@ _PACKAGES = (
 
 # What a run that ended before it wrote its config can leave behind.
 _LEFTOVERS = {"lock", "config.part"}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class NotWrittenError(OSError):
@@ -144,14 +146,15 @@ class Workdir:
                 p for p in (self.path, *self.path.parents) if p.exists()
             )
             free = shutil.disk_usage(there).free / 1e6
-            how = (
+            mend = "make room" if error.errno in _FULL else "mend that"
+            go_on = (
                 "continue with --resume"
                 if self.config.exists()
                 else "start again"
             )
             raise NotWrittenError(
                 f"cannot write in workdir {self.path}, where {free:.1f} MB are "
-                f"free: make room and {how}. ({error})"
+                f"free ({error}): {mend} and {go_on}"
             ) from error
 
     def _write_settings(self, settings: Settings) -> None:
