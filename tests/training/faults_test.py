@@ -110,10 +110,23 @@ class KillTest(_Folders):
     """A run that is killed 20 times, and the one that never was."""
 
     _N_KILLS = 20
-    # Twice 6 steps an epoch, and one batch to score: little to compile.
+    # One facet, twice 6 steps an epoch, one batch to score: little to compile.
     _OVERRIDES = {
-        "progressive": {"stage_epochs": (15, 15), "fade_in_steps": 60},
-        "net": {"batch_norm": True},
+        "facets": {
+            "n_components": (10,),
+            "latent_dim": (3,),
+            "covariance": ("diagonal",),
+            "learn_weights": (True,),
+        },
+        "net": {
+            **examples.config()["net"],
+            "encoder_backbone": ((32,),),
+            "encoder_rungs": ((),),
+            "decoder_rungs": ((24,),),
+            "decoder_backbone": ((32,),),
+            "batch_norm": True,
+        },
+        "progressive": {"stage_epochs": (40,), "fade_in_steps": 300},
         "train": {"batch_size": 119, "steps_per_dispatch": 6},
         "evaluate": {"batch_size": 359},
     }
@@ -131,13 +144,15 @@ class KillTest(_Folders):
             )
             process.start()
             try:
-                if i % 2:
+                if i % 2:  # in a save
                     self._wait_for_saves(killed, process, rng.choice((1, 2)))
                     time.sleep(rng.uniform(0, 0.02))
-                else:
-                    # Some of these fall before the first step, some after.
-                    self._wait_for_claim(killed, process)
-                    time.sleep(rng.uniform(0, 2.5))
+                elif i % 4:  # between two steps, or in a score
+                    self._wait_for_records(killed, process)
+                    time.sleep(rng.uniform(0, 0.3))
+                else:  # while it reads, compiles or restores
+                    _wait_until(killed.config.exists, process)
+                    time.sleep(rng.uniform(0, 2))
                 self.assertTrue(process.is_alive(), f"over before kill {i}")
             finally:
                 process.kill()
@@ -156,8 +171,18 @@ class KillTest(_Folders):
         self.assertEqual(_records(killed), _records(whole))
         self.assertEmpty(_unfinished(killed))
 
-    def _wait_for_claim(self, workdir, process):
-        _wait_until(workdir.config.exists, process)
+    def _wait_for_records(self, workdir, process):
+        """Waits until a process has recorded steps that it took."""
+
+        def n_starts():
+            return len(list(workdir.tensorboard.glob("*")))
+
+        before = n_starts()
+        _wait_until(lambda: n_starts() > before, process)
+        size = workdir.metrics.stat().st_size
+        self.assertTrue(
+            _wait_until(lambda: workdir.metrics.stat().st_size > size, process)
+        )
 
     def _wait_for_saves(self, workdir, process, n):
         """Waits until a process has begun its nth save."""
