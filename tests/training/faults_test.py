@@ -29,6 +29,27 @@ _ROOT = pathlib.Path(__file__).parents[2]
 # for; generous, since machines are busy.
 _PATIENCE_SECONDS = 120
 
+# One facet, twice 6 steps an epoch, one batch to score: little to compile.
+_SMALL = {
+    "facets": {
+        "n_components": (10,),
+        "latent_dim": (3,),
+        "covariance": ("diagonal",),
+        "learn_weights": (True,),
+    },
+    "net": {
+        **examples.config()["net"],
+        "encoder_backbone": ((32,),),
+        "encoder_rungs": ((),),
+        "decoder_rungs": ((24,),),
+        "decoder_backbone": ((32,),),
+        "batch_norm": True,
+    },
+    "progressive": {"stage_epochs": (50,), "fade_in_steps": 300},
+    "train": {"batch_size": 119, "steps_per_dispatch": 6},
+    "evaluate": {"batch_size": 359},
+}
+
 
 def _run(**overrides):
     return runs.make_run(examples.settings(**overrides))
@@ -110,29 +131,9 @@ class KillTest(_Folders):
     """A run that is killed 20 times, and the one that never was."""
 
     _N_KILLS = 20
-    # One facet, twice 6 steps an epoch, one batch to score: little to compile.
-    _OVERRIDES = {
-        "facets": {
-            "n_components": (10,),
-            "latent_dim": (3,),
-            "covariance": ("diagonal",),
-            "learn_weights": (True,),
-        },
-        "net": {
-            **examples.config()["net"],
-            "encoder_backbone": ((32,),),
-            "encoder_rungs": ((),),
-            "decoder_rungs": ((24,),),
-            "decoder_backbone": ((32,),),
-            "batch_norm": True,
-        },
-        "progressive": {"stage_epochs": (40,), "fade_in_steps": 300},
-        "train": {"batch_size": 119, "steps_per_dispatch": 6},
-        "evaluate": {"batch_size": 359},
-    }
 
     def test_killed_run_ends_in_the_same_bits_and_records(self):
-        run = _run(**self._OVERRIDES)
+        run = _run(**_SMALL)
         whole = self.new_workdir()
         (wanted,) = loop.train(run, whole)
         killed = self.new_workdir()
@@ -140,7 +141,7 @@ class KillTest(_Folders):
         n_in_saves = 0
         for i in range(self._N_KILLS):
             process = _context().Process(
-                target=_train, args=(killed.path, self._OVERRIDES)
+                target=_train, args=(killed.path, _SMALL)
             )
             process.start()
             try:
@@ -148,8 +149,8 @@ class KillTest(_Folders):
                     self._wait_for_saves(killed, process, rng.choice((1, 2)))
                     time.sleep(rng.uniform(0, 0.02))
                 elif i % 4:  # between two steps, or in a score
-                    self._wait_for_records(killed, process)
-                    time.sleep(rng.uniform(0, 0.3))
+                    self._wait_for_records(killed, process, rng.randint(1, 6))
+                    time.sleep(rng.uniform(0, 0.02))
                 else:  # while it reads, compiles or restores
                     _wait_until(killed.config.exists, process)
                     time.sleep(rng.uniform(0, 2))
@@ -171,17 +172,17 @@ class KillTest(_Folders):
         self.assertEqual(_records(killed), _records(whole))
         self.assertEmpty(_unfinished(killed))
 
-    def _wait_for_records(self, workdir, process):
-        """Waits until a process has recorded steps that it took."""
+    def _wait_for_records(self, workdir, process, n):
+        """Waits until a process has written n records."""
 
         def n_starts():
             return len(list(workdir.tensorboard.glob("*")))
 
         before = n_starts()
         _wait_until(lambda: n_starts() > before, process)
-        size = workdir.metrics.stat().st_size
+        n += len(workdir.records())
         self.assertTrue(
-            _wait_until(lambda: workdir.metrics.stat().st_size > size, process)
+            _wait_until(lambda: len(workdir.records()) >= n, process)
         )
 
     def _wait_for_saves(self, workdir, process, n):
@@ -224,6 +225,7 @@ class DamageTest(_Folders):
                 saved.save(state, 0.5)
         return states
 
+    @pytest.mark.slow
     def test_any_damaged_file_is_noticed_or_does_no_harm(self):
         before, last = self._save(1, 2)
         folder = self.workdir.checkpoints / "2"
@@ -263,17 +265,23 @@ class DamageTest(_Folders):
 
     @pytest.mark.slow
     def test_training_goes_on_from_the_one_before(self):
-        run = _run(progressive={"stage_epochs": (1, 1)})
-        (wanted,) = loop.train(run, self.workdir)
-        last = self.workdir.checkpoints / "22"
+        run = _run(**(_SMALL | {"progressive": {"stage_epochs": (2,)}}))
+        cache = self.workdir.path.parent / "cache"
+        (wanted,) = loop.train(run, self.workdir, compilation_cache=cache)
+        last = self.workdir.checkpoints / "24"
         for damage in (_truncate, _remove_a_file):
             with self.subTest(damage.__name__):
                 damage(last)
                 with self.assertLogs(level="ERROR") as logged:
                     self.assertEqual(
-                        int(loop.restore(run, self.workdir).step), 11
+                        int(loop.restore(run, self.workdir).step), 12
                     )
-                    (state,) = loop.train(run, self.workdir, resume=True)
+                    (state,) = loop.train(
+                        run,
+                        self.workdir,
+                        resume=True,
+                        compilation_cache=cache,
+                    )
                 for line in logged.output:
                     self.assertIn(f"{last} cannot be read", line)
                 self.assertLen(logged.output, 2)
@@ -370,7 +378,8 @@ class FullDiskCommandTest(_Folders):
         self.path.mkdir()
         # More checkpoints than fit on the disk.
         config = examples.config(
-            progressive={"stage_epochs": (4, 4)}, checkpoint={"keep": 99}
+            **(_SMALL | {"progressive": {"stage_epochs": (12,)}}),
+            checkpoint={"keep": 99},
         )
         self.command = (
             *_command(self.folder, config, self.path),
@@ -414,10 +423,10 @@ class FullDiskCommandTest(_Folders):
         full, resumed = done.stderr.split("-- more room --")
         self._assert_explains(full)
         (step,) = re.findall(r"resumed at step (\d+)", resumed)
-        self.assertGreaterEqual(int(step), 11)
+        self.assertGreaterEqual(int(step), 12)
         copy = workdir_lib.Workdir(f"{self.path}.copy")
         run = runs.make_run(copy.settings())
-        self.assertEqual(int(loop.restore(run, copy).step), 88)
+        self.assertEqual(int(loop.restore(run, copy).step), 144)
 
     def test_small_files(self):
         done = subprocess.run(
@@ -476,7 +485,10 @@ class ClaimTest(_Folders):
         workdir = self.new_workdir()
         process = _context().Process(
             target=_train,
-            args=(workdir.path, {"progressive": {"stage_epochs": (99, 99)}}),
+            args=(
+                workdir.path,
+                _SMALL | {"progressive": {"stage_epochs": (9999,)}},
+            ),
         )
         process.start()
         try:
