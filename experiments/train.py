@@ -72,6 +72,7 @@ def main(argv):
     except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
         logging.debug("where it came from", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
+        processes.leave(2)
         return 2
 
 

@@ -20,11 +20,13 @@ above. A seed that diverged while others went on has ``diverged.txt``, too.
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import importlib.metadata
 import json
 import pathlib
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -34,7 +36,7 @@ import jax
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.settings import Settings
 
-__all__ = ["Workdir"]
+__all__ = ["NotWrittenError", "Workdir"]
 
 _PACKAGES = (
     "mfcvae-jax",
@@ -47,6 +49,14 @@ _PACKAGES = (
     "numpy",
     "scikit-learn",
 )
+
+# What a run that ended before it wrote its config can leave behind.
+_LEFTOVERS = {"lock", "config.part"}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class NotWrittenError(OSError):
+    """A file of a run could not be written."""
 
 
 class Workdir:
@@ -101,13 +111,16 @@ class Workdir:
                 run.
             FileNotFoundError: if ``resume`` is true and there is no run.
             RuntimeError: if another process trains there.
+            NotWrittenError: if the disk is full.
         """
         if self.config.exists():
             self._check(settings, resume=resume)
         else:
             self._check_is_free(resume=resume)
+        with self.writing():
             self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("a") as lock:
+            opened = (self.path / "lock").open("a")
+        with opened as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -115,17 +128,49 @@ class Workdir:
                     f"another process is training in workdir {self.path}: wait "
                     "for it, stop it, or choose another --workdir"
                 ) from None
-            environment = _environment()
-            for i, folder in enumerate(self.of_each_seed(settings)):
-                folder.path.mkdir(exist_ok=True)
-                seed = dataclasses.replace(
-                    settings, seed=settings.seed + i, n_seeds=1
-                )
-                _write_json(folder.environment, environment)
-                _write_json(folder.config, settings_lib.to_config(seed))
-            _write_json(self.environment, environment)
-            _write_json(self.config, settings_lib.to_config(settings))
+            with self.writing():
+                self._write_settings(settings)
             yield
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turns a write that fails into an error that says where, and why.
+
+        Raises:
+            NotWrittenError: if anything within raises an OSError.
+        """
+        try:
+            yield
+        except NotWrittenError:
+            raise
+        except OSError as error:
+            there = next(
+                p for p in (self.path, *self.path.parents) if p.exists()
+            )
+            free = shutil.disk_usage(there).free / 1e6
+            mend = "make room" if error.errno in _FULL else "mend that"
+            go_on = (
+                "continue with --resume"
+                if self.config.exists()
+                else "start again"
+            )
+            raise NotWrittenError(
+                f"cannot write in workdir {self.path}, where {free:.1f} MB are "
+                f"free ({error}): {mend} and {go_on}"
+            ) from error
+
+    def _write_settings(self, settings: Settings) -> None:
+        """Writes the config first: it is what makes the folder a run's."""
+        _write_json(self.config, settings_lib.to_config(settings))
+        environment = _environment()
+        _write_json(self.environment, environment)
+        for i, folder in enumerate(self.of_each_seed(settings)):
+            folder.path.mkdir(exist_ok=True)
+            seed = dataclasses.replace(
+                settings, seed=settings.seed + i, n_seeds=1
+            )
+            _write_json(folder.config, settings_lib.to_config(seed))
+            _write_json(folder.environment, environment)
 
     def _check(self, settings: Settings, *, resume: bool) -> None:
         """Raises ValueError unless the run that is there may go on."""
@@ -155,7 +200,7 @@ class Workdir:
                 f"{self.config.name}); start it without --resume"
             )
         if self.path.exists() and any(
-            entry.name != "lock" for entry in self.path.iterdir()
+            entry.name not in _LEFTOVERS for entry in self.path.iterdir()
         ):
             raise ValueError(
                 f"workdir {self.path} is not empty and holds no run: choose "
@@ -200,8 +245,12 @@ class Workdir:
 
         Args:
             results: plain values for JSON.
+
+        Raises:
+            NotWrittenError: if the disk is full.
         """
-        _write_json(self.results, results)
+        with self.writing():
+            _write_json(self.results, results)
 
 
 def _environment() -> dict[str, Any]:

@@ -3,9 +3,14 @@
 """Checkpoints of the training state. The only file that imports orbax."""
 
 import contextlib
+import gc
+import logging as standard_logging
 import pathlib
 import shutil
+import sys
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import numpy as np
@@ -57,9 +62,11 @@ class Checkpointer:
         self._folder = folder
         self._settings = settings
         self._damaged: set[int] = set()
+        self._quiet = contextlib.ExitStack()
+        self._quiet.enter_context(_one_error())
         folder.mkdir(parents=True, exist_ok=True)
         process = jax.process_index()
-        self._manager = ocp.CheckpointManager(
+        self._manager = _Manager(
             folder,
             options=ocp.CheckpointManagerOptions(
                 create=False,
@@ -88,8 +95,13 @@ class Checkpointer:
 
     def __exit__(self, *exception) -> None:
         """Waits for a save that is under way."""
-        with self._explained():
-            self._manager.close()
+        with self._quiet:
+            try:
+                with self._explained():
+                    self._manager.close()
+            finally:
+                if any(exception) or sys.exc_info()[0]:
+                    _let_go()
 
     def save(self, state: TrainState, bound: float | None = None) -> None:
         """Saves a state under its step, unless that step is saved already.
@@ -155,25 +167,12 @@ class Checkpointer:
             DamagedError: if it cannot be read.
             ValueError: if it is that of another model.
         """
-        try:
-            saved = self._manager.restore(
-                step, args=ocp.args.Composite(settings=ocp.args.JsonRestore())
-            )
-            config = saved["settings"]
-        # What orbax raises depends on which of its files is damaged.
-        except Exception as error:
-            raise self._damage(step, error) from error
+        config = self._read(step, settings=ocp.args.JsonRestore())
         self._check_model(step, settings_lib.from_config(config))
-        try:
-            saved = self._manager.restore(
-                step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardRestore(_in_host_memory(template))
-                ),
-            )
-            return with_typed_key(saved["state"])
-        except Exception as error:
-            raise self._damage(step, error) from error
+        in_host_memory = _in_host_memory(template)
+        return with_typed_key(
+            self._read(step, state=ocp.args.StandardRestore(in_host_memory))
+        )
 
     def restore_latest(self, template: TrainState) -> TrainState:
         """Restores the last checkpoint that can be read.
@@ -205,12 +204,20 @@ class Checkpointer:
             "start again in another --workdir"
         )
 
-    def _damage(self, step: int, error: Exception) -> DamagedError:
-        self._damaged.add(step)
-        return DamagedError(
-            f"checkpoint {self._folder / str(step)} cannot be read: it is "
-            f"truncated or incomplete. ({type(error).__name__}: {error})"
-        )
+    def _read(self, step: int, **item: Any) -> Any:
+        """Reads one item of a checkpoint, given by name."""
+        (name,) = item
+        try:
+            found = self._manager.restore(step, args=ocp.args.Composite(**item))
+            return found[name]
+        # What orbax raises depends on which of its files is damaged.
+        except Exception as error:
+            _let_go()
+            self._damaged.add(step)
+            raise DamagedError(
+                f"checkpoint {self._folder / str(step)} cannot be read: it is "
+                f"truncated or incomplete. ({_in_brief(error)})"
+            ) from error
 
     def _check_model(self, step: int, saved: Settings) -> None:
         changed = settings_lib.differences(saved, self._settings)
@@ -237,8 +244,60 @@ class Checkpointer:
                 f"a checkpoint could not be saved in {self._folder}, where "
                 f"{free:.1f} MB are free; the last good one is {last}. Make "
                 "room and continue with --resume. "
-                f"({type(error).__name__}: {error})"
+                f"({_in_brief(error)})"
             ) from error
+
+
+class _Manager(ocp.CheckpointManager):
+    """One that a damaged bound does not keep from opening the folder."""
+
+    def metrics(self, step: int) -> Any:
+        try:
+            return super().metrics(step)
+        except Exception as error:
+            logging.error(
+                "the held-out bound of checkpoint %s cannot be read, so it "
+                "does not count as the best. (%s)",
+                self.directory / str(step),
+                _in_brief(error),
+            )
+            return None
+
+
+@contextlib.contextmanager
+def _one_error() -> Iterator[None]:
+    """Lets the first array that fails speak for all the others.
+
+    Orbax reads or writes all arrays at once and leaves at the first error; what
+    becomes of the others would be reported one by one, in tracebacks.
+    """
+    hook = sys.unraisablehook
+    asyncio_log = standard_logging.getLogger("asyncio")
+    was_disabled = asyncio_log.disabled
+
+    def without_closed_loops(unraisable):
+        if str(unraisable.exc_value) != "Event loop is closed":
+            hook(unraisable)
+
+    sys.unraisablehook = without_closed_loops
+    asyncio_log.disabled = True
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+        asyncio_log.disabled = was_disabled
+
+
+def _let_go() -> None:
+    """Waits for the other arrays after an error, so that all is quiet then."""
+    time.sleep(0.2)
+    gc.collect()
+
+
+def _in_brief(error: Exception) -> str:
+    """An error in a line; tensorstore tells all that it was given to do."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= 300 else text[:297] + "..."
 
 
 def _bound(metrics) -> float:

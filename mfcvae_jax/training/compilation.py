@@ -24,7 +24,8 @@ def cache_in(folder: pathlib.Path | None) -> Iterator[None]:
 
     JAX does not mend an entry whose writing was cut short. So process 0, which
     alone writes, leaves a mark in the folder while it is in use, and if it
-    finds one from before, drops the last entry: no other can be broken.
+    finds one from before, drops the last entry: no other can be broken. An
+    error leaves the mark, too: it may be that the disk is full.
 
     Args:
         folder: made if need be; None leaves JAX's own settings in force.
@@ -34,10 +35,15 @@ def cache_in(folder: pathlib.Path | None) -> Iterator[None]:
         return
     mark = folder / "in_use"
     if processes.is_main():
-        folder.mkdir(parents=True, exist_ok=True)
-        if mark.exists():
-            _drop_last_entry(folder)
-        mark.touch()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if mark.exists():
+                _drop_last_entry(folder)
+            mark.touch()
+        except OSError as error:
+            logging.warning("compiling without a cache: %s", error)
+            yield
+            return
     before = (
         jax.config.values["jax_compilation_cache_dir"],
         jax.config.values["jax_persistent_cache_min_compile_time_secs"],
@@ -47,8 +53,8 @@ def cache_in(folder: pathlib.Path | None) -> Iterator[None]:
         yield
     finally:
         _configure(*before)
-        if processes.is_main():
-            mark.unlink(missing_ok=True)
+    if processes.is_main():
+        mark.unlink(missing_ok=True)
 
 
 def _drop_last_entry(folder: pathlib.Path) -> None:

@@ -59,8 +59,9 @@ def train(
             sound states are saved.
         ValueError: if ``workdir`` belongs to another run.
         NotSavedError: if a checkpoint could not be written.
-        RuntimeError: if another process trains in ``workdir``, or a process of
-            this run has ended.
+        NotWrittenError: if another file could not be.
+        RuntimeError: if another process trains in ``workdir``.
+        LostError: if a process of this run has ended.
     """
     with contextlib.ExitStack() as stack:
         members = []
@@ -76,6 +77,7 @@ def train(
             ]
         stack.enter_context(compilation.cache_in(compilation_cache))
         stop = stack.enter_context(StopRequest())
+        stack.enter_context(processes.explained())
         training = _Training(run, members, stop)
         training.run_to_the_end()
         return training.final_states()

@@ -107,7 +107,8 @@ class Member:
             error: which says how.
         """
         self.has_diverged = True
-        self.workdir.diverged.write_text(f"{error}\n")
+        with self.workdir.writing():
+            self.workdir.diverged.write_text(f"{error}\n")
         logging.error("seed %d is given up: %s", self.run.settings.seed, error)
 
 

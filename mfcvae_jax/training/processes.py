@@ -6,18 +6,45 @@ All of them run the same loop on their own devices. Process 0 alone writes.
 With one process, everything here is the identity.
 """
 
+import atexit
+import contextlib
+import faulthandler
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-__all__ = ["any_of", "broadcast", "gather", "is_main", "start"]
+__all__ = [
+    "LostError",
+    "any_of",
+    "broadcast",
+    "explained",
+    "gather",
+    "is_main",
+    "leave",
+    "start",
+]
 
 # A process that is gone is missed after so long; one that has failed waits
 # so long for the others to notice.
 _HEARTBEAT_SECONDS = 30
 _SHUTDOWN_SECONDS = 10
+
+_LOST = (
+    "another process of the run has ended or cannot be reached: start all "
+    "processes again, with --resume"
+)
+
+_shell: subprocess.Popen[bytes] | None = None
+
+
+class LostError(RuntimeError):
+    """Another process of the run has ended or cannot be reached."""
 
 
 def start(
@@ -50,6 +77,72 @@ def start(
             f"--distributed: {error} Outside a cluster that JAX knows, give "
             "--coordinator=host:port, --n_processes and --process_id"
         ) from error
+    _report_an_abort()
+
+
+def _report_an_abort() -> None:
+    """Has the shell say why, should this process end without a word.
+
+    When JAX misses another process it aborts this one, in a thread of its own,
+    with a message for those who know its insides; there is no asking it not
+    to. So a shell outlives this process and says what can be done, unless it
+    is told that all is well.
+    """
+    global _shell
+    # Of no use to anyone here: the stacks of all threads.
+    faulthandler.disable()
+    _shell = subprocess.Popen(
+        [
+            *("sh", "-c", 'read -r _ || printf "error: %s\\n" "$0" >&2'),
+            f"process {jax.process_index()} was killed, or aborted since "
+            + _LOST,
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is not for it
+    )
+    atexit.register(_say_all_is_well)
+
+
+def _say_all_is_well() -> None:
+    global _shell
+    if _shell is not None:
+        with contextlib.suppress(OSError):
+            _shell.communicate(b"\n")
+        _shell = None
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turns what JAX raises when it loses a process into a clear error.
+
+    Raises:
+        LostError: if there are several processes, and they cannot talk.
+    """
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        text = " ".join(str(error).split())
+        if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in text:
+            raise
+        raise LostError(f"{_LOST} ({text[:300]})") from error
+
+
+def leave(code: int) -> None:
+    """Ends this process after an error, without waiting for the others.
+
+    They cannot go on without it, and notice by themselves. To end as usual
+    would be to wait for them first, and to be aborted when they do not come.
+    With one process, this does nothing.
+
+    Args:
+        code: of the process.
+    """
+    if jax.process_count() > 1:
+        _say_all_is_well()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def is_main() -> bool:

@@ -2,15 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where metrics go: JSON lines and TensorBoard."""
 
+import contextlib
 import json
+import os
+import pathlib
+import socket
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import tensorboardX
+from tensorboardX.proto import event_pb2, summary_pb2
 
 from mfcvae_jax.workdir import Workdir
 
 __all__ = ["MetricsWriter"]
+
+_FLUSH_SECONDS = 30
 
 
 class MetricsWriter:
@@ -24,17 +32,20 @@ class MetricsWriter:
         workdir: of the run.
         after_step: records of later steps are dropped first; they belong to
             steps that a resumed run takes again.
+
+    Raises:
+        NotWrittenError: if the disk is full; so do all methods.
     """
 
     def __init__(self, workdir: Workdir, after_step: int):
+        self._workdir = workdir
         kept = [r for r in workdir.records() if r["step"] <= after_step]
         part = workdir.metrics.with_suffix(".part")
-        part.write_text("".join(json.dumps(r) + "\n" for r in kept))
-        part.replace(workdir.metrics)
-        self._file = workdir.metrics.open("a")
-        self._tensorboard = tensorboardX.SummaryWriter(
-            str(workdir.tensorboard), purge_step=after_step + 1
-        )
+        with workdir.writing():
+            part.write_text("".join(json.dumps(r) + "\n" for r in kept))
+            part.replace(workdir.metrics)
+            self._file = workdir.metrics.open("a")
+            self._events = _EventFile(workdir.tensorboard, after_step + 1)
 
     def __enter__(self) -> "MetricsWriter":
         """Returns itself."""
@@ -42,8 +53,12 @@ class MetricsWriter:
 
     def __exit__(self, *exception) -> None:
         """Writes out what is buffered."""
-        self._file.close()
-        self._tensorboard.close()
+        with (
+            self._workdir.writing(),
+            contextlib.closing(self._events),
+            contextlib.closing(self._file),
+        ):
+            pass
 
     def write(
         self, step: int, epoch: float, split: str, values: Mapping[str, float]
@@ -57,11 +72,60 @@ class MetricsWriter:
             values: numbers by name.
         """
         record: dict[str, Any] = {"step": step, "epoch": epoch, "split": split}
+        finite = {}
         for name, value in values.items():
             is_finite = abs(value) < float("inf")
             record[name] = float(f"{value:.8g}") if is_finite else None
             if is_finite:
-                self._tensorboard.add_scalar(f"{split}/{name}", value, step)
-        self._file.write(json.dumps(record) + "\n")
-        # A run that is killed keeps what it had computed.
-        self._file.flush()
+                finite[f"{split}/{name}"] = float(value)
+        with self._workdir.writing():
+            self._file.write(json.dumps(record) + "\n")
+            # A run that is killed keeps what it had computed.
+            self._file.flush()
+            self._events.write(step, finite)
+
+
+class _EventFile:
+    """A new event file of TensorBoard.
+
+    It is written by whoever calls: tensorboardX's own writer has a thread, and
+    when that fails, say on a full disk, the caller waits for it for ever.
+
+    Args:
+        folder: of all event files of a run.
+        purge_step: TensorBoard hides this step and later ones of older files.
+    """
+
+    def __init__(self, folder: pathlib.Path, purge_step: int):
+        folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard reads files in the order of their names.
+        name = f"{time.time_ns():019d}.{socket.gethostname()}.{os.getpid()}"
+        self._records = tensorboardX.RecordWriter(
+            str(folder / f"events.out.tfevents.{name}")
+        )
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._add(file_version="brain.Event:2")
+        self._add(step=purge_step, session_log=start)
+        self._flush()
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        summary = summary_pb2.Summary(
+            value=[
+                summary_pb2.Summary.Value(tag=name, simple_value=value)
+                for name, value in values.items()
+            ]
+        )
+        self._add(step=step, summary=summary)
+        if time.monotonic() > self._next_flush:
+            self._flush()
+
+    def close(self) -> None:
+        self._records.close()
+
+    def _add(self, **fields: Any) -> None:
+        event = event_pb2.Event(wall_time=time.time(), **fields)
+        self._records.write(event.SerializeToString())
+
+    def _flush(self) -> None:
+        self._records.flush()
+        self._next_flush = time.monotonic() + _FLUSH_SECONDS

@@ -1,0 +1,519 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a run survives: SIGKILL, damaged files, a full disk, a rival."""
+
+import json
+import multiprocessing
+import pathlib
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import jax
+import numpy as np
+import pytest
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax import workdir as workdir_lib
+from mfcvae_jax.training import checkpoint, loop, member, runs, writers
+from mfcvae_jax.training import state as state_lib
+from tests import examples
+
+_ROOT = pathlib.Path(__file__).parents[2]
+# A child that dies of something else than a test's signal must not be waited
+# for; generous, since machines are busy.
+_PATIENCE_SECONDS = 120
+
+# One facet, twice 6 steps an epoch, one batch to score: little to compile.
+_SMALL = {
+    "facets": {
+        "n_components": (10,),
+        "latent_dim": (3,),
+        "covariance": ("diagonal",),
+        "learn_weights": (True,),
+    },
+    "net": {
+        **examples.config()["net"],
+        "encoder_backbone": ((32,),),
+        "encoder_rungs": ((),),
+        "decoder_rungs": ((24,),),
+        "decoder_backbone": ((32,),),
+        "batch_norm": True,
+    },
+    "progressive": {"stage_epochs": (50,), "fade_in_steps": 300},
+    "train": {"batch_size": 119, "steps_per_dispatch": 6},
+    "evaluate": {"batch_size": 359},
+}
+
+
+def _run(**overrides):
+    return runs.make_run(examples.settings(**overrides))
+
+
+def _bits(state):
+    """The leaves of a state by path, keys as their data."""
+    plain = jax.device_get(state_lib.with_key_data(state))
+    return {
+        jax.tree_util.keystr(path): np.asarray(leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(plain)
+    }
+
+
+def _assert_equal_states(left, right):
+    """To the last bit: parameters, optimiser, statistics, stage, key, step."""
+    left, right = _bits(left), _bits(right)
+    assert left.keys() == right.keys()
+    for path, leaf in left.items():
+        assert leaf.dtype == right[path].dtype, path
+        np.testing.assert_array_equal(leaf, right[path], err_msg=path)
+
+
+def _records(workdir):
+    """What was recorded, but for the speed."""
+    return [r for r in workdir.records() if r["split"] != "speed"]
+
+
+def _context():
+    """Starts processes that have imported everything, but computed nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "mfcvae_jax.training.loop"])
+    return context
+
+
+def _train(path, overrides, file_bytes=None):
+    """Starts or continues a run; the target of a process.
+
+    Args:
+        path: of the workdir; an error is written beside it.
+        overrides: of the settings.
+        file_bytes: no file may grow larger, as if the disk were full.
+    """
+    workdir = workdir_lib.Workdir(path)
+    if file_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+    loop.train(
+        _run(**overrides),
+        workdir,
+        resume=workdir.config.exists(),
+        compilation_cache=workdir.compilation_cache,
+    )
+
+
+def _wait_until(condition, process=None):
+    """Waits for a condition, or for the end of a process.
+
+    Returns:
+        Whether the condition came true.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not condition():
+        if process is not None and not process.is_alive():
+            return False
+        if time.monotonic() > deadline:
+            raise TimeoutError("nothing has happened for a long time")
+        time.sleep(0.001)
+    return True
+
+
+class _Folders(parameterized.TestCase):
+    def new_workdir(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        return workdir_lib.Workdir(f"{folder}/run")
+
+
+@pytest.mark.slow
+class KillTest(_Folders):
+    """A run that is killed 20 times, and the one that never was."""
+
+    _N_KILLS = 20
+
+    def test_killed_run_ends_in_the_same_bits_and_records(self):
+        run = _run(**_SMALL)
+        whole = self.new_workdir()
+        (wanted,) = loop.train(run, whole)
+        killed = self.new_workdir()
+        rng = random.Random(0)
+        n_in_saves = 0
+        for i in range(self._N_KILLS):
+            process = _context().Process(
+                target=_train, args=(killed.path, _SMALL)
+            )
+            process.start()
+            try:
+                if i % 2:  # in a save
+                    self._wait_for_saves(killed, process, rng.choice((1, 2)))
+                    time.sleep(rng.uniform(0, 0.02))
+                elif i % 4:  # between two steps, or in a score
+                    self._wait_for_records(killed, process, rng.randint(1, 6))
+                    time.sleep(rng.uniform(0, 0.02))
+                else:  # while it reads, compiles or restores
+                    _wait_until(killed.config.exists, process)
+                    time.sleep(rng.uniform(0, 2))
+                self.assertTrue(process.is_alive(), f"over before kill {i}")
+            finally:
+                process.kill()
+                process.join()
+            self.assertEqual(process.exitcode, -signal.SIGKILL)
+            n_in_saves += bool(_unfinished(killed))
+        self.assertGreaterEqual(n_in_saves, 5)
+        (state,) = loop.train(
+            run,
+            killed,
+            resume=True,
+            compilation_cache=killed.compilation_cache,
+        )
+        _assert_equal_states(state, wanted)
+        _assert_equal_states(loop.restore(run, killed), wanted)
+        self.assertEqual(_records(killed), _records(whole))
+        self.assertEmpty(_unfinished(killed))
+
+    def _wait_for_records(self, workdir, process, n):
+        """Waits until a process has written n records."""
+
+        def n_starts():
+            return len(list(workdir.tensorboard.glob("*")))
+
+        before = n_starts()
+        _wait_until(lambda: n_starts() > before, process)
+        n += len(workdir.records())
+        self.assertTrue(
+            _wait_until(lambda: len(workdir.records()) >= n, process)
+        )
+
+    def _wait_for_saves(self, workdir, process, n):
+        """Waits until a process has begun its nth save."""
+        old, seen = set(_unfinished(workdir)), set()
+
+        def is_seen():
+            seen.update(set(_unfinished(workdir)) - old)
+            return len(seen) >= n
+
+        self.assertTrue(_wait_until(is_seen, process), "it ended by itself")
+
+
+def _unfinished(workdir):
+    """Folders of saves that are under way, or were when the writer died."""
+    return [p.name for p in workdir.checkpoints.glob("*.orbax-checkpoint-tmp*")]
+
+
+class DamageTest(_Folders):
+    """Checkpoints of which a file is truncated or missing."""
+
+    def setUp(self):
+        super().setUp()
+        self.run_ = _run()
+        self.workdir = self.new_workdir()
+        self.blank = runs.blank_state(self.run_)
+
+    def _save(self, *steps):
+        """Saves states that differ, as a run would, and returns them."""
+        state = jax.tree.map(
+            lambda leaf: jax.numpy.ones(leaf.shape, leaf.dtype),
+            jax.eval_shape(state_lib.with_key_data, self.blank),
+        )
+        state = state_lib.with_typed_key(state)
+        states = [state._replace(step=jax.numpy.int32(n)) for n in steps]
+        with checkpoint.Checkpointer(
+            self.workdir.checkpoints, self.run_.settings, is_writer=True
+        ) as saved:
+            for state in states:
+                saved.save(state, 0.5)
+        return states
+
+    @pytest.mark.slow
+    def test_any_damaged_file_is_noticed_or_does_no_harm(self):
+        before, last = self._save(1, 2)
+        folder = self.workdir.checkpoints / "2"
+        files = [p for p in folder.rglob("*") if p.is_file()]
+        kept = {p: p.read_bytes() for p in files}
+        n_skipped = 0
+        for path in files:
+            for damage in ("missing", "truncated", "empty"):
+                with self.subTest(f"{damage} {path.relative_to(folder)}"):
+                    if damage == "missing":
+                        path.unlink()
+                    else:
+                        n = len(kept[path]) // 2 if damage[0] == "t" else 0
+                        path.write_bytes(kept[path][:n])
+                    try:
+                        found = loop.restore(self.run_, self.workdir)
+                    finally:
+                        path.write_bytes(kept[path])
+                    is_skipped = int(found.step) == 1
+                    n_skipped += is_skipped
+                    _assert_equal_states(found, before if is_skipped else last)
+        # The pieces that orbax has merged into others do no harm.
+        self.assertGreaterEqual(n_skipped, 9)
+
+    def test_none_that_can_be_read(self):
+        self._save(1, 2)
+        for folder in self.workdir.checkpoints.iterdir():
+            _truncate(folder)
+        path = str(self.workdir.checkpoints)
+        with self.assertRaisesRegex(checkpoint.DamagedError, path):
+            loop.restore(self.run_, self.workdir)
+        with (
+            member.Member(self.run_, self.workdir) as one,
+            self.assertRaisesRegex(checkpoint.DamagedError, path),
+        ):
+            member.saved_states([one])
+
+    @pytest.mark.slow
+    def test_training_goes_on_from_the_one_before(self):
+        run = _run(**(_SMALL | {"progressive": {"stage_epochs": (2,)}}))
+        cache = self.workdir.path.parent / "cache"
+        (wanted,) = loop.train(run, self.workdir, compilation_cache=cache)
+        last = self.workdir.checkpoints / "24"
+        for damage in (_truncate, _remove_a_file):
+            with self.subTest(damage.__name__):
+                damage(last)
+                with self.assertLogs(level="ERROR") as logged:
+                    self.assertEqual(
+                        int(loop.restore(run, self.workdir).step), 12
+                    )
+                    (state,) = loop.train(
+                        run,
+                        self.workdir,
+                        resume=True,
+                        compilation_cache=cache,
+                    )
+                for line in logged.output:
+                    self.assertIn(f"{last} cannot be read", line)
+                self.assertLen(logged.output, 2)
+                _assert_equal_states(state, wanted)
+                _assert_equal_states(loop.restore(run, self.workdir), wanted)
+
+
+def _truncate(folder):
+    """Halves the largest file of a checkpoint."""
+    path = _largest(folder)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _remove_a_file(folder):
+    _largest(folder).unlink()
+
+
+def _largest(folder):
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    return max(files, key=lambda p: p.stat().st_size)
+
+
+class FullDiskTest(_Folders):
+    def setUp(self):
+        super().setUp()
+        self.workdir = self.new_workdir()
+
+    def _assert_explains(self, message, path, how="--resume"):
+        """It is one line that says where, how much is free, and what to do."""
+        self.assertRegex(message, rf"{path}.* MB are free.*ake room.*{how}")
+        self.assertNotIn("\n", message)
+
+    def test_config(self):
+        self.workdir.path.mkdir()
+        self.workdir.config.with_suffix(".part").symlink_to("/dev/full")
+        with (
+            self.assertRaises(workdir_lib.NotWrittenError) as caught,
+            self.workdir.claim(examples.settings(), resume=False),
+        ):
+            pass
+        self._assert_explains(
+            str(caught.exception), self.workdir.path, "start again"
+        )
+        self.workdir.config.with_suffix(".part").unlink()
+        with self.workdir.claim(examples.settings(), resume=False):
+            pass
+
+    def test_metrics(self):
+        self.workdir.path.mkdir()
+        self.workdir.metrics.with_suffix(".part").symlink_to("/dev/full")
+        writer = writers.MetricsWriter(self.workdir, -1)
+        with self.assertRaises(workdir_lib.NotWrittenError) as caught:
+            writer.write(1, 0.1, "train", {"loss": 1.0})
+        self._assert_explains(
+            str(caught.exception), self.workdir.path, "start again"
+        )
+        with self.assertRaises(workdir_lib.NotWrittenError):
+            writer.__exit__()
+
+    def test_tensorboard_neither_hangs_nor_is_silent(self):
+        self.workdir.path.mkdir()
+        writer = writers.MetricsWriter(self.workdir, -1)
+        (path,) = self.workdir.tensorboard.iterdir()
+        # The process can write no more than that into any one file.
+        limit = path.stat().st_size + 100
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        try:
+            with (
+                self.assertRaises(workdir_lib.NotWrittenError) as caught,
+                writer,
+            ):
+                # Of the record in JSON, 100 bytes more would have fitted.
+                writer.write(1, 0.1, "train", {"a name of a number": 1.0})
+                for _ in range(9):
+                    writer._events.write(1, {"a name of a number": 1.0})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        self._assert_explains(
+            str(caught.exception), self.workdir.path, "start again"
+        )
+
+
+@pytest.mark.slow
+class FullDiskCommandTest(_Folders):
+    """The command says what is wrong in one line, and goes on from there."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(
+            self.enterContext(tempfile.TemporaryDirectory())
+        )
+        self.path = self.folder / "run"
+        self.path.mkdir()
+        # More checkpoints than fit on the disk.
+        config = examples.config(
+            **(_SMALL | {"progressive": {"stage_epochs": (12,)}}),
+            checkpoint={"keep": 99},
+        )
+        self.command = (
+            *_command(self.folder, config, self.path),
+            f"--compilation_cache={self.folder / 'cache'}",
+        )
+
+    def _assert_explains(self, stderr):
+        self.assertNotIn("Traceback", stderr)
+        (line,) = [x for x in stderr.splitlines() if x.startswith("error: ")]
+        self.assertRegex(
+            line, rf"{self.path}.* MB are free.*room and continue with --resume"
+        )
+        return line
+
+    def test_small_disk(self):
+        unshare = _private_mounts()
+        if unshare is None:
+            self.skipTest("needs a mount namespace, which is not allowed here")
+        done = subprocess.run(
+            [
+                *(*unshare, "sh", "-c"),
+                """
+                mount -t tmpfs -o size=1m none "$0" || exit 100
+                "$@"
+                echo "ended with $?"
+                mount -o remount,size=64m "$0" || exit 100
+                echo >&2 "-- more room --"
+                "$@" --resume
+                echo "ended with $?"
+                rm -rf "$0/figures"
+                cp -r "$0" "$0.copy"
+                """,
+                *(str(self.path), *self.command),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=2 * _PATIENCE_SECONDS,
+        )
+        codes = re.findall(r"ended with (\d+)", done.stdout)
+        self.assertEqual(codes, ["2", "0"], done.stderr)
+        full, resumed = done.stderr.split("-- more room --")
+        self._assert_explains(full)
+        (step,) = re.findall(r"resumed at step (\d+)", resumed)
+        self.assertGreaterEqual(int(step), 12)
+        copy = workdir_lib.Workdir(f"{self.path}.copy")
+        run = runs.make_run(copy.settings())
+        self.assertEqual(int(loop.restore(run, copy).step), 144)
+
+    def test_small_files(self):
+        done = subprocess.run(
+            ["sh", "-c", 'ulimit -f 40; exec "$@"', "sh", *self.command],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_SECONDS,
+        )
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn(
+            "last good one is none", self._assert_explains(done.stderr)
+        )
+
+
+def _private_mounts():
+    """The command after which another can mount what it likes, or None."""
+    for options in (("--mount",), ("--user", "--map-root-user", "--mount")):
+        command = ("unshare", *options)
+        try:
+            subprocess.run(
+                [
+                    *command,
+                    "mount",
+                    "-t",
+                    "tmpfs",
+                    "none",
+                    tempfile.gettempdir(),
+                ],
+                check=True,
+                capture_output=True,
+            )
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return command
+    return None
+
+
+def _command(folder, config, path):
+    """The command that trains a config, which is written into a folder."""
+    file = pathlib.Path(folder) / "config.py"
+    file.write_text(
+        "import ml_collections\n"
+        "def get_config():\n"
+        f"    return ml_collections.ConfigDict({config!r})\n"
+    )
+    script = _ROOT / "experiments" / "train.py"
+    return (
+        *(sys.executable, str(script)),
+        *(f"--config={file}", f"--workdir={path}"),
+    )
+
+
+class ClaimTest(_Folders):
+    @pytest.mark.slow
+    def test_second_process_is_refused_until_the_first_is_killed(self):
+        workdir = self.new_workdir()
+        process = _context().Process(
+            target=_train,
+            args=(
+                workdir.path,
+                _SMALL | {"progressive": {"stage_epochs": (9999,)}},
+            ),
+        )
+        process.start()
+        try:
+            self.assertTrue(_wait_until(workdir.config.exists, process))
+            config = json.loads(workdir.config.read_text())
+            done = subprocess.run(
+                [
+                    *_command(workdir.path.parent, config, workdir.path),
+                    "--resume",
+                ],
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE_SECONDS,
+            )
+            self.assertTrue(process.is_alive())
+        finally:
+            process.kill()
+            process.join()
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertRegex(
+            done.stderr, f"error: another process is .*{workdir.path}"
+        )
+        with workdir.claim(workdir.settings(), resume=True):
+            pass
+
+
+if __name__ == "__main__":
+    absltest.main()
