@@ -168,7 +168,7 @@ class KillTest(_Folders):
             compilation_cache=killed.compilation_cache,
         )
         _assert_equal_states(state, wanted)
-        _assert_equal_states(loop.restore(run, killed), wanted)
+        _assert_equal_states(loop.restore(run, killed)[0], wanted)
         self.assertEqual(_records(killed), _records(whole))
         self.assertEmpty(_unfinished(killed))
 
@@ -241,7 +241,7 @@ class DamageTest(_Folders):
                         n = len(kept[path]) // 2 if damage[0] == "t" else 0
                         path.write_bytes(kept[path][:n])
                     try:
-                        found = loop.restore(self.run_, self.workdir)
+                        (found,) = loop.restore(self.run_, self.workdir)
                     finally:
                         path.write_bytes(kept[path])
                     is_skipped = int(found.step) == 1
@@ -274,7 +274,7 @@ class DamageTest(_Folders):
                 damage(last)
                 with self.assertLogs(level="ERROR") as logged:
                     self.assertEqual(
-                        int(loop.restore(run, self.workdir).step), 12
+                        int(loop.restore(run, self.workdir)[0].step), 12
                     )
                     (state,) = loop.train(
                         run,
@@ -286,7 +286,7 @@ class DamageTest(_Folders):
                     self.assertIn(f"{last} cannot be read", line)
                 self.assertLen(logged.output, 2)
                 _assert_equal_states(state, wanted)
-                _assert_equal_states(loop.restore(run, self.workdir), wanted)
+                _assert_equal_states(loop.restore(run, self.workdir)[0], wanted)
 
 
 def _truncate(folder):
@@ -426,7 +426,7 @@ class FullDiskCommandTest(_Folders):
         self.assertGreaterEqual(int(step), 12)
         copy = workdir_lib.Workdir(f"{self.path}.copy")
         run = runs.make_run(copy.settings())
-        self.assertEqual(int(loop.restore(run, copy).step), 144)
+        self.assertEqual(int(loop.restore(run, copy)[0].step), 144)
 
     def test_small_files(self):
         done = subprocess.run(

@@ -155,7 +155,7 @@ class TwoProcessesTest(absltest.TestCase):
             codes = [pair.wait(i) for i in (0, 1)]
             self.assertEqual(codes, [0, 0], pair.text())
             self.assertIn("resumed at step", pair.logs[1].read_text())
-        state = loop.restore(self.run_, workdir)
+        (state,) = loop.restore(self.run_, workdir)
         whole = workdir_lib.Workdir(self.folder / "whole")
         (wanted,) = loop.train(self.run_, whole)
         self.assertEqual(int(state.step), int(wanted.step))
