@@ -146,6 +146,8 @@ class Fixture:
             )
         return settings_lib.Settings(
             seed=0,
+            n_seeds=1,
+            precision=settings_lib.Precision.FLOAT32,
             data=settings_lib.Data(name="digits"),
             facets=settings_lib.Facets(
                 n_components=tuple(model["n_clusters_j_list"]),
