@@ -159,7 +159,14 @@ def component_log_prob(mixture: Mixture, z: chex.Array) -> chex.Array:
     centred = z[..., None, :] - mixture.means  # (..., K, D)
     if mixture.scale.ndim == 2:
         std = mixture.scale
-        white = centred / std
+        # As a product of matrices, for its gradient: XLA sums (..., K, D) over
+        # the batch five to ten times more slowly on CPUs.
+        square = jnp.einsum(
+            "...kd,kd->...k",
+            jnp.square(centred),
+            1 / jnp.square(std),
+            precision="highest",  # see _product
+        )  # (..., K)
     else:
         std = jnp.diagonal(mixture.scale, axis1=-2, axis2=-1)
         white = jnp.einsum(
@@ -168,8 +175,8 @@ def component_log_prob(mixture: Mixture, z: chex.Array) -> chex.Array:
             centred,
             precision="highest",  # see _product
         )
+        square = jnp.sum(jnp.square(white), axis=-1)  # (..., K)
     log_det = jnp.sum(jnp.log(std), axis=-1)  # (K,)
-    square = jnp.sum(jnp.square(white), axis=-1)  # (..., K)
     return -0.5 * (square + d * jnp.log(2 * jnp.pi)) - log_det
 
 
