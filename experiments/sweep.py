@@ -1,0 +1,214 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+r"""Trains several seeds of several configs, and gathers the results.
+
+    python experiments/sweep.py --workdir=runs/sweep --n_seeds=5 \
+        --configs=digits.py,digits_vade.py \
+        --vary=train.learning_rate=1e-3,5e-4
+
+Every config with every combination of the values that --vary names (it may be
+repeated, once a setting) is an arm, trained as one program of all seeds. The
+same command goes on where it was stopped, and trains no arm twice. In --workdir
+come to lie: a folder per arm, results.csv with one number a line, and
+results.md with a table of means, standard deviations and numbers of seeds.
+"""
+
+import ast
+import copy
+import csv
+import itertools
+import json
+import pathlib
+import runpy
+import statistics
+import sys
+from typing import Any, NamedTuple
+
+from absl import app, flags, logging
+
+from mfcvae_jax import report, workdir
+from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.training import loop, runs, stopping
+
+_CONFIGS = flags.DEFINE_list(
+    "configs", None, "Files with settings, separated by commas.", required=True
+)
+_VARY = flags.DEFINE_multi_string(
+    "vary", [], "section.setting=value,value,... ; may be repeated."
+)
+_N_SEEDS = flags.DEFINE_integer("n_seeds", 5, "Seeds per arm.", 1)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of all arms.", required=True
+)
+
+_COLUMNS = ("arm", "seed", "facet", "labeling", "measure", "value")
+
+
+class Arm(NamedTuple):
+    """One config with one combination of values.
+
+    Attributes:
+        name: of its folder.
+        settings: of all its seeds.
+    """
+
+    name: str
+    settings: settings_lib.Settings
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
+    folder = pathlib.Path(_WORKDIR.value)
+    try:
+        arms = make_arms(_CONFIGS.value, _VARY.value, _N_SEEDS.value)
+        rows = []
+        for arm in arms:
+            print(f"{arm.name}: {arm.settings.n_seeds} seeds", flush=True)
+            rows += train(arm, folder)
+            write_results(rows, folder)
+    except stopping.Stopped as stopped:
+        print(f"{stopped}: give the same command", file=sys.stderr)
+        return 128 + stopped.signum
+    except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
+        logging.debug("where it came from", exc_info=True)
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print((folder / "results.md").read_text())
+    return 0
+
+
+def make_arms(
+    paths: list[str], vary: list[str], n_seeds: int
+) -> tuple[Arm, ...]:
+    """Lists every config with every combination of values.
+
+    Args:
+        paths: of config files.
+        vary: ``section.setting=value,value,...`` each.
+        n_seeds: of every arm.
+
+    Returns:
+        The arms, all settings checked before any is trained.
+
+    Raises:
+        FileNotFoundError: if a config is not there.
+        ValueError: if a setting or value makes no sense, or two arms are of
+            one name.
+    """
+    choices = [_choices(text) for text in vary]
+    arms = []
+    for path in map(pathlib.Path, paths):
+        if not path.is_file():
+            raise FileNotFoundError(f"--configs: there is no file {path}")
+        base = runpy.run_path(str(path))["get_config"]().to_dict()
+        for combination in itertools.product(*choices):
+            config = copy.deepcopy(base) | {"n_seeds": n_seeds}
+            name = path.stem
+            for key, value in combination:
+                _set(config, key, value)
+                name += f",{key}={value}".replace("/", "_").replace(" ", "")
+            arms.append(Arm(name, settings_lib.from_config(config)))
+    names = [arm.name for arm in arms]
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise ValueError(
+            f"--configs and --vary name an arm twice: {sorted(repeated)}"
+        )
+    return tuple(arms)
+
+
+def train(arm: Arm, folder: pathlib.Path) -> list[dict[str, Any]]:
+    """Trains what is left of an arm; returns its results, one number a row."""
+    run = runs.make_run(arm.settings)
+    home = workdir.Workdir(folder / arm.name)
+    if not home.results.exists():
+        states = loop.train(run, home, resume=home.config.exists())
+        report.write_reports(run, states, home)
+    rows = []
+    for seed, at in zip(
+        runs.of_each_seed(run), home.of_each_seed(arm.settings), strict=True
+    ):
+        if at.results.exists():  # else it diverged
+            found = json.loads(at.results.read_text())
+            rows += _rows(arm.name, seed.settings.seed, found)
+    return rows
+
+
+def write_results(rows: list[dict[str, Any]], folder: pathlib.Path) -> None:
+    """Writes results.csv and results.md, each in full or not at all."""
+    csv_part = folder / "results.csv.part"
+    with csv_part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, _COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    csv_part.replace(folder / "results.csv")
+    md_part = folder / "results.md.part"
+    md_part.write_text(markdown(rows) + "\n")
+    md_part.replace(folder / "results.md")
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """A row per arm and measure: mean (standard deviation), number of seeds."""
+    lines = [
+        "| arm | facet | labeling | measure | mean (std) | n |",
+        "|---|---|---|---|---|---|",
+    ]
+    groups: dict[tuple, list[float]] = {}
+    for row in rows:
+        key = tuple(row[c] for c in ("arm", "facet", "labeling", "measure"))
+        groups.setdefault(key, []).append(row["value"])
+    for key, values in groups.items():
+        std = f"{statistics.stdev(values):.3f}" if len(values) > 1 else "-"
+        cells = (*key, f"{statistics.mean(values):.3f} ({std})", len(values))
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def _choices(text: str) -> list[tuple[str, Any]]:
+    """The values that a --vary names, with their setting."""
+    key, is_there, values = text.partition("=")
+    if not (is_there and values):
+        raise ValueError(
+            f"--vary={text}: expected section.setting=value,value,..."
+        )
+    try:
+        # A tuple of one is no tuple to Python without its comma.
+        found = ast.literal_eval(f"({values},)")
+    except (SyntaxError, ValueError):
+        found = tuple(values.split(","))  # words
+    return [(key, value) for value in found]
+
+
+def _set(config: dict[str, Any], key: str, value: Any) -> None:
+    """Changes one setting in place; ``from_config`` checks the value."""
+    *sections, name = key.split(".")
+    at: Any = config
+    for section in sections:
+        at = at.get(section) if isinstance(at, dict) else None
+    if not isinstance(at, dict) or name not in at:
+        raise ValueError(f"--vary={key}: the config has no such setting")
+    at[name] = value
+
+
+def _rows(arm: str, seed: int, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The results of one seed, one number a row."""
+
+    def row(measure, value, facet="", labeling=""):
+        cells = (arm, seed, facet, labeling, measure, value)
+        return dict(zip(_COLUMNS, cells, strict=True))
+
+    rows = [row(name, value) for name, value in found["terms"].items()]
+    for j, n_used in enumerate(found["clusters_in_use"]):
+        rows.append(row("clusters_in_use", n_used, j))
+    for score in found["scores"]:
+        for name in ("many_to_one", "one_to_one", "nmi", "ari"):
+            where = (score["facet"], score["labeling"])
+            rows.append(row(name, score[name], *where))
+    return rows
+
+
+if __name__ == "__main__":
+    app.run(main)
