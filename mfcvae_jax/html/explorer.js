@@ -63,8 +63,16 @@
       Number(document.querySelector(`input[name="facet-${j}"]:checked`).value),
     );
 
+  // Sideways only: where the chips are one row, that of a phone.
+  const reveal = (facet, k) => {
+    const chip = radio(facet, k).parentElement;
+    const row = chip.parentElement;
+    row.scrollLeft = chip.offsetLeft - (row.clientWidth - chip.offsetWidth) / 2;
+  };
+
   const show = () => {
     const at = picked();
+    at.forEach((k, j) => reveal(j, k));
     const found = combinations.get(at.join());
     const n = found ? found.n : 0;
     const where = at.map((k, j) => `facet ${j} cluster ${k}`).join(", ");

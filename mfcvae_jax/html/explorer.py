@@ -246,6 +246,9 @@ def explorer(chosen: Plan, tiles: Tiles, labelings: Sequence[str]) -> Markup:
                 tag("div", id="here", class_="tiles"),
                 *(_members(j) for j in range(n_facets if n_facets > 1 else 0)),
                 class_="found",
+                role="region",
+                aria_label="What is there",
+                tabindex=0,  # so that the arrow keys can scroll it
             ),
             class_="explorer",
         ),
@@ -277,9 +280,9 @@ def _introduction(chosen: Plan) -> str:
     )
     text = (
         f"{start} what the model generates there, large from the means and "
-        "small samples, and which held-out inputs are there. Clusters come in the order of the figures, most "
-        "confident first, each with its most confident input; the number "
-        "below is how many inputs it has. "
+        "small samples, and which held-out inputs are there. Clusters come in "
+        "the order of the figures, most confident first, each with its most "
+        "confident input; the number below is how many inputs it has. "
     )
     n_possible = math.prod(o.n_components for o in chosen.orders)
     n_generated = len(chosen.combinations)

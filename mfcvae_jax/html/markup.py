@@ -91,7 +91,13 @@ def table(
     Returns:
         The table.
     """
-    head = tag("tr", *(tag("th", text, scope="col") for text in headers))
+    head = tag(
+        "tr",
+        *(
+            tag("th", text, scope="col", class_="name" if i < n_heads else None)
+            for i, text in enumerate(headers)
+        ),
+    )
     body = [
         tag(
             "tr",

@@ -160,7 +160,7 @@ def _without_labels(results: Mapping[str, Any]) -> Markup:
         markup.table(
             "Each facet: its part of the gap M \N{MINUS SIGN} F and of the "
             "KL in nats, and its clusters",
-            ("", "gap", "KL of z", "KL of c", "in use", "effective"),
+            ("facet", "gap", "KL of z", "KL of c", "in use", "effective"),
             rows,
         ),
         *_redundancy(results),
@@ -183,7 +183,7 @@ def _redundancy(results: Mapping[str, Any]) -> Iterator[Markup]:
     if rows:
         yield markup.table(
             "Redundancy: what pairs of facets share, 0 at best",
-            ("", "mutual information, nats", "normalised, %"),
+            ("facets", "mutual information, nats", "normalised, %"),
             rows,
         )
 
@@ -334,7 +334,7 @@ def _environment(environment: Mapping[str, Any]) -> Markup:
         tag(
             "details",
             tag("summary", tag("h2", "Versions and device")),
-            markup.table("Where it ran", ("", ""), rows),
+            markup.table("Where it ran", ("name", "value"), rows),
         ),
         class_="plain",
     )

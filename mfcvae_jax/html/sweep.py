@@ -66,7 +66,7 @@ def sweep_page(
             markup.table(
                 "Over the seeds",
                 (
-                    "",
+                    "number",
                     "mean",
                     "standard deviation",
                     f"best bound, seed {best}",
