@@ -15,6 +15,7 @@
     examples: byId("examples-sprites"),
   };
   const inputs = (n) => (n === 1 ? "1 held-out input" : `${n} held-out inputs`);
+  const shown = (some, n) => (some < n ? `, the ${some} most confident` : "");
 
   const tile = (sheet, i, name) => {
     const canvas = document.createElement("canvas");
@@ -89,17 +90,23 @@
       );
     }
     fill("generated", generated, "This page does not hold what is generated here.");
+    const here = found ? found.here : [];
+    byId("here-title").textContent =
+      `Held-out inputs here${here.length ? shown(here.length, n) : ""}`;
     fill(
       "here",
-      found ? found.here.map(example) : [],
+      here.map(example),
       n ? "This page does not hold the inputs here." : "None.",
     );
     if (nFacets > 1) {
       at.forEach((k, j) => {
         const cluster = data.facets[j][k];
-        byId(`members-title-${j}`).textContent =
-          `Facet ${j}, cluster ${k}: ${cluster ? inputs(cluster.n) : "empty"}`;
-        fill(`members-${j}`, cluster ? cluster.members.map(example) : [], "None.");
+        const members = cluster ? cluster.members : [];
+        const size = cluster
+          ? inputs(cluster.n) + shown(members.length, cluster.n)
+          : "empty";
+        byId(`members-title-${j}`).textContent = `Facet ${j}, cluster ${k}: ${size}`;
+        fill(`members-${j}`, members.map(example), "None.");
       });
     }
     const rank = occurring.indexOf(found);

@@ -134,6 +134,8 @@ def plan(
     n_tiles = _BUDGET // math.prod(image_shape)
     n_kept = min(len(occurring) + len(others), MAX_COMBINATIONS)
     for level in _LEVELS:
+        if len(orders) == 1:  # a combination is a cluster
+            level = level._replace(n_here=level.n_members)
         n_used = min(len(occurring), n_kept)
         examples = _examples(orders, groups[:n_used], level)
         if n_kept + n_used * level.n_samples + len(examples) <= n_tiles:
@@ -242,7 +244,7 @@ def explorer(chosen: Plan, tiles: Tiles, labelings: Sequence[str]) -> Markup:
                 ),
                 tag("h3", "Generated"),
                 tag("div", id="generated", class_="tiles"),
-                tag("h3", "Held-out inputs here"),
+                tag("h3", "Held-out inputs here", id="here-title"),
                 tag("div", id="here", class_="tiles"),
                 *(_members(j) for j in range(n_facets if n_facets > 1 else 0)),
                 class_="found",

@@ -9,14 +9,15 @@ from mfcvae_jax.html import explorer as explorer_lib
 from mfcvae_jax.html import markup
 from mfcvae_jax.html.markup import Markup, number, tag
 
-__all__ = ["RunReport", "Stage", "run_page"]
+__all__ = ["METRICS", "RunReport", "Stage", "run_page"]
 
-_METRICS = (
-    ("many_to_one", "many-to-one"),
-    ("one_to_one", "one-to-one"),
-    ("nmi", "NMI"),
-    ("ari", "ARI"),
-)
+# How the page calls the scores.
+METRICS = {
+    "many_to_one": "many-to-one",
+    "one_to_one": "one-to-one",
+    "nmi": "NMI",
+    "ari": "ARI",
+}
 
 
 class Stage(NamedTuple):
@@ -199,7 +200,7 @@ def _scores(results: Mapping[str, Any]) -> Markup:
         (
             f"Facet {row['facet']}, K = {row['n_components']}",
             f"{row['labeling']} ({row['n_classes']})",
-            *(number(100 * row[key], 1) for key, _ in _METRICS),
+            *(number(100 * row[key], 1) for key in METRICS),
             number(100 * row["majority"], 1),
         )
         for row in results["scores"]
@@ -211,7 +212,7 @@ def _scores(results: Mapping[str, Any]) -> Markup:
             (
                 "facet",
                 "labeling (classes)",
-                *(name for _, name in _METRICS),
+                *METRICS.values(),
                 "one cluster",
             ),
             rows,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mfcvae_jax.html import markup
 from mfcvae_jax.html.markup import number, tag
+from mfcvae_jax.html.page import METRICS
 from mfcvae_jax.summary import Summary
 
 __all__ = ["sweep_page"]
@@ -28,7 +29,10 @@ def sweep_page(
     Returns:
         One HTML file.
     """
-    best, worst = summary.seeds[0], summary.seeds[-1]
+    best, worst = (
+        f"seed\N{NO-BREAK SPACE}{seed}"
+        for seed in (summary.seeds[0], summary.seeds[-1])
+    )
     numbers = [
         (name, *map(number, (all_.mean, all_.std, all_.best, all_.worst)))
         for name, all_ in summary.numbers.items()
@@ -69,8 +73,8 @@ def sweep_page(
                     "number",
                     "mean",
                     "standard deviation",
-                    f"best bound, seed {best}",
-                    f"worst bound, seed {worst}",
+                    f"best bound, {best}",
+                    f"worst bound, {worst}",
                 ),
                 numbers,
             ),
@@ -87,9 +91,9 @@ def sweep_page(
                     (
                         "facet, K",
                         "labeling",
-                        *(name.replace("_", "-") for name in names),
-                        f"{names[0].replace('_', '-')}, seed {best}",
-                        f"seed {worst}",
+                        *(METRICS[name] for name in names),
+                        f"{METRICS[names[0]]}, {best}",
+                        f"{METRICS[names[0]]}, {worst}",
                     ),
                     [
                         (
