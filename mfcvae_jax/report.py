@@ -3,16 +3,22 @@
 """Scores and pictures of a trained run: where results meet figures."""
 
 import json
-from collections.abc import Sequence
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import chex
 import jax
 import numpy as np
 
-from mfcvae_jax import figures, summary
+from mfcvae_jax import figures, html, summary
+from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import accuracy, generation, redundancy
 from mfcvae_jax.evaluation.contingency import contingency_table
 from mfcvae_jax.evaluation.predictions import Predictions
+from mfcvae_jax.html import explorer
 from mfcvae_jax.training import runs
 from mfcvae_jax.training.runs import Run
 from mfcvae_jax.training.state import KeyUse, TrainState, run_key
@@ -51,17 +57,34 @@ def write_reports(
         workdir.write_results(summary.to_json(summed_up))
         texts.append(summary.format_summary(summed_up))
         given_up = [
-            str(seed.settings.seed)
+            seed.settings.seed
             for seed, state in zip(seeds, states, strict=True)
             if state is None
         ]
+        workdir.report.write_text(
+            html.sweep_page(
+                run.dataset.spec.name,
+                summed_up,
+                {
+                    seed.settings.seed: os.path.relpath(
+                        folder.report, workdir.path
+                    )
+                    for seed, folder in zip(seeds, folders, strict=True)
+                },
+                given_up,
+            ),
+            encoding="utf-8",
+        )
+        texts.append(f"report: {workdir.report}")
         if given_up:
-            texts.append(f"Diverged and left out: seed {', '.join(given_up)}.")
+            texts.append(
+                f"Diverged and left out: seed {', '.join(map(str, given_up))}."
+            )
     return "\n\n".join(texts)
 
 
 def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
-    """Scores the held-out split, writes results.json and the figures.
+    """Scores the held-out split; writes results.json, figures, report.html.
 
     Args:
         run: whose state it is.
@@ -69,7 +92,7 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
         workdir: of the run.
 
     Returns:
-        The scores and the paths of the figures, as text for a terminal.
+        The scores and the paths of the pictures, as text for a terminal.
     """
     scored = runs.score(run, state)
     found, matrix = scored.predictions, scored.matrix
@@ -78,23 +101,35 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
     n_components = run.settings.facets.n_components
     shared = redundancy.facet_redundancy(found.assignments, n_components)
     usage = redundancy.cluster_usage(found.assignments, n_components)
-    workdir.write_results(
-        {
-            "step": int(state.step),
-            "split": "test",
-            "n_examples": len(test.images),
-            "terms": terms,
-            "scores": matrix.rows(),
-            "mutual_information_nats": shared.mutual_information.tolist(),
-            "normalised_mutual_information": shared.normalised.tolist(),
-            "clusters_in_use": np.asarray(usage.n_used).tolist(),
-            "effective_clusters": np.asarray(usage.effective).tolist(),
-        }
-    )
+    results = {
+        "step": int(state.step),
+        "split": "test",
+        "n_examples": len(test.images),
+        "terms": terms,
+        "scores": matrix.rows(),
+        "mutual_information_nats": shared.mutual_information.tolist(),
+        "normalised_mutual_information": shared.normalised.tolist(),
+        "clusters_in_use": np.asarray(usage.n_used).tolist(),
+        "effective_clusters": np.asarray(usage.effective).tolist(),
+    }
+    workdir.write_results(results)
     np.save(workdir.assignments, found.assignments.astype(np.int32))
-    paths = _draw(
-        run, state, workdir, found, np.asarray(scored.coefficients.alpha)
+    alpha = np.asarray(scored.coefficients.alpha)
+    paths = _draw(run, state, workdir, found, alpha)
+    plan = explorer.plan(found.resp, test.images.shape[1:])
+    page = html.RunReport(
+        dataset=run.dataset.spec.name,
+        labelings=tuple(x.name for x in run.dataset.spec.labelings),
+        n_steps=run.stepper.schedule.n_steps,
+        results=results,
+        config=settings_lib.to_config(run.settings),
+        environment=_environment(workdir),
+        stages=_stages(run),
+        pictures={name: path.read_bytes() for name, path in paths.items()},
+        plan=plan,
+        tiles=_tiles(run, state, alpha, plan),
     )
+    workdir.report.write_text(html.run_page(page), encoding="utf-8")
     lines = [
         f"{run.dataset.spec.name}, {len(test.images)} held-out examples, "
         f"step {int(state.step)} of {run.stepper.schedule.n_steps}",
@@ -123,7 +158,8 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> str:
                 f"{shared.mutual_information[j, i]:.3f} nats "
                 f"({100 * shared.normalised[j, i]:.1f} % normalised)"
             )
-    lines += ["figures:", *(f"  {path}" for path in paths)]
+    lines += ["figures:", *(f"  {path}" for path in paths.values())]
+    lines += ["report:", f"  {workdir.report}"]
     return "\n".join(lines)
 
 
@@ -149,8 +185,8 @@ def _draw(
     workdir: Workdir,
     found: Predictions,
     alpha: np.ndarray,
-) -> list[str]:
-    """Draws every figure and returns the paths."""
+) -> dict[str, pathlib.Path]:
+    """Draws every figure and returns the paths by name."""
     settings, stepper = run.settings, run.stepper
     test, labelings = run.dataset.test, run.dataset.spec.labelings
     n_facets = len(settings.facets)
@@ -225,22 +261,66 @@ def _draw(
         )
     else:  # images without labels
         path.pop("confusion")
-    schedule = stepper.schedule
     records = [r for r in workdir.records() if r["split"] != "speed"]
     if not records:  # weights that were imported, not trained here
         path.pop("learning_curves")
-        return [str(p) for p in path.values()]
+        return path
     figures.learning_curves(
-        records,
-        path["learning_curves"],
-        stages=[
-            (
-                start / run.steps_per_epoch,
-                schedule.entering(stage),
-                (start + (schedule.fade_in_steps if stage else 0))
-                / run.steps_per_epoch,
-            )
-            for stage, start in enumerate(schedule.stage_starts)
-        ],
+        records, path["learning_curves"], stages=_stages(run)
     )
-    return [str(p) for p in path.values()]
+    return path
+
+
+def _stages(run: Run) -> list[html.Stage]:
+    """The stages of training, in epochs."""
+    schedule = run.stepper.schedule
+    return [
+        html.Stage(
+            start / run.steps_per_epoch,
+            schedule.entering(stage),
+            (start + (schedule.fade_in_steps if stage else 0))
+            / run.steps_per_epoch,
+        )
+        for stage, start in enumerate(schedule.stage_starts)
+    ]
+
+
+def _environment(workdir: Workdir) -> Mapping[str, Any]:
+    """What environment.json says; nothing if there is none."""
+    if not workdir.environment.exists():
+        return {}
+    return json.loads(workdir.environment.read_text())
+
+
+def _tiles(
+    run: Run, state: TrainState, alpha: chex.Array, plan: explorer.Plan
+) -> explorer.Tiles:
+    """Generates and gathers the pictures of the explorer."""
+    settings, stepper, test = run.settings, run.stepper, run.dataset.test
+    key = run_key(settings.seed, KeyUse.SAMPLES)
+    # The folds below are those of the figures.
+    key = jax.random.fold_in(key, len(settings.facets))
+
+    def generate(combinations, n_samples, temperature):
+        return generation.sample_combinations(
+            stepper.model,
+            stepper.likelihood,
+            state.variables,
+            alpha,
+            key,
+            combinations,
+            n_samples=n_samples,
+            temperature=temperature,
+            batch_size=max(settings.evaluate.batch_size // n_samples, 1),
+        )
+
+    return explorer.Tiles(
+        means=generate(plan.combinations, 1, 0.0)[:, 0],
+        samples=generate(
+            plan.combinations[: plan.n_occurring],
+            plan.n_samples,
+            settings.figures.temperature,
+        ),
+        examples=np.asarray(test.images[plan.examples]),
+        labels=np.asarray(test.labels[plan.examples]),
+    )

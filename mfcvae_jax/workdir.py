@@ -12,10 +12,12 @@ compilation_cache/  see ``training.compilation``
 results.json        scores of the finished run
 assignments.npy     clusters of the held-out examples, integers, shape (N, J)
 figures/            PNG files
+report.html         all of these in one page, with an explorer of the clusters
 
 The folder of several seeds has config.json, environment.json, lock,
-compilation_cache/ and results.json, and for each seed a folder ``seed_<n>`` as
-above. A seed that diverged while others went on has ``diverged.txt``, too.
+compilation_cache/, results.json and a report.html that sums up, and for each
+seed a folder ``seed_<n>`` as above. A seed that diverged while others went on
+has ``diverged.txt``, too.
 """
 
 import contextlib
@@ -78,6 +80,7 @@ class Workdir:
         self.results = self.path / "results.json"
         self.assignments = self.path / "assignments.npy"
         self.figures = self.path / "figures"
+        self.report = self.path / "report.html"
 
     def of_each_seed(self, settings: Settings) -> tuple["Workdir", ...]:
         """Returns the folders of the seeds of a run.

@@ -141,6 +141,9 @@ class TrainTest(absltest.TestCase):
             path = folder / "figures" / f"{name}.png"
             self.assertIn(str(path), self.whole.stdout)
             self.assertGreater(path.stat().st_size, 5000)
+        page = folder / "report.html"
+        self.assertIn(str(page), self.whole.stdout)
+        self.assertIn("Explorer", page.read_text())
         self.assertNotEmpty(list((folder / "tensorboard").iterdir()))
         environment = json.loads((folder / "environment.json").read_text())
         self.assertIn("jax", environment["versions"])
@@ -226,6 +229,8 @@ class NpzTest(absltest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("mine.npz, 60 held-out examples", done.stdout)
         self.assertIn("60 examples without labels", done.stdout)
+        page = (folder / "run" / "report.html").read_text()
+        self.assertIn("have no labels", page)
         results = folder / "run" / "results.json"
         first = json.loads(results.read_text())
         self.assertEqual(first["scores"], [])

@@ -72,6 +72,18 @@ def test_every_range_holds_its_pin(python_version):
         )
 
 
+def test_every_file_of_the_package_is_shipped():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    globs = {
+        ROOT.joinpath(*package.split(".")): patterns.replace(",", " ").split()
+        for package, patterns in config["options.package_data"].items()
+    }
+    for path in (ROOT / "mfcvae_jax").rglob("*.*"):
+        if path.suffix not in (".py", ".pyc"):
+            assert any(map(path.match, globs[path.parent])), path
+
+
 def test_every_module_imports_without_tensorflow_and_torch():
     result = subprocess.run(
         [sys.executable, "-c", IMPORT_EVERYTHING],

@@ -7,13 +7,14 @@ from typing import Any, cast
 
 import chex
 import jax
+import numpy as np
 
 from mfcvae_jax.model import MFCVAE
 from mfcvae_jax.settings import Likelihood
 from mfcvae_jax.variational import likelihood as likelihood_lib
 from mfcvae_jax.variational import posterior, prior
 
-__all__ = ["reconstruct", "sample_clusters"]
+__all__ = ["reconstruct", "sample_clusters", "sample_combinations"]
 
 
 @functools.partial(jax.jit, static_argnames=("model", "likelihood"))
@@ -95,5 +96,84 @@ def sample_clusters(
                 seed=facet_key, sample_shape=(n_components, n_samples)
             )
         z.append(drawn)
+    output = model.apply(variables, tuple(z), alpha, method=model.decode)
+    return likelihood_lib.mean(likelihood, output)
+
+
+def sample_combinations(
+    model: MFCVAE,
+    likelihood: Likelihood,
+    variables: Any,
+    alpha: chex.Array,
+    key: chex.PRNGKey,
+    components: np.ndarray,
+    *,
+    n_samples: int,
+    temperature: float,
+    batch_size: int,
+) -> np.ndarray:
+    """Draws images from combinations of one component of each facet.
+
+    z_j comes from p(z_j|c_j) for every j; shown is E[x|z].
+
+    Args:
+        model: the module.
+        likelihood: form of p(x|z).
+        variables: of the model.
+        alpha: fade-in of each facet, shape (J,).
+        key: PRNG key.
+        components: c, integers, shape (G, J), G >= 1.
+        n_samples: n, images per combination.
+        temperature: factor on standard deviations; 0 gives component means.
+        batch_size: combinations per chunk, which bounds the memory.
+
+    Returns:
+        Images, shape (G, n, H, W, C).
+    """
+    size = min(batch_size, len(components))
+    chunks = []
+    for index, start in enumerate(range(0, len(components), size)):
+        chunk = components[start : start + size]
+        padded = np.pad(chunk, ((0, size - len(chunk)), (0, 0)))
+        drawn = _sample_chunk(
+            model,
+            likelihood,
+            variables,
+            alpha,
+            jax.random.fold_in(key, index),
+            padded,
+            n_samples=n_samples,
+            temperature=temperature,
+        )
+        chunks.append(np.asarray(drawn[: len(chunk)]))
+    return np.concatenate(chunks)
+
+
+@functools.partial(
+    jax.jit, static_argnames=("model", "likelihood", "n_samples")
+)
+def _sample_chunk(
+    model: MFCVAE,
+    likelihood: Likelihood,
+    variables: Any,
+    alpha: chex.Array,
+    key: chex.PRNGKey,
+    components: chex.Array,
+    *,
+    n_samples: int,
+    temperature: float,
+) -> chex.Array:
+    """One chunk of ``sample_combinations``."""
+    mixtures = cast(
+        tuple[prior.Mixture, ...],
+        model.apply(variables, method=model.mixtures),
+    )
+    keys = jax.random.split(key, len(mixtures))
+    z = []
+    for j, (mixture, facet_key) in enumerate(zip(mixtures, keys, strict=True)):
+        picked = prior.Mixture(*(part[components[:, j]] for part in mixture))
+        p_z = prior.distribution(picked, temperature).components_distribution
+        drawn = p_z.sample(seed=facet_key, sample_shape=(n_samples,))
+        z.append(drawn.swapaxes(0, 1))
     output = model.apply(variables, tuple(z), alpha, method=model.decode)
     return likelihood_lib.mean(likelihood, output)

@@ -1,0 +1,65 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Many small pictures of one size in one PNG."""
+
+import io
+import math
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+__all__ = ["Sprites", "as_bytes", "sprites"]
+
+
+class Sprites(NamedTuple):
+    """A sheet of tiles without gaps; tile i is at row i // columns.
+
+    Attributes:
+        png: the file.
+        columns: tiles in a row.
+    """
+
+    png: bytes
+    columns: int
+
+
+def as_bytes(images: np.ndarray) -> np.ndarray:
+    """Turns images into bytes; floats are clipped to [0, 1].
+
+    Args:
+        images: floats or uint8, any shape.
+
+    Returns:
+        uint8, the same shape.
+    """
+    if images.dtype == np.uint8:
+        return images
+    return np.round(np.clip(images, 0.0, 1.0) * 255).astype(np.uint8)
+
+
+def sprites(images: np.ndarray) -> Sprites:
+    """Sets images into one nearly square sheet.
+
+    Args:
+        images: shape (N, H, W, C), C = 1 or 3, N >= 1; see ``as_bytes``.
+
+    Returns:
+        The sheet; its last row is filled up with black.
+    """
+    images = as_bytes(images)
+    n, height, width, channels = images.shape
+    columns = math.ceil(math.sqrt(n * height / width))
+    rows = math.ceil(n / columns)
+    sheet = np.zeros((rows * columns, height, width, channels), np.uint8)
+    sheet[:n] = images
+    sheet = (
+        sheet.reshape(rows, columns, height, width, channels)
+        .swapaxes(1, 2)
+        .reshape(rows * height, columns * width, channels)
+    )
+    file = io.BytesIO()
+    Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(
+        file, "PNG", optimize=True
+    )
+    return Sprites(file.getvalue(), columns)
