@@ -454,6 +454,7 @@ class ReportTest(absltest.TestCase):
     chromium.find() is None,
     reason=f"no browser found: none of {', '.join(chromium.NAMES)}",
 )
+@pytest.mark.slow
 class BrowserTest(parameterized.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -102,6 +102,7 @@ class ProgramTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "batch_size=10 .* 4 devices"):
             devices.Program(self.stepper, 10, devices=[self.device] * 4)
 
+    @pytest.mark.slow
     def test_state_from_before_stays_usable(self):
         program = devices.Program(self.stepper, 8, devices=[self.device])
         start = program.place([device_cases.start(self.stepper, 0)])
@@ -111,6 +112,7 @@ class ProgramTest(parameterized.TestCase):
         again, _ = program.run(start, images, order, 0, 2)
         jax.tree.map(np.testing.assert_array_equal, first, again)
 
+    @pytest.mark.slow
     def test_several_steps_in_one_dispatch_equal_single_ones(self):
         with jax.enable_x64(True):
             program = devices.Program(self.stepper, 8, devices=[self.device])

@@ -9,6 +9,7 @@ looked for in what is handed to the compiler.
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from mfcvae_jax import progressive
@@ -103,6 +104,7 @@ class PrecisionTest(parameterized.TestCase):
             self.assertEqual(leaf.dtype, jnp.float32)
 
     @parameterized.parameters("dense", "conv")
+    @pytest.mark.slow
     def test_bfloat16_gradient_is_close(self, net):
         found = {}
         for precision in (Precision.FLOAT32, Precision.BFLOAT16):
