@@ -18,7 +18,7 @@ demo: $(INSTALLED)  ## Train a small run in runs/demo, anew each time
 		--config=experiments/configs/digits_tinted.py
 
 test: $(INSTALLED)  ## Run every test
-	$(BIN)/python -m pytest -n auto --dist loadscope
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 test-fast: $(INSTALLED)  ## Run the tests that take seconds
 	$(BIN)/python -m pytest -n auto --dist loadscope -m "not slow"
