@@ -30,12 +30,9 @@ import numpy as np
 from absl import app, flags
 from ml_collections import config_flags
 
-from mfcvae_jax import model as model_lib
-from mfcvae_jax import progressive
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.datasets import batches, reader
-from mfcvae_jax.training import compilation, devices, optimiser, state, steps
-from mfcvae_jax.variational import elbo
+from mfcvae_jax.training import compilation, devices, runs, state
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="File with the settings.", lock_config=True
@@ -55,19 +52,8 @@ _FIRST_DISPATCH = flags.DEFINE_string(
 
 
 def make_stepper(settings):
-    return steps.Stepper(
-        model=model_lib.make_model(
-            settings, reader.spec_of(settings.data.name).image_shape
-        ),
-        likelihood=settings.likelihood,
-        optimiser=optimiser.make_optimiser(
-            settings.train.learning_rate, settings.facets
-        ),
-        schedule=progressive.make_schedule(settings.progressive, 100),
-        estimate=elbo.find_estimator(settings.train.estimator).terms,
-        n_samples=settings.train.n_samples,
-        precision=settings.precision,
-    )
+    shape = reader.spec_of(settings.data.name).image_shape
+    return runs.make_stepper(settings, shape, steps_per_epoch=100)
 
 
 class Engine:

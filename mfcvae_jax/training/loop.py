@@ -166,7 +166,7 @@ class _Training:
         every = runs.of_each_seed(run)
         is_given_up = np.zeros(len(every), bool)
         if members:
-            is_given_up[:] = [member.has_diverged for member in members]
+            is_given_up[:] = [m.workdir.diverged.exists() for m in members]
         is_given_up = processes.broadcast(is_given_up)
         self._indices = [i for i in range(len(every)) if not is_given_up[i]]
         if not self._indices:

@@ -24,13 +24,11 @@ class Member:
     Attributes:
         run: of this seed alone.
         workdir: of this seed.
-        has_diverged: whether it was given up while other seeds went on.
     """
 
     def __init__(self, run: Run, workdir: Workdir):
         self.run = run
         self.workdir = workdir
-        self.has_diverged = workdir.diverged.exists()
         self.checkpointer = Checkpointer(
             workdir.checkpoints, run.settings, is_writer=True
         )
@@ -106,7 +104,6 @@ class Member:
         Args:
             error: which says how.
         """
-        self.has_diverged = True
         with self.workdir.writing():
             self.workdir.diverged.write_text(f"{error}\n")
         logging.error("seed %d is given up: %s", self.run.settings.seed, error)

@@ -36,6 +36,7 @@ __all__ = [
     "first_state",
     "log_marginal",
     "make_run",
+    "make_stepper",
     "of_each_seed",
     "score",
 ]
@@ -78,9 +79,37 @@ def make_run(settings: Settings) -> Run:
         len(dataset.train.images), settings.train.batch_size
     )
     prior_init.check(settings, len(dataset.train.images))
-    model = model_lib.make_model(settings, dataset.spec.image_shape)
-    stepper = steps.Stepper(
-        model=model,
+    stepper = make_stepper(settings, dataset.spec.image_shape, steps_per_epoch)
+    predict = make_predictor(
+        stepper.model,
+        settings.likelihood,
+        stepper.estimate,
+        settings.evaluate.batch_size,
+    )
+    return Run(settings, dataset, stepper, predict, steps_per_epoch)
+
+
+def make_stepper(
+    settings: Settings,
+    image_shape: tuple[int, int, int],
+    steps_per_epoch: int,
+) -> steps.Stepper:
+    """Builds the model and the step that the settings describe.
+
+    Args:
+        settings: of the run.
+        image_shape: (H, W, C) of the data set.
+        steps_per_epoch: optimiser steps in an epoch.
+
+    Returns:
+        The stepper.
+
+    Raises:
+        ValueError: if the net cannot take images of that shape, or there is no
+            such estimator.
+    """
+    return steps.Stepper(
+        model=model_lib.make_model(settings, image_shape),
         likelihood=settings.likelihood,
         optimiser=optimiser.make_optimiser(
             settings.train.learning_rate, settings.facets
@@ -92,13 +121,6 @@ def make_run(settings: Settings) -> Run:
         n_samples=settings.train.n_samples,
         precision=settings.precision,
     )
-    predict = make_predictor(
-        model,
-        settings.likelihood,
-        stepper.estimate,
-        settings.evaluate.batch_size,
-    )
-    return Run(settings, dataset, stepper, predict, steps_per_epoch)
 
 
 def of_each_seed(run: Run) -> tuple[Run, ...]:
