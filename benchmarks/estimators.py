@@ -114,7 +114,12 @@ def _training_steps(n_steps: int) -> dict[str, Callable[[], Any]]:
             likelihood=settings_lib.Bernoulli(),
             optimiser=optimiser.make_optimiser(5e-4, mfcvae.facets),
             schedule=progressive.Schedule(
-                (1, 10**6), 1, settings_lib.Fade.LINEAR, 0.0, 0.0
+                (10**6,),
+                1,
+                settings_lib.Fade.LINEAR,
+                0.0,
+                0.0,
+                len(mfcvae.facets),
             ),
             estimate=row.terms,
         )

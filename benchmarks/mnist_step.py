@@ -44,9 +44,9 @@ def make_stepper():
         model=model,
         likelihood=settings_lib.Bernoulli(),
         optimiser=optimiser.make_optimiser(5e-4, model.facets),
-        # Both facets are in from the second step on, as they are in PyTorch.
+        # Both facets are in from the start, as they are in PyTorch.
         schedule=progressive.Schedule(
-            (1, 10**6), 1, settings_lib.Fade.LINEAR, 0.0, 0.0
+            (10**6,), 1, settings_lib.Fade.LINEAR, 0.0, 0.0, 2
         ),
         estimate=elbo.five_terms,
     )

@@ -53,6 +53,7 @@ def make_stepper():
                 pretrain_weight_z=0.0,
                 pretrain_weight_c=0.0,
             ),
+            len(model.facets),
             steps_per_epoch=488,
         ),
         estimate=elbo.five_terms,

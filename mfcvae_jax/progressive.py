@@ -3,7 +3,8 @@
 """Progressive training as an explicit state machine.
 
 MFCVAE (arXiv:2106.05241), Section 3.2 and App. D.3. Facets enter one by one,
-deepest first: stage s brings in facet J-1-s. Each facet goes through three
+deepest first: with a stage for each, stage s brings in facet J-1-s; with fewer
+stages, the first brings in all that are left. Each facet goes through three
 phases, waiting -> fading in -> active:
 
               decoder rung (alpha)    KL weights (gamma)
@@ -11,8 +12,8 @@ phases, waiting -> fading in -> active:
   fading in   fade                    pretraining + (1 - pretraining) * fade
   active      1                       1
 
-where ``fade`` runs from 0 to 1 over the fade-in steps. The facet of stage 0
-starts active. The state is two counters, part of the training state, and
+where ``fade`` runs from 0 to 1 over the fade-in steps. The facets of stage 0
+start active. The state is two counters, part of the training state, and
 everything on the device is a pure function of it; phases and events are for
 people and live on the host.
 """
@@ -48,11 +49,12 @@ class Schedule(NamedTuple):
     """The stages, counted in optimiser steps.
 
     Attributes:
-        stage_steps: length of each of the J stages.
+        stage_steps: length of each of the S stages.
         fade_in_steps: length of a fade-in.
         fade_in: its shape.
         pretrain_weight_z: weight of KL_z of a waiting facet.
         pretrain_weight_c: weight of KL_c of a waiting facet.
+        n_facets: J, at least S.
     """
 
     stage_steps: tuple[int, ...]
@@ -60,6 +62,7 @@ class Schedule(NamedTuple):
     fade_in: Fade
     pretrain_weight_z: float
     pretrain_weight_c: float
+    n_facets: int
 
     @property
     def n_steps(self) -> int:
@@ -75,16 +78,19 @@ class Schedule(NamedTuple):
         """The stage in force after a number of steps."""
         return sum(step >= start for start in self.stage_starts) - 1
 
-    def entering(self, stage: int) -> int:
-        """The facet that a stage brings in."""
-        return len(self.stage_steps) - 1 - stage
+    def entering(self, stage: int) -> tuple[int, ...]:
+        """The facets that a stage brings in."""
+        shallowest = len(self.stage_steps) - 1 - stage
+        return tuple(
+            range(shallowest, shallowest + 1 if stage else self.n_facets)
+        )
 
 
 class ProgressiveState(NamedTuple):
     """Where the machine stands.
 
     Attributes:
-        stage: the stage in force, 0..J-1, int32, shape ().
+        stage: the stage in force, 0..S-1, int32, shape ().
         step_in_stage: optimiser steps taken in it, int32, shape ().
     """
 
@@ -129,20 +135,23 @@ class Event(NamedTuple):
         step: number of optimiser steps taken when it happened.
         transition: what happened.
         stage: the stage it happened in.
-        facet: the facet that this stage brings in.
+        facets: those that this stage brings in.
     """
 
     step: int
     transition: Transition
     stage: int
-    facet: int
+    facets: tuple[int, ...]
 
 
-def make_schedule(settings: Progressive, steps_per_epoch: int) -> Schedule:
+def make_schedule(
+    settings: Progressive, n_facets: int, steps_per_epoch: int
+) -> Schedule:
     """Turns the settings' epochs into steps.
 
     Args:
         settings: stages in epochs.
+        n_facets: J.
         steps_per_epoch: optimiser steps in an epoch.
 
     Returns:
@@ -154,6 +163,7 @@ def make_schedule(settings: Progressive, steps_per_epoch: int) -> Schedule:
         fade_in=settings.fade_in,
         pretrain_weight_z=settings.pretrain_weight_z,
         pretrain_weight_c=settings.pretrain_weight_c,
+        n_facets=n_facets,
     )
 
 
@@ -209,15 +219,14 @@ def coefficients(schedule: Schedule, state: ProgressiveState) -> Coefficients:
     Returns:
         The coefficients of the next optimiser step, or of an evaluation now.
     """
-    n_facets = len(schedule.stage_steps)
     # In the default float type, so float64 where that is switched on.
     taken = jnp.asarray(state.step_in_stage, dtype=float)
     ratio = jnp.minimum(taken / schedule.fade_in_steps, 1.0)
     if schedule.fade_in is Fade.COSINE:
         ratio = 0.5 * (1.0 - jnp.cos(jnp.pi * ratio))
     ratio = jnp.where(state.stage == 0, 1.0, ratio)
-    entering = n_facets - 1 - state.stage
-    facet = jnp.arange(n_facets)
+    entering = len(schedule.stage_steps) - 1 - state.stage
+    facet = jnp.arange(schedule.n_facets)
     alpha = jnp.where(
         facet > entering, 1.0, jnp.where(facet == entering, ratio, 0.0)
     )
@@ -255,9 +264,12 @@ def phases(schedule: Schedule, step: int) -> tuple[Phase, ...]:
     stage = schedule.stage_at(step)
     taken = step - schedule.stage_starts[stage]
     is_fading = stage > 0 and taken < schedule.fade_in_steps
-    found = [Phase.WAITING] * schedule.entering(stage)
-    found.append(Phase.FADING_IN if is_fading else Phase.ACTIVE)
-    return tuple(found + [Phase.ACTIVE] * stage)
+    found = [Phase.ACTIVE] * schedule.n_facets
+    entering = schedule.entering(stage)
+    found[: entering[0]] = [Phase.WAITING] * entering[0]
+    if is_fading:
+        found[entering[0]] = Phase.FADING_IN
+    return tuple(found)
 
 
 def events(schedule: Schedule, after: int, upto: int) -> tuple[Event, ...]:
@@ -277,11 +289,11 @@ def events(schedule: Schedule, after: int, upto: int) -> tuple[Event, ...]:
     """
     found = []
     for stage, start in enumerate(schedule.stage_starts):
-        facet = schedule.entering(stage)
-        found.append(Event(start, Transition.STAGE_STARTED, stage, facet))
+        facets = schedule.entering(stage)
+        found.append(Event(start, Transition.STAGE_STARTED, stage, facets))
         if 0 < stage and schedule.fade_in_steps < schedule.stage_steps[stage]:
             done = start + schedule.fade_in_steps
-            found.append(Event(done, Transition.FADE_IN_DONE, stage, facet))
+            found.append(Event(done, Transition.FADE_IN_DONE, stage, facets))
     last = len(schedule.stage_steps) - 1
     found.append(
         Event(

@@ -277,11 +277,12 @@ def _stages(run: Run) -> list[html.Stage]:
     return [
         html.Stage(
             start / run.steps_per_epoch,
-            schedule.entering(stage),
+            facet,
             (start + (schedule.fade_in_steps if stage else 0))
             / run.steps_per_epoch,
         )
         for stage, start in enumerate(schedule.stage_starts)
+        for facet in schedule.entering(stage)
     ]
 
 

@@ -367,8 +367,10 @@ class Progressive:
     """Progressive training: facets enter one by one, deepest first.
 
     Attributes:
-        stage_epochs: length of each stage, in epochs; stage s brings in facet
-            J-1-s. Their sum is the length of the run.
+        stage_epochs: length of each stage, in epochs, at most one a facet; the
+            last brings in facet 0, the one before facet 1, and so on, and the
+            first all that are left. One number trains all facets at once.
+            Their sum is the length of the run.
         fade_in_steps: optimiser steps over which an entering facet fades in.
         fade_in: shape of the fade-in.
         pretrain_weight_z: weight of KL_z of a facet that is still out.
@@ -557,10 +559,12 @@ class Settings:
             f"{self.checkpoint.keep}: seeds are saved one by one, and if that "
             "is cut short, all go on from the step before",
         )
-        _require_length(
-            "progressive.stage_epochs",
-            self.progressive.stage_epochs,
-            self.facets,
+        stages = self.progressive.stage_epochs
+        _require(
+            0 < len(stages) <= len(self.facets),
+            "progressive.stage_epochs must have from 1 to "
+            f"{len(self.facets)} values, at most one a facet; got "
+            f"{len(stages)}: {stages}",
         )
         self.net.check(self.facets)
 

@@ -63,7 +63,9 @@ def _stepper(fixture):
             settings.train.learning_rate, settings.facets
         ),
         schedule=progressive.make_schedule(
-            settings.progressive, fixture.model["n_train_batches_per_epoch"]
+            settings.progressive,
+            len(settings.facets),
+            fixture.model["n_train_batches_per_epoch"],
         ),
         estimate=_clamped_terms,
     )

@@ -30,11 +30,14 @@ def _schedules(draw, max_facets=3):
         fade_in=draw(st.sampled_from(Fade)),
         pretrain_weight_z=draw(weights),
         pretrain_weight_c=draw(weights),
+        n_facets=draw(st.integers(len(stages), max_facets)),
     )
 
 
 def _schedule(stages, fade_in_steps, fade_in=Fade.LINEAR, pre_z=0.0, pre_c=0.0):
-    return progressive.Schedule(stages, fade_in_steps, fade_in, pre_z, pre_c)
+    return progressive.Schedule(
+        stages, fade_in_steps, fade_in, pre_z, pre_c, len(stages)
+    )
 
 
 def _stage_of(schedule, step):
@@ -57,11 +60,11 @@ def _fade(schedule, taken):
 
 def _oracle(schedule, step):
     """Coefficients by the rules of the paper's App. D.3, facet by facet."""
-    n_facets = len(schedule.stage_steps)
     stage, taken = _stage_of(schedule, step)
     rows = []
-    for facet in range(n_facets):
-        comes_in = n_facets - 1 - facet  # the stage that brings it in
+    for facet in range(schedule.n_facets):
+        # The stage that brings it in.
+        comes_in = max(len(schedule.stage_steps) - 1 - facet, 0)
         if comes_in < stage or comes_in == stage == 0:
             rows.append((1.0, 1.0, 1.0))
         elif comes_in == stage:
@@ -128,7 +131,8 @@ class AgainstTheRulesTest(parameterized.TestCase):
     def test_fades_rise_from_0_to_1_and_never_fall(self, schedule):
         n = schedule.n_steps + schedule.fade_in_steps
         _, _, found = _over_steps(schedule, n)
-        n_facets = len(schedule.stage_steps)
+        n_facets = schedule.n_facets
+        n_waiting = len(schedule.stage_steps) - 1
         pre = (0, schedule.pretrain_weight_z, schedule.pretrain_weight_c)
         for name, low in zip(_FIELDS, pre, strict=True):
             value = np.asarray(getattr(found, name))
@@ -136,12 +140,14 @@ class AgainstTheRulesTest(parameterized.TestCase):
             self.assertGreaterEqual(np.min(value), np.float32(low) - 1e-6)
             np.testing.assert_array_equal(value[-1], np.ones(n_facets))
             np.testing.assert_allclose(
-                value[0], [low] * (n_facets - 1) + [1], atol=1e-6
+                value[0],
+                [low] * n_waiting + [1] * (n_facets - n_waiting),
+                atol=1e-6,
             )
         # Each facet but the first to come is still out as its stage begins.
         for stage, start in enumerate(schedule.stage_starts):
             if stage > 0:
-                self.assertEqual(found.alpha[start, n_facets - 1 - stage], 0)
+                self.assertEqual(found.alpha[start, n_waiting - stage], 0)
 
     def test_one_facet_is_active_from_first_to_last(self):
         schedule = _schedule((4,), 100, pre_z=0.3, pre_c=0.0)
@@ -151,6 +157,11 @@ class AgainstTheRulesTest(parameterized.TestCase):
             np.testing.assert_array_equal(
                 getattr(found, name), np.ones((11, 1))
             )
+
+    def test_one_stage_for_all_facets_has_them_all_in_from_the_start(self):
+        schedule = _schedule((4,), 3)._replace(n_facets=3)
+        _, _, found = _over_steps(schedule, 6)
+        np.testing.assert_array_equal(found.alpha, np.ones((7, 3)))
 
     def test_fade_in_that_outlasts_its_stage_is_complete_in_the_next(self):
         schedule = _schedule((2, 3, 4), 10)
@@ -196,7 +207,7 @@ class PhasesTest(parameterized.TestCase):
     @hypothesis.given(schedule=_schedules())
     def test_each_facet_waits_then_fades_in_then_is_active(self, schedule):
         order = [Phase.WAITING, Phase.FADING_IN, Phase.ACTIVE]
-        n_facets = len(schedule.stage_steps)
+        n_facets = schedule.n_facets
         last = schedule.n_steps + schedule.fade_in_steps
         seen = [progressive.phases(schedule, step) for step in range(last + 1)]
         for facet in range(n_facets):
@@ -212,8 +223,9 @@ class PhasesTest(parameterized.TestCase):
             self.assertEqual(row[n_facets - 1], Phase.ACTIVE)
             if stage > 0:
                 is_fading = taken < schedule.fade_in_steps
+                (entering,) = schedule.entering(stage)
                 self.assertEqual(
-                    row[schedule.entering(stage)],
+                    row[entering],
                     Phase.FADING_IN if is_fading else Phase.ACTIVE,
                 )
 
@@ -240,12 +252,12 @@ class EventsTest(parameterized.TestCase):
         self.assertEqual(
             progressive.events(schedule, -1, schedule.n_steps),
             (
-                (0, started, 0, 2),
-                (4, started, 1, 1),
-                (7, faded, 1, 1),
-                (10, started, 2, 0),
-                (13, faded, 2, 0),
-                (15, finished, 2, 0),
+                (0, started, 0, (2,)),
+                (4, started, 1, (1,)),
+                (7, faded, 1, (1,)),
+                (10, started, 2, (0,)),
+                (13, faded, 2, (0,)),
+                (15, finished, 2, (0,)),
             ),
         )
 
@@ -259,8 +271,8 @@ class EventsTest(parameterized.TestCase):
         self.assertEqual(
             found,
             (
-                (0, Transition.STAGE_STARTED, 0, 0),
-                (5, Transition.FINISHED, 0, 0),
+                (0, Transition.STAGE_STARTED, 0, (0,)),
+                (5, Transition.FINISHED, 0, (0,)),
             ),
         )
 
@@ -283,7 +295,7 @@ class EventsTest(parameterized.TestCase):
         self.assertEqual(steps, sorted(steps))
         for event in found:
             stage, taken = _stage_of(schedule, event.step)
-            self.assertEqual(event.facet, schedule.entering(event.stage))
+            self.assertEqual(event.facets, schedule.entering(event.stage))
             if event.transition is Transition.STAGE_STARTED:
                 self.assertEqual((event.stage, 0), (stage, taken))
             elif event.transition is Transition.FADE_IN_DONE:
@@ -303,12 +315,14 @@ class ScheduleTest(absltest.TestCase):
         chosen = settings.Progressive(
             (201, 100, 7), 15_000, Fade.COSINE, 0.1, 0.2
         )
-        schedule = progressive.make_schedule(chosen, steps_per_epoch=117)
+        schedule = progressive.make_schedule(chosen, 5, steps_per_epoch=117)
         self.assertEqual(schedule.stage_steps, (23_517, 11_700, 819))
-        self.assertEqual(schedule[1:], (15_000, Fade.COSINE, 0.1, 0.2))
+        self.assertEqual(schedule[1:], (15_000, Fade.COSINE, 0.1, 0.2, 5))
         self.assertEqual(schedule.n_steps, 36_036)
         self.assertEqual(schedule.stage_starts, (0, 23_517, 35_217))
-        self.assertEqual([schedule.entering(s) for s in range(3)], [2, 1, 0])
+        self.assertEqual(
+            [schedule.entering(s) for s in range(3)], [(2, 3, 4), (1,), (0,)]
+        )
 
     def test_state_starts_at_zero_and_is_data(self):
         state = progressive.initial_state()
@@ -328,7 +342,9 @@ class OfficialTableTest(parameterized.TestCase):
         )
         pre_z, pre_c = {"pre0": (0.0, 0.0), "pre1": (0.25, 0.5)}[pre]
         chosen = settings.Progressive(stages, 17, fade_in, pre_z, pre_c)
-        schedule = progressive.make_schedule(chosen, steps_per_epoch=10)
+        schedule = progressive.make_schedule(
+            chosen, len(stages), steps_per_epoch=10
+        )
         with jax.enable_x64(True):
             _, _, found = _over_steps(schedule, schedule.n_steps - 1)
         names = ("alpha_dec", "gamma_kl_z", "gamma_kl_c")

@@ -386,7 +386,7 @@ class FaultsTest(parameterized.TestCase):
         (
             "stages",
             {"progressive": {"stage_epochs": (1, 2, 3)}},
-            ("progressive.stage_epochs", "(2,", "got 3: (1, 2, 3)"),
+            ("progressive.stage_epochs", "from 1 to 2", "got 3: (1, 2, 3)"),
         ),
         *(
             (

@@ -456,9 +456,9 @@ def _postfix(
 def _log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:
     for event in progressive.events(schedule, after, upto):
         logging.info(
-            "step %d: %s (stage %d, facet %d)",
+            "step %d: %s (stage %d, facet %s)",
             event.step,
             event.transition.value,
             event.stage,
-            event.facet,
+            ", ".join(map(str, event.facets)),
         )

@@ -115,7 +115,7 @@ def make_stepper(
             settings.train.learning_rate, settings.facets
         ),
         schedule=progressive.make_schedule(
-            settings.progressive, steps_per_epoch
+            settings.progressive, len(settings.facets), steps_per_epoch
         ),
         estimate=elbo.find_estimator(settings.train.estimator).terms,
         n_samples=settings.train.n_samples,

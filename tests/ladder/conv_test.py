@@ -336,6 +336,7 @@ class TrainTest(absltest.TestCase):
                 optimiser=optimiser.make_optimiser(1e-2, facets),
                 schedule=progressive.make_schedule(
                     Progressive((1,) * n_facets, 5, Fade.LINEAR, 0.0, 0.0),
+                    n_facets,
                     steps_per_epoch=5,
                 ),
                 estimate=elbo.five_terms,

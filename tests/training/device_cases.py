@@ -75,7 +75,12 @@ def make_stepper(net: str) -> steps.Stepper:
         # would move a parameter as far as any other gradient, at random.
         optimiser=optax.adam(2e-4, eps=1e-3),
         schedule=progressive.Schedule(
-            (20, 40)[-n_facets:], 15, settings_lib.Fade.LINEAR, 0, 0
+            (20, 40)[-n_facets:],
+            15,
+            settings_lib.Fade.LINEAR,
+            0,
+            0,
+            n_facets,
         ),
         estimate=elbo.five_terms,
     )

@@ -43,7 +43,7 @@ def _stepper():
         optimiser=optimiser.make_optimiser(1e-3, chosen.facets),
         # The second facet enters after 2 steps and fades in over 3.
         schedule=progressive.Schedule(
-            (2, 6), 3, chosen.progressive.fade_in, 0, 0
+            (2, 6), 3, chosen.progressive.fade_in, 0, 0, 2
         ),
         estimate=elbo.five_terms,
         n_samples=_L,
