@@ -15,7 +15,7 @@ import numpy as np
 from absl import app
 
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax import summary, workdir
+from mfcvae_jax import summary, tables, workdir
 
 
 def main(argv):
@@ -45,7 +45,10 @@ def main(argv):
             )
             return 2
     print(f"{runs[0].data.name}, seeds {sorted(results)}\n")
-    print(summary.format_summary(summary.summarise(results, assignments)))
+    found = summary.summarise(results, assignments)
+    print(summary.format_summary(found))
+    if found.scores:
+        print(f"\n{tables.accuracies(runs[0].data.name, found)}")
     return 0
 
 

@@ -134,6 +134,11 @@ def train(arm: Arm, folder: pathlib.Path) -> list[dict[str, Any]]:
         if at.results.exists():  # else it diverged
             found = json.loads(at.results.read_text())
             rows += _rows(arm.name, seed.settings.seed, found)
+    if arm.settings.n_seeds > 1:
+        of_all = json.loads(home.results.read_text())
+        for j, value in enumerate(of_all["stability"]):
+            cells = (arm.name, "all", j, "", "stability", value)
+            rows.append(dict(zip(_COLUMNS, cells, strict=True)))
     return rows
 
 
@@ -203,6 +208,12 @@ def _rows(arm: str, seed: int, found: dict[str, Any]) -> list[dict[str, Any]]:
     rows = [row(name, value) for name, value in found["terms"].items()]
     for j, n_used in enumerate(found["clusters_in_use"]):
         rows.append(row("clusters_in_use", n_used, j))
+        for name in ("kept", "spread"):
+            rows.append(row(name, found["diversity"][j][name], j))
+    shared = found["normalised_mutual_information"]
+    for i in range(len(shared)):
+        for j in range(i):
+            rows.append(row("redundancy", shared[j][i], f"{j}, {i}"))
     for score in found["scores"]:
         for name in ("many_to_one", "one_to_one", "nmi", "ari"):
             where = (score["facet"], score["labeling"])

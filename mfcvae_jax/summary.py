@@ -183,10 +183,13 @@ def _numbers(result: Mapping[str, Any]) -> dict[str, float]:
         "F, nats": result["terms"]["mean_field_bound"],
     }
     for j, n_used in enumerate(result["clusters_in_use"]):
+        numbers[f"-log Z, facet {j}, nats"] = result["terms"][f"gap/{j}"]
         numbers[f"clusters in use, facet {j}"] = n_used
+        for name in ("kept", "spread"):
+            share = result["diversity"][j][name]
+            numbers[f"{name} by samples, facet {j}, %"] = 100 * share
     shared: Sequence[Sequence[float]] = result["normalised_mutual_information"]
-    if len(shared) > 1:
-        numbers["redundancy of the first and the last facet, %"] = (
-            100 * shared[0][-1]
-        )
+    for i in range(len(shared)):
+        for j in range(i):
+            numbers[f"redundancy of facets {j} and {i}, %"] = 100 * shared[j][i]
     return numbers

@@ -1,12 +1,16 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images from the model: reconstructions, and samples (the paper's Fig. 6)."""
+"""Images from the model: reconstructions, samples, swaps, traversals.
+
+MFCVAE (arXiv:2106.05241), Figs. 5 and 6.
+"""
 
 import functools
 from typing import Any, cast
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from mfcvae_jax.model import MFCVAE
@@ -14,7 +18,13 @@ from mfcvae_jax.settings import Likelihood
 from mfcvae_jax.variational import likelihood as likelihood_lib
 from mfcvae_jax.variational import posterior, prior
 
-__all__ = ["reconstruct", "sample_clusters", "sample_combinations"]
+__all__ = [
+    "reconstruct",
+    "sample_clusters",
+    "sample_combinations",
+    "swap_facet",
+    "traverse",
+]
 
 
 @functools.partial(jax.jit, static_argnames=("model", "likelihood"))
@@ -175,5 +185,86 @@ def _sample_chunk(
         p_z = prior.distribution(picked, temperature).components_distribution
         drawn = p_z.sample(seed=facet_key, sample_shape=(n_samples,))
         z.append(drawn.swapaxes(0, 1))
+    output = model.apply(variables, tuple(z), alpha, method=model.decode)
+    return likelihood_lib.mean(likelihood, output)
+
+
+@functools.partial(jax.jit, static_argnames=("model", "likelihood", "facet"))
+def swap_facet(
+    model: MFCVAE,
+    likelihood: Likelihood,
+    variables: Any,
+    alpha: chex.Array,
+    pairs: chex.Array,
+    *,
+    facet: int,
+) -> chex.Array:
+    """Exchanges one facet between the two images of every pair (Fig. 5).
+
+    Args:
+        model: the module.
+        likelihood: form of p(x|z).
+        variables: of the model.
+        alpha: fade-in of each facet, shape (J,).
+        pairs: images in [0, 1], shape (P, 2, H, W, C).
+        facet: j; z_j comes from the other image, modes of q(z|x) throughout.
+
+    Returns:
+        E[x|z], shape (P, 2, H, W, C): image i of a pair with z_j of the other.
+    """
+    flat = pairs.reshape(-1, *pairs.shape[2:])
+    posteriors = cast(
+        tuple[posterior.Posterior, ...],
+        model.apply(variables, flat, method=model.encode),
+    )
+    z = [q.mean.reshape(*pairs.shape[:2], -1) for q in posteriors]
+    z[facet] = z[facet][:, ::-1]
+    output = model.apply(variables, tuple(z), alpha, method=model.decode)
+    return likelihood_lib.mean(likelihood, output)
+
+
+@functools.partial(jax.jit, static_argnames=("model", "likelihood", "facet"))
+def traverse(
+    model: MFCVAE,
+    likelihood: Likelihood,
+    variables: Any,
+    alpha: chex.Array,
+    x: chex.Array,
+    steps: chex.Array,
+    *,
+    facet: int,
+) -> chex.Array:
+    """Moves one dimension of a facet at a time, from the mode of q(z|x) on.
+
+    Args:
+        model: the module.
+        likelihood: form of p(x|z).
+        variables: of the model.
+        alpha: fade-in of each facet, shape (J,).
+        x: one image in [0, 1], shape (H, W, C).
+        steps: where to, in standard deviations of p(z_j) from its mean, shape
+            (T,).
+        facet: j.
+
+    Returns:
+        E[x|z], shape (D_j, T, H, W, C).
+    """
+    posteriors = cast(
+        tuple[posterior.Posterior, ...],
+        model.apply(variables, x[None], method=model.encode),
+    )
+    mixture = cast(
+        tuple[prior.Mixture, ...],
+        model.apply(variables, method=model.mixtures),
+    )[facet]
+    mean, std = prior.moments(mixture)
+    places = mean + steps[:, None] * std
+    n_dims = places.shape[1]
+    z = [
+        jnp.broadcast_to(q.mean[0], (n_dims, len(steps), q.mean.shape[1]))
+        for q in posteriors
+    ]
+    every = jnp.arange(n_dims)
+    z[facet] = z[facet].at[every, :, every].set(places.T)
     output = model.apply(variables, tuple(z), alpha, method=model.decode)
     return likelihood_lib.mean(likelihood, output)

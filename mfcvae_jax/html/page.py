@@ -164,7 +164,14 @@ def _without_labels(results: Mapping[str, Any]) -> Markup:
             ("facet", "gap", "KL of z", "KL of c", "in use", "effective"),
             rows,
         ),
+        tag(
+            "p",
+            "The gap estimates \N{MINUS SIGN}log Z: what is lost by taking "
+            "q(c|x) for all samples of z together.",
+            class_="note",
+        ),
         *_redundancy(results),
+        *_diversity(results["diversity"]),
     )
 
 
@@ -187,6 +194,39 @@ def _redundancy(results: Mapping[str, Any]) -> Iterator[Markup]:
             ("facets", "mutual information, nats", "normalised, %"),
             rows,
         )
+
+
+def _diversity(rows: Sequence[Mapping[str, Any]]) -> Iterator[Markup]:
+    """What the samples of each cluster are like."""
+    yield markup.table(
+        "Samples of each cluster, %",
+        (
+            "facet",
+            "kept",
+            "spread",
+            "spread of inputs",
+            *(f"reach in facet {i}" for i in range(len(rows))),
+        ),
+        [
+            (
+                f"Facet {j}",
+                *(
+                    number(100 * row[name], 1)
+                    for name in ("kept", "spread", "spread_of_inputs")
+                ),
+                *(number(100 * value, 1) for value in row["reach"]),
+            )
+            for j, row in enumerate(rows)
+        ],
+    )
+    yield tag(
+        "p",
+        "Kept: samples that the model assigns to the cluster they were drawn "
+        "from. Spread: variance of pixels that lies within clusters. Reach: "
+        "clusters of a facet among the samples of one cluster, of those among "
+        "all samples; 100 where choosing the cluster leaves that facet free.",
+        class_="note",
+    )
 
 
 def _scores(results: Mapping[str, Any]) -> Markup:
@@ -264,6 +304,21 @@ def _figures(report: RunReport) -> Markup:
             "Samples of each cluster",
             "One panel per facet, one row per cluster in the same order: "
             "generated images, all other facets drawn at random.",
+        ),
+        "grid": (
+            "Every combination",
+            "A grid of generated images: rows are clusters of the first "
+            "facet, columns those of the last.",
+        ),
+        "swaps": (
+            "Swaps",
+            "Pairs of held-out inputs, their reconstructions, and both with "
+            "one facet exchanged; then swaps that failed, if any did.",
+        ),
+        "traversals": (
+            "Traversals",
+            "One panel per facet, one row per latent dimension: the most "
+            "confident held-out input as that dimension moves.",
         ),
         "reconstructions": (
             "Reconstructions",

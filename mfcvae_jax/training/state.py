@@ -37,6 +37,7 @@ class KeyUse(enum.IntEnum):
     EVALUATION = 6
     SAMPLES = 7
     IMPORTANCE = 8
+    PROBES = 9
 
 
 class TrainState(NamedTuple):

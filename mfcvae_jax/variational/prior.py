@@ -23,6 +23,7 @@ __all__ = [
     "component_log_prob",
     "distribution",
     "expected_component_log_prob",
+    "moments",
     "positive",
     "positive_inverse",
 ]
@@ -203,6 +204,25 @@ def expected_component_log_prob(
         precision = jnp.sum(jnp.square(_inverse(mixture.scale)), axis=-2)
     trace = jnp.einsum("...d,kd->...k", var, precision, precision="highest")
     return component_log_prob(mixture, mean) - 0.5 * trace
+
+
+def moments(mixture: Mixture) -> tuple[chex.Array, chex.Array]:
+    """Returns mean and standard deviation of every dimension of p(z_j).
+
+    Args:
+        mixture: parameters of the facet.
+
+    Returns:
+        Means and standard deviations, each of shape (D,).
+    """
+    weights = jnp.exp(mixture.log_weights)
+    if mixture.scale.ndim == 2:
+        variances = jnp.square(mixture.scale)
+    else:
+        variances = jnp.sum(jnp.square(mixture.scale), axis=-1)
+    mean = weights @ mixture.means
+    between = weights @ jnp.square(mixture.means - mean)
+    return mean, jnp.sqrt(weights @ variances + between)
 
 
 @jax.custom_jvp

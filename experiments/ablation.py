@@ -1,0 +1,50 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+r"""Compares ladder and shared encoder, progressive and not (App. E.1).
+
+    python experiments/ablation.py --sweep=runs/ablation
+
+Draws accuracy over training, for every facet and arm of a sweep, into its
+folder, one picture a labeling, and tables of the ends. Any sweep will do;
+``make ablation`` trains that of the paper on digits.
+"""
+
+import pathlib
+import sys
+
+from absl import app, flags, logging
+
+from mfcvae_jax import comparison
+
+_SWEEP = flags.DEFINE_string(
+    "sweep",
+    None,
+    "Folder that experiments/sweep.py has written.",
+    required=True,
+)
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    folder = pathlib.Path(_SWEEP.value)
+    try:
+        arms, missing = comparison.read_arms(folder)
+        for line in missing:
+            print(f"left out: {line}")
+        if not arms:
+            return 2
+        for path in comparison.draw_accuracies(arms, folder):
+            print(path)
+    except (ValueError, OSError) as error:
+        logging.debug("where it came from", exc_info=True)
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    table = comparison.end_table(arms)
+    (folder / "accuracies.md").write_text(f"{table}\n")
+    print(f"{folder / 'accuracies.md'}\n{table}")
+    return 0
+
+
+if __name__ == "__main__":
+    app.run(main)
