@@ -9,6 +9,9 @@ without a display and without touching Matplotlib's global state.
   clusters.py         examples of each cluster, per facet (the paper's Fig. 4)
   samples.py          samples of each cluster, per facet (the paper's Fig. 6)
   reconstructions.py  inputs above their reconstructions
+  swaps.py            pairs that swap the latent of a facet (the paper's Fig. 5)
+  traversals.py       steps along each latent dimension, per facet
+  grid.py             an image for each pair of clusters of two facets
   curves.py           bounds, KL per facet and accuracy over training
   confusion.py        clusters of each facet against each labeling
   bounds.py           the two bounds, and what estimators make of them
@@ -25,16 +28,23 @@ from mfcvae_jax.figures.clusters import (
 )
 from mfcvae_jax.figures.confusion import confusion_matrices
 from mfcvae_jax.figures.curves import learning_curves
+from mfcvae_jax.figures.grid import facet_grid
 from mfcvae_jax.figures.reconstructions import reconstruction_pairs
 from mfcvae_jax.figures.samples import cluster_samples
+from mfcvae_jax.figures.swaps import SwapPage, swapped_pairs
+from mfcvae_jax.figures.traversals import latent_traversals
 
 __all__ = [
     "ClusterOrder",
+    "SwapPage",
     "bounds_and_estimates",
     "cluster_examples",
     "cluster_samples",
     "confusion_matrices",
+    "facet_grid",
+    "latent_traversals",
     "learning_curves",
     "order_clusters",
     "reconstruction_pairs",
+    "swapped_pairs",
 ]

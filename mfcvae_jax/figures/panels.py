@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Panels of image tiles side by side, with row labels, titles and captions.
+"""Panels of image tiles side by side: labels, headers, titles and captions.
 
 Lengths are in pixels of the saved picture. Tiles sit on whole pixels, and
 every panel has tiles of the same size in the same places, so that rows align
@@ -18,12 +18,13 @@ from matplotlib import patches
 
 from mfcvae_jax.figures import style, tiles
 
-__all__ = ["Panel", "draw_panels"]
+__all__ = ["Panel", "broken", "draw_panels"]
 
 _TILES_WIDTH = 1500  # pixels that the tiles of all panels should take
 _TILE_LARGEST = 96
 _GAP = 4
 _TITLE_PITCH = 1.3  # lines
+_HEADER_LONGEST = 1.0  # inches, of a header that stands upright
 # Panels with short labels are given this room too, so that the tiles of
 # different figures of one model stand in the same places.
 _SHORTEST_LABELS = ("00", "0000")
@@ -36,11 +37,14 @@ class Panel(NamedTuple):
         images: shape (R, Q, H, W, C); see `tiles.sheet`.
         present: False where a tile is missing, shape (R, Q), or None.
         labels: one tuple of cells per row; the first cell is set in ink, the
-            others muted.
+            others muted. A cell may hold line breaks.
         headers: one text over each column of cells; may be empty.
         title: set above the panel, bold.
         caption: set under the panel, muted; may be empty.
         colour: of the mark beside the title, or None for no mark.
+        tile_headers: one text over each column of tiles; may be empty.
+            A text has the room of the empty ones beside it.
+        side_title: set along the left side, bold, upwards; may be empty.
     """
 
     images: np.ndarray
@@ -50,6 +54,22 @@ class Panel(NamedTuple):
     title: str
     caption: str = ""
     colour: str | None = None
+    tile_headers: tuple[str, ...] = ()
+    side_title: str = ""
+
+
+class _Headers(NamedTuple):
+    """What stands over the columns of tiles of a panel.
+
+    Attributes:
+        lines: of each text.
+        is_upright: whether texts run upwards, since one of them is too wide.
+        height: of all of it, in pixels.
+    """
+
+    lines: tuple[tuple[str, ...], ...] = ()
+    is_upright: bool = False
+    height: int = 0
 
 
 class _Metrics(NamedTuple):
@@ -57,9 +77,11 @@ class _Metrics(NamedTuple):
 
     scale: int
     tile_height: int
+    tile_lefts: np.ndarray  # of the columns of tiles, in the sheet
     cell_widths: tuple[int, ...]
     cell_gap: int
-    gutter: int  # of the row labels with the space after each cell
+    side: int  # room of the titles along the left side
+    gutter: int  # the side, and the row labels with the space after each cell
     sheet_width: int
     margin: int
     panel_gap: int
@@ -84,6 +106,8 @@ def draw_panels(
     *,
     group: int = 1,
     group_gap: int = 6,
+    column_group: int = 1,
+    column_group_gap: int = 0,
 ) -> None:
     """Draws panels side by side and saves the figure.
 
@@ -92,8 +116,11 @@ def draw_panels(
         path: where to write; the ending chooses the format.
         group: set off every `group` rows from the next ones.
         group_gap: by this many pixels more than the gap between tiles.
+        column_group: set off every `column_group` columns of tiles from the
+            next ones.
+        column_group_gap: by this many pixels more than the gap between tiles.
     """
-    metrics = _measure(panels)
+    metrics = _measure(panels, column_group, column_group_gap)
     titles = [
         style.wrap(
             panel.title,
@@ -119,14 +146,19 @@ def draw_panels(
             gap=_GAP,
             group=group,
             group_gap=group_gap,
+            column_group=column_group,
+            column_group_gap=column_group_gap,
         )
         for panel in panels
     ]
+    headers = [_fit_headers(panel.tile_headers, metrics) for panel in panels]
     n_title_lines = max(len(lines) for lines in titles)
     top = metrics.margin
     if n_title_lines:
         top += round(metrics.title_drop + metrics.line * 0.5)
         top += round(_TITLE_PITCH * metrics.line * (n_title_lines - 1))
+    header_height = max(fitted.height for fitted in headers)
+    top += header_height
     feet = [
         image.shape[0] + metrics.line * (len(lines) + 0.7 * bool(lines))
         for image, lines in zip(sheets, captions, strict=True)
@@ -141,7 +173,15 @@ def draw_panels(
     page = _Page(figure, width, height)
     for p, panel in enumerate(panels):
         left = metrics.margin + p * (metrics.panel_width + metrics.panel_gap)
-        _draw_title(page, left + metrics.gutter, top, titles[p], panel, metrics)
+        _draw_title(
+            page,
+            left + metrics.gutter,
+            top - header_height,
+            titles[p],
+            panel,
+            metrics,
+        )
+        _draw_headers(page, left + metrics.gutter, top, headers[p], metrics)
         centres = metrics.tile_height / 2 + tiles.offsets(
             len(panel.labels),
             metrics.tile_height,
@@ -149,7 +189,17 @@ def draw_panels(
             group=group,
             group_gap=group_gap,
         )
-        _draw_labels(page, left, top, top + centres, panel, metrics)
+        _draw_labels(
+            page,
+            left,
+            top - (0.7 * metrics.line if header_height else metrics.title_drop),
+            top + centres,
+            panel,
+            metrics,
+        )
+        _draw_side_title(
+            page, left, top + sheets[p].shape[0] / 2, height, panel, metrics
+        )
         page.image(left + metrics.gutter, top, sheets[p])
         for i, line in enumerate(captions[p]):
             page.text(
@@ -160,6 +210,22 @@ def draw_panels(
                 color=style.MUTED,
             )
     style.save(figure, path)
+
+
+def broken(text: str, width: float, n_lines: int = 2) -> str:
+    """Returns a text as a cell of a row label that is not too wide.
+
+    Args:
+        text: the text.
+        width: in inches, at the size of labels.
+        n_lines: lines at most; the last one then ends in an ellipsis.
+    """
+    lines = style.wrap(text, width, style.SIZE_LABEL)
+    if len(lines) > n_lines:
+        rest = " ".join(lines[n_lines - 1 :])
+        last = style.cut(rest, width, style.SIZE_LABEL)
+        lines = (*lines[: n_lines - 1], last)
+    return "\n".join(lines)
 
 
 class _Page:
@@ -208,14 +274,23 @@ class _Page:
         )
 
 
-def _measure(panels: Sequence[Panel]) -> _Metrics:
+def _measure(
+    panels: Sequence[Panel], column_group: int, column_group_gap: int
+) -> _Metrics:
     *_, rows, columns, _ = panels[0].images.shape
     n_columns = max(panel.images.shape[1] for panel in panels)
     n_tiles = n_columns * len(panels)
     scale = tiles.scale_for(
         max(rows, columns), min(_TILES_WIDTH / n_tiles, _TILE_LARGEST)
     )
-    sheet_width = n_columns * (columns * scale + _GAP) - _GAP
+    tile_lefts = tiles.offsets(
+        n_columns,
+        columns * scale,
+        _GAP,
+        group=column_group,
+        group_gap=column_group_gap,
+    )
+    sheet_width = int(tile_lefts[-1]) + columns * scale
     # Type is scaled by what the page shrinks the picture by.
     zoom = max(1.0, sheet_width * len(panels) / _TILES_WIDTH)
     label_size = style.SIZE_LABEL * zoom
@@ -242,16 +317,22 @@ def _measure(panels: Sequence[Panel]) -> _Metrics:
             _widest([text], label_size) + cell_gap for text in _SHORTEST_LABELS
         ),
     )
+    line = round(30 * zoom)
+    side = 0
+    if any(panel.side_title for panel in panels):
+        side = round(_TITLE_PITCH * line)
     return _Metrics(
         scale=scale,
         tile_height=rows * scale,
+        tile_lefts=tile_lefts,
         cell_widths=cell_widths,
         cell_gap=cell_gap,
-        gutter=gutter,
+        side=side,
+        gutter=side + gutter,
         sheet_width=sheet_width,
         margin=round(24 * zoom),
         panel_gap=round(44 * zoom),
-        line=round(30 * zoom),
+        line=line,
         title_size=style.SIZE_TITLE * zoom,
         label_size=label_size,
     )
@@ -260,7 +341,90 @@ def _measure(panels: Sequence[Panel]) -> _Metrics:
 def _widest(texts: Sequence[str], size: float) -> int:
     return round(
         style.DPI
-        * max((style.text_width(text, size) for text in texts), default=0.0)
+        * max(
+            (
+                style.text_width(line, size)
+                for text in texts
+                for line in text.splitlines()
+            ),
+            default=0.0,
+        )
+    )
+
+
+def _fit_headers(texts: Sequence[str], metrics: _Metrics) -> _Headers:
+    """Breaks headers to the width they have, or sets them upright."""
+    written = [q for q, text in enumerate(texts) if text.strip()]
+    if not written:
+        return _Headers()
+    room = float(metrics.sheet_width)
+    if len(written) > 1:
+        room = float(np.diff(metrics.tile_lefts[written]).min())
+    room = (room - 0.3 * metrics.line) / style.DPI
+    size = metrics.label_size
+    if all(
+        style.text_width(word, size) <= room
+        for text in texts
+        for word in text.split(" ")
+    ):
+        lines = tuple(style.wrap(text, room, size) for text in texts)
+        n_lines = max(map(len, lines))
+        return _Headers(lines, False, round((n_lines + 0.3) * metrics.line))
+    kept = [style.cut(text, _HEADER_LONGEST, size) for text in texts]
+    return _Headers(
+        tuple((text,) if text else () for text in kept),
+        True,
+        _widest(kept, size) + metrics.line // 2,
+    )
+
+
+def _draw_headers(
+    page: _Page, left: int, top: int, headers: _Headers, metrics: _Metrics
+) -> None:
+    tile_width = metrics.sheet_width - int(metrics.tile_lefts[-1])
+    settings = {
+        "size": metrics.label_size,
+        "color": style.INK,
+        "ha": "center",
+    }
+    if headers.is_upright:
+        settings.update(rotation=90, va="bottom")
+    for q, lines in enumerate(headers.lines):
+        centre = metrics.tile_lefts[q] + tile_width / 2
+        for i, line in enumerate(lines):
+            x, y = centre, top - metrics.line * (len(lines) - i - 0.3)
+            if headers.is_upright:
+                y = top - 0.3 * metrics.line
+            else:  # never beyond the tiles, where labels and neighbours are
+                half = _widest([line], metrics.label_size) / 2
+                x = min(max(x, half), metrics.sheet_width - half)
+            page.text(left + x, y, line, **settings)
+
+
+def _draw_side_title(
+    page: _Page,
+    left: int,
+    centre: float,
+    height: int,
+    panel: Panel,
+    metrics: _Metrics,
+) -> None:
+    """Sets the title beside the middle of the tiles, and within the page."""
+    if not panel.side_title:
+        return
+    room = height - 2 * metrics.margin
+    font = (metrics.title_size, "bold")
+    text = style.cut(panel.side_title, room / style.DPI, *font)
+    half = style.DPI * style.text_width(text, *font) / 2
+    page.text(
+        left + metrics.side / 2,
+        min(max(centre, metrics.margin + half), height - metrics.margin - half),
+        text,
+        size=metrics.title_size,
+        weight="bold",
+        rotation=90,
+        ha="center",
+        va="center",
     )
 
 
@@ -297,7 +461,7 @@ def _draw_title(
 def _draw_labels(
     page: _Page,
     left: int,
-    top: int,
+    header_y: float,
     centres: np.ndarray,
     panel: Panel,
     metrics: _Metrics,
@@ -310,7 +474,7 @@ def _draw_labels(
         if c < len(panel.headers):
             page.text(
                 right,
-                top - metrics.title_drop,
+                header_y,
                 panel.headers[c],
                 size=metrics.label_size,
                 color=style.MUTED,

@@ -103,6 +103,8 @@ def sheet(
     gap: int = 2,
     group: int | None = None,
     group_gap: int = 0,
+    column_group: int | None = None,
+    column_group_gap: int = 0,
     background: tuple[int, int, int] = (255, 255, 255),
 ) -> np.ndarray:
     """Assembles images into one sheet of aligned tiles.
@@ -117,6 +119,8 @@ def sheet(
         gap: pixels of background between tiles; there are none around them.
         group: set off every `group` rows from the next ones, see `offsets`.
         group_gap: additional pixels between groups of rows.
+        column_group: set off every `column_group` columns from the next ones.
+        column_group_gap: additional pixels between groups of columns.
         background: colour of gaps and missing tiles, 0 to 255.
 
     Returns:
@@ -132,7 +136,13 @@ def sheet(
     rows = offsets(
         n_rows, height * scale, gap, group=group, group_gap=group_gap
     )
-    columns = offsets(n_columns, width * scale, gap)
+    columns = offsets(
+        n_columns,
+        width * scale,
+        gap,
+        group=column_group,
+        group_gap=column_group_gap,
+    )
     result = np.empty(
         (rows[-1] + height * scale, columns[-1] + width * scale, 3), np.uint8
     )

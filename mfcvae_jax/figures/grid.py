@@ -1,0 +1,71 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""A grid of images: rows are clusters of one facet, columns of another.
+
+MFCVAE (arXiv:2106.05241), Sec. 4.2: the facets are independent a priori, so
+every pair of clusters can be composed, also one that the data lack.
+"""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from mfcvae_jax.figures import panels, tiles
+
+__all__ = ["facet_grid"]
+
+_LABEL_WIDTH = 1.2  # inches
+
+
+def facet_grid(
+    images: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    path: str | os.PathLike[str],
+    *,
+    row_title: str,
+    column_title: str,
+) -> None:
+    """Draws one image for each pair of clusters of two facets.
+
+    Args:
+        images: shape (R, Q, H, W, C), grey or RGB, float in [0, 1] or uint8.
+            An image that is NaN throughout is left out.
+        rows: one text per row, R in all; long ones are broken.
+        columns: one text per column, Q in all; they stand upright where one
+            is wider than its column.
+        path: where to write; the ending chooses the format.
+        row_title: what the rows are, set along the left side.
+        column_title: what the columns are, set above them.
+
+    Raises:
+        ValueError: if the images, or the numbers of texts, do not fit.
+    """
+    images = tiles.check_images(images, "RQHWC", "images")
+    for name, texts, expected in (
+        ("rows", rows, images.shape[0]),
+        ("columns", columns, images.shape[1]),
+    ):
+        if isinstance(texts, str) or len(texts) != expected:
+            raise ValueError(
+                f"Expected {name} to hold one text for each of the {expected} "
+                f"{name} of images; got {texts!r}."
+            )
+    panels.draw_panels(
+        [
+            panels.Panel(
+                images=images,
+                present=None,
+                labels=tuple(
+                    (panels.broken(str(text), _LABEL_WIDTH),) for text in rows
+                ),
+                headers=(),
+                title=column_title,
+                tile_headers=tuple(str(text) for text in columns),
+                side_title=row_title,
+            )
+        ],
+        path,
+        group_gap=0,
+    )

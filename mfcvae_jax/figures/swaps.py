@@ -1,0 +1,107 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pairs of inputs that swap the latent of one facet: the paper's Fig. 5.
+
+MFCVAE (arXiv:2106.05241), Fig. 5: two inputs, their reconstructions, and what
+is decoded after z_j of the one has taken the place of z_j of the other.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mfcvae_jax.figures import panels, style, tiles
+
+__all__ = ["SwapPage", "swapped_pairs"]
+
+_HEADERS = ("x1", "x2", "rec. 1", "rec. 2", "swap 1", "swap 2")
+_LABEL_WIDTH = 0.7  # inches
+
+
+class SwapPage(NamedTuple):
+    """The pairs of one panel.
+
+    Attributes:
+        title: set above the panel, such as the facet that is swapped.
+        inputs: shape (P, 2, H, W, C), grey or RGB, float in [0, 1] or uint8.
+        reconstructions: of the inputs, same shape.
+        swapped: reconstructions after the swap, same shape; the first keeps
+            all facets of the first input but the swapped one.
+        labels: one text per pair, P in all; each may be empty.
+        facet: index j of the facet that is swapped, whose colour marks the
+            panel; negative for no mark.
+    """
+
+    title: str
+    inputs: np.ndarray
+    reconstructions: np.ndarray
+    swapped: np.ndarray
+    labels: tuple[str, ...]
+    facet: int
+
+
+def swapped_pairs(
+    pages: Sequence[SwapPage], path: str | os.PathLike[str]
+) -> None:
+    """Draws one panel per page, side by side, with one row per pair.
+
+    Args:
+        pages: at least one; the numbers of pairs may differ.
+        path: where to write; the ending chooses the format.
+
+    Raises:
+        ValueError: if there is no page, if a page has no pair, or if shapes
+            do not fit.
+    """
+    if not len(pages):
+        raise ValueError("Expected at least one page of pairs; got none.")
+    drawn = [_panel(page, p) for p, page in enumerate(pages)]
+    sizes = [panel.images.shape[2:4] for panel in drawn]
+    if len(set(sizes)) > 1:
+        raise ValueError(
+            f"Expected images of one height and width on all pages; got "
+            f"{sizes}."
+        )
+    panels.draw_panels(
+        drawn, path, group_gap=0, column_group=2, column_group_gap=12
+    )
+
+
+def _panel(page: SwapPage, index: int) -> panels.Panel:
+    name = f"page {index}, {page.title!r}"
+    shape = np.shape(page.inputs)
+    if shape[:1] == (0,):
+        raise ValueError(
+            f"Expected at least one pair on {name}; got inputs of shape "
+            f"{shape}. Leave the page out."
+        )
+    groups = []
+    for field in ("inputs", "reconstructions", "swapped"):
+        images = tiles.check_images(
+            getattr(page, field), "PIHWC", f"{field} of {name}"
+        )
+        if images.shape != shape or shape[1] != 2:
+            raise ValueError(
+                f"Expected {field} of {name} of shape (P, 2, H, W, C), the "
+                f"same as inputs, {shape}; got {images.shape}."
+            )
+        groups.append(images / 255 if images.dtype == np.uint8 else images)
+    if isinstance(page.labels, str) or len(page.labels) != shape[0]:
+        raise ValueError(
+            f"Expected labels of {name} to hold one text per pair, {shape[0]} "
+            f"in all; got {page.labels!r}."
+        )
+    return panels.Panel(
+        images=np.concatenate(groups, axis=1),
+        present=None,
+        # The first cell would be set in ink.
+        labels=tuple(
+            ("", panels.broken(label, _LABEL_WIDTH)) for label in page.labels
+        ),
+        headers=(),
+        title=page.title,
+        colour=style.facet_colour(page.facet) if page.facet >= 0 else None,
+        tile_headers=_HEADERS,
+    )

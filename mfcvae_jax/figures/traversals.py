@@ -1,0 +1,78 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What one latent dimension does: steps along each z_{j,d}, per facet."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from mfcvae_jax.figures import panels, style, tiles
+
+__all__ = ["latent_traversals"]
+
+_MANY = 24  # columns in all; of more than these only some have a header
+
+
+def latent_traversals(
+    facets: Sequence[np.ndarray],
+    steps: np.ndarray,
+    path: str | os.PathLike[str],
+) -> None:
+    """Draws one panel per facet; a row moves along one latent dimension.
+
+    Args:
+        facets: one array per facet, shape (D_j, T, H, W, C): images decoded
+            at T places along each of the D_j latent dimensions of facet j,
+            grey or RGB, float in [0, 1] or uint8.
+        steps: those places, in standard deviations of the prior from where
+            the traversal starts, increasing, shape (T,).
+        path: where to write; the ending chooses the format.
+
+    Raises:
+        ValueError: if there is no facet or if shapes do not fit.
+    """
+    if not len(facets):
+        raise ValueError("Expected images of at least one facet; got none.")
+    steps = np.asarray(steps, float)
+    if steps.ndim != 1 or not steps.size or not (np.diff(steps) > 0).all():
+        raise ValueError(
+            "Expected steps of shape (T,), at least one and increasing; got "
+            f"{steps.tolist()}."
+        )
+    facets = [
+        tiles.check_images(facet, "DTHWC", f"images of facet {j}")
+        for j, facet in enumerate(facets)
+    ]
+    for j, facet in enumerate(facets):
+        if (
+            facet.shape[1] != len(steps)
+            or facet.shape[2:] != facets[0].shape[2:]
+        ):
+            raise ValueError(
+                f"Expected images of facet {j} of shape (D, {len(steps)}, "
+                f"{', '.join(map(str, facets[0].shape[2:]))}), one column per "
+                f"step; got {facet.shape}."
+            )
+    headers = [f"{step:.3g}".replace("-", "−") for step in steps]
+    caption = "columns: prior standard deviations"
+    if len(facets) * len(steps) > _MANY:
+        kept = {0, len(steps) // 2, len(steps) - 1}
+        headers = [text if t in kept else "" for t, text in enumerate(headers)]
+    panels.draw_panels(
+        [
+            panels.Panel(
+                images=facet,
+                present=None,
+                labels=tuple((str(d),) for d in range(len(facet))),
+                headers=("d",),
+                title=f"Facet {j}",
+                caption=caption,
+                colour=style.facet_colour(j),
+                tile_headers=tuple(headers),
+            )
+            for j, facet in enumerate(facets)
+        ],
+        path,
+        group_gap=0,
+    )

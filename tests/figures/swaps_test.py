@@ -1,0 +1,128 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+
+import pathlib
+import tempfile
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax.figures import style, swaps
+from tests.figures import pages
+
+
+def _page(n=2, size=8, n_channels=1, **changes):
+    """A page whose tiles are 6 * row + column, of 255."""
+    tiles = np.arange(6 * n, dtype=np.uint8).reshape(n, 3, 2, 1, 1, 1)
+    tiles = tiles * np.ones((size, size, n_channels), np.uint8)
+    page = swaps.SwapPage(
+        title="Facet 1",
+        inputs=tiles[:, 0],
+        reconstructions=tiles[:, 1] / 255,
+        swapped=tiles[:, 2] / np.float32(255),
+        labels=tuple(f"{p} and {p}" for p in range(n)),
+        facet=1,
+    )
+    return page._replace(**changes)
+
+
+class SwapsTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.path = pathlib.Path(folder) / "figure.png"
+
+    def _draw(self, drawn):
+        with pages.captured() as figures:
+            swaps.swapped_pairs(drawn, self.path)
+        return figures[0]
+
+    @parameterized.product(size=[8, 28, 64], n_channels=[1, 3])
+    def test_tiles_stand_in_three_groups_of_two(self, size, n_channels):
+        figure = self._draw([_page(n, size, n_channels) for n in (3, 1)])
+        sheets = pages.sheets(figure, self.path)
+        for n, (given, drawn) in zip((3, 1), sheets, strict=True):
+            np.testing.assert_array_equal(given, drawn)
+            side = (given.shape[1] - 5 * 4 - 2 * 12) // 6
+            columns = side // 2 + (side + 4) * np.arange(6)
+            columns += 12 * (np.arange(6) // 2)
+            rows = side // 2 + (side + 4) * np.arange(n)
+            np.testing.assert_array_equal(
+                given[rows][:, columns, 0], np.arange(6 * n).reshape(n, 6)
+            )
+            between = given[:, 2 * side + 4 : 2 * side + 20]
+            np.testing.assert_array_equal(between, 255)
+
+    def test_texts(self):
+        figure = self._draw([_page(), _page(title="Those that fail", facet=-1)])
+        texts = pages.texts(figure)
+        for text in ("x1", "x2", "rec. 1", "rec. 2", "swap 1", "swap 2"):
+            self.assertEqual(texts.count(text), 2)
+        self.assertIn("Those that fail", texts)
+        label = next(t for t in figure.texts if t.get_text() == "1 and 1")
+        self.assertEqual(label.get_color(), style.MUTED)
+        # Only the first panel has the mark of a facet.
+        (mark,) = figure.findobj(
+            lambda artist: (
+                hasattr(artist, "get_facecolor")
+                and artist in figure.artists + figure.patches
+            )
+        )
+        self.assertEqual(
+            style.mpl_colors.to_hex(mark.get_facecolor()), style.facet_colour(1)
+        )
+
+    @parameterized.product(n_pages=[1, 2, 3, 5], size=[8, 64])
+    def test_texts_are_apart(self, n_pages, size):
+        figure = self._draw(
+            [
+                _page(
+                    3,
+                    size,
+                    title="Facet 1 and a title of many words",
+                    labels=("cube to a sphere of this and that", "", "7"),
+                )
+            ]
+            * n_pages
+        )
+        self.assertEmpty(pages.clashes(figure))
+
+    def test_labels_may_be_empty(self):
+        texts = pages.texts(self._draw([_page(labels=("", ""))]))
+        self.assertLen([text for text in texts if text], 7)
+
+    def test_two_drawings_are_the_same(self):
+        self._draw([_page()])
+        first = self.path.read_bytes()
+        self._draw([_page()])
+        self.assertEqual(self.path.read_bytes(), first)
+
+    @parameterized.named_parameters(
+        ("no_page", [], "got none"),
+        (
+            "no_pair",
+            [_page(), _page(title="empty", inputs=np.zeros((0, 2, 8, 8, 1)))],
+            r"page 1, 'empty'.*\(0, 2, 8, 8, 1\)",
+        ),
+        (
+            "pairs",
+            [_page(inputs=np.zeros((2, 3, 8, 8, 1)))],
+            r"inputs of page 0.*\(2, 3, 8, 8, 1\)",
+        ),
+        (
+            "other",
+            [_page(swapped=np.zeros((2, 2, 8, 9, 1)))],
+            r"swapped of page 0.*\(2, 2, 8, 8, 1\).*\(2, 2, 8, 9, 1\)",
+        ),
+        ("rank", [_page(inputs=np.zeros((2, 8, 8, 1)))], r"\(2, 8, 8, 1\)"),
+        ("labels", [_page(labels=("a",))], r"2 in all; got \('a',\)"),
+        ("sizes", [_page(size=8), _page(size=9)], r"\(9, 9\)"),
+    )
+    def test_refuses(self, drawn, came):
+        with self.assertRaisesRegex(ValueError, came):
+            self._draw(drawn)
+        self.assertFalse(self.path.exists())
+
+
+if __name__ == "__main__":
+    absltest.main()
