@@ -19,7 +19,7 @@ _N_RECONSTRUCTIONS = 42  # three rows of 14
 _N_GRID = 12  # clusters on each side
 _N_PAIRS = 7
 _N_TRIED = 200  # pairs, among which those that fail are looked for
-_TRAVERSAL = np.linspace(-2.5, 2.5, 9)  # standard deviations of p(z_j)
+_TRAVERSAL = np.linspace(-2.0, 2.0, 9)  # standard deviations of p(z_j)
 
 
 def draw(
@@ -110,16 +110,18 @@ def draw_swaps(
         # In turns, so that every facet's are seen.
         failures.sort(key=lambda failure: failure[0])
         step = max(len(failures) // _N_PAIRS, 1)
-        facets, *columns = zip(*failures[::step][:_N_PAIRS], strict=True)
+        some = failures[::step][:_N_PAIRS]
         pages.append(
             figures.SwapPage(
                 "Swaps that fail",
-                *map(np.stack, columns),
+                np.stack([failure[1] for failure in some]),
+                np.stack([failure[2] for failure in some]),
+                np.stack([failure[3] for failure in some]),
                 tuple(
-                    f"facet {facet}" if finished.n_facets > 2 else ""
-                    for facet in facets
+                    f"facet {failure[0]}" if finished.n_facets > 2 else ""
+                    for failure in some
                 ),
-                facets[0],
+                some[0][0],
             )
         )
     figures.swapped_pairs(pages, path)
