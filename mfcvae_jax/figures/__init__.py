@@ -13,6 +13,7 @@ without a display and without touching Matplotlib's global state.
   traversals.py       steps along each latent dimension, per facet
   grid.py             an image for each pair of clusters of two facets
   curves.py           bounds, KL per facet and accuracy over training
+  ablation.py         accuracy of each seed over training, per arm
   confusion.py        clusters of each facet against each labeling
   bounds.py           the two bounds, and what estimators make of them
 
@@ -20,6 +21,7 @@ without a display and without touching Matplotlib's global state.
 by side, and `style.py` holds the colours and the type sizes.
 """
 
+from mfcvae_jax.figures.ablation import Arm, accuracy_over_training
 from mfcvae_jax.figures.bounds import bounds_and_estimates
 from mfcvae_jax.figures.clusters import (
     ClusterOrder,
@@ -35,8 +37,10 @@ from mfcvae_jax.figures.swaps import SwapPage, swapped_pairs
 from mfcvae_jax.figures.traversals import latent_traversals
 
 __all__ = [
+    "Arm",
     "ClusterOrder",
     "SwapPage",
+    "accuracy_over_training",
     "bounds_and_estimates",
     "cluster_examples",
     "cluster_samples",

@@ -1,0 +1,153 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+
+import pathlib
+import statistics
+import tempfile
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax.figures import ablation
+from tests.figures import pages
+
+_NAN = float("nan")
+
+
+def _arm(name="an arm", n_seeds=3, n_epochs=6, enters=(), seed=0):
+    values = np.random.default_rng(seed).uniform(0.3, 0.8, (n_seeds, n_epochs))
+    return ablation.Arm(name, np.arange(n_epochs) * 10, values, enters)
+
+
+class AblationTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.path = pathlib.Path(folder) / "figure.png"
+
+    def _draw(self, arms, ylabel="accuracy"):
+        with pages.captured() as figures:
+            ablation.accuracy_over_training(arms, self.path, ylabel=ylabel)
+        self.assertTrue(self.path.exists())
+        return figures[0]
+
+    def test_lines_are_the_seeds_and_their_mean(self):
+        arm = _arm(enters=(20, 30))
+        figure = self._draw([arm])
+        (axes,) = figure.axes
+        *stages, a, b, c, mean = axes.get_lines()
+        self.assertEqual([line.get_xdata()[0] for line in stages], [20, 30])
+        for line, seed in zip((a, b, c), arm.values, strict=True):
+            np.testing.assert_array_equal(line.get_xdata(), arm.epochs)
+            np.testing.assert_allclose(line.get_ydata(), 100 * seed)
+        np.testing.assert_allclose(
+            mean.get_ydata(), 100 * arm.values.mean(axis=0)
+        )
+        (band,) = axes.collections
+        low, high = band.get_datalim(axes.transData).intervaly
+        percent = 100 * arm.values
+        std = [statistics.stdev(column) for column in percent.T]
+        np.testing.assert_allclose(
+            [low, high],
+            [
+                np.min(percent.mean(axis=0) - std),
+                np.max(percent.mean(axis=0) + std),
+            ],
+        )
+        last = f"{percent[:, -1].mean():.1f} ({std[-1]:.1f})"
+        self.assertIn(last, pages.texts(figure))
+        self.assertIn("accuracy, %", pages.texts(figure))
+
+    def test_seeds_that_were_not_evaluated_do_not_count(self):
+        values = [[0.1, 0.2, _NAN, _NAN], [_NAN, 0.4, _NAN, 0.6]]
+        figure = self._draw([ablation.Arm("gaps", [0, 1, 2, 3], values, ())])
+        one, other, mean = figure.axes[0].get_lines()
+        np.testing.assert_allclose(one.get_xydata(), [[0, 10], [1, 20]])
+        np.testing.assert_allclose(other.get_xydata(), [[1, 40], [3, 60]])
+        np.testing.assert_allclose(
+            mean.get_xydata(), [[0, 10], [1, 30], [3, 60]]
+        )
+        texts = pages.texts(figure)
+        self.assertIn("60.0", texts)
+        self.assertIn("1 of 2 seeds", texts)
+
+    def test_one_seed_has_no_deviation(self):
+        texts = pages.texts(self._draw([_arm(n_seeds=1)]))
+        self.assertFalse([text for text in texts if "deviation" in text])
+        self.assertFalse([text for text in texts if "(" in text])
+
+    def test_panels_have_the_same_axes(self):
+        low = ablation.Arm("low", [5, 50], [[0.31, 0.42]], ())
+        high = ablation.Arm("high", [0, 9], [[0.9, 0.93]], (70.0,))
+        figure = self._draw([low, high])
+        for axes in figure.axes:
+            self.assertEqual(axes.get_xlim(), (0, 50))
+            self.assertEqual(axes.get_ylim(), (30, 100))
+        self.assertLen(figure.axes[1].get_lines(), 2)  # 70 is not drawn
+
+    @parameterized.product(n_arms=[1, 2, 3, 5, 8], n_seeds=[1, 10])
+    def test_panels_are_two_wide_and_texts_apart(self, n_arms, n_seeds):
+        arms = [
+            _arm(
+                "an arm whose name takes many words and more " * (1 + i % 2),
+                n_seeds=n_seeds,
+                enters=(10.0, 20.0) if i else (),
+                seed=i,
+            )
+            for i in range(n_arms)
+        ]
+        arms[-1].values[0, -1] = np.nan
+        arms[-1].values[1:, -1] = 0.0
+        figure = self._draw(arms, "many-to-one accuracy of facet 0 " * 6)
+        self.assertEmpty(pages.clashes(figure))
+        boxes = [axes.get_position() for axes in figure.axes]
+        self.assertLen(boxes, n_arms)
+        self.assertLen({round(box.x0, 6) for box in boxes}, min(2, n_arms))
+        self.assertLen({round(box.y0, 6) for box in boxes}, -(-n_arms // 2))
+
+    @parameterized.parameters(([0.4],), ([_NAN],), ([0.0],), ([1.0],))
+    def test_one_epoch(self, second):
+        figure = self._draw([ablation.Arm("one", [3], [[0.5], second], ())])
+        self.assertEmpty(pages.clashes(figure))
+
+    def test_two_drawings_are_the_same(self):
+        self._draw([_arm()])
+        first = self.path.read_bytes()
+        self._draw([_arm()])
+        self.assertEqual(self.path.read_bytes(), first)
+
+    @parameterized.named_parameters(
+        ("none", [], "got 0"),
+        ("many", [_arm()] * 9, "got 9"),
+        (
+            "columns",
+            [ablation.Arm("a", [0, 1], np.ones((3, 3)), ())],
+            r"arm 0, 'a'.*\(S, 2\).*\(3, 3\)",
+        ),
+        ("rank", [ablation.Arm("a", [0], np.ones(1), ())], r"\(1,\)"),
+        ("no_seed", [ablation.Arm("a", [0], np.ones((0, 1)), ())], r"\(0, 1\)"),
+        (
+            "order",
+            [ablation.Arm("a", [1, 0], np.ones((1, 2)), ())],
+            r"\[1.0, 0.0\]",
+        ),
+        ("no_epoch", [ablation.Arm("a", [], np.ones((1, 0)), ())], r"\[\]"),
+        (
+            "percent",
+            [_arm(), ablation.Arm("b", [0], [[55.0]], ())],
+            "arm 1, 'b'.*Divide percentages by 100",
+        ),
+        (
+            "no_value",
+            [ablation.Arm("a", [0], [[_NAN]], ())],
+            "Leave the arm out",
+        ),
+    )
+    def test_refuses(self, arms, came):
+        with self.assertRaisesRegex(ValueError, came):
+            ablation.accuracy_over_training(arms, self.path, ylabel="accuracy")
+        self.assertFalse(self.path.exists())
+
+
+if __name__ == "__main__":
+    absltest.main()
