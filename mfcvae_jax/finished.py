@@ -114,8 +114,12 @@ class Finished:
         self, components: np.ndarray, n_samples: int, temperature: float
     ) -> np.ndarray:
         """See ``generation.sample_combinations``."""
+        model, likelihood, variables, alpha = self._model
         return generation.sample_combinations(
-            *self._model,
+            model,
+            likelihood,
+            variables,
+            alpha,
             self.key(KeyUse.SAMPLES, self.n_facets),
             components,
             n_samples=n_samples,
@@ -162,7 +166,7 @@ class Finished:
         )
 
     @property
-    def _model(self) -> tuple[Any, ...]:
+    def _model(self) -> tuple[Any, Any, Any, Any]:
         """The first arguments of all of ``generation``."""
         stepper = self.run.stepper
         return (

@@ -91,20 +91,20 @@ def draw_swaps(
     pages, failures = [], []
     for facet in range(1 if finished.n_facets == 2 else finished.n_facets):
         swapped, is_right = finished.try_swap(tried, facet)
-        is_right = is_right.all(axis=(1, 2))
+        works = np.all(is_right, axis=(1, 2))
         pages.append(
             figures.SwapPage(
                 f"Facet {facet} swapped",
                 inputs[:shown],
                 mirrored[:shown],
                 swapped[:shown],
-                tuple("" if ok else "fails" for ok in is_right[:shown]),
+                tuple("" if ok else "fails" for ok in works[:shown]),
                 facet,
             )
         )
         failures += [
             (facet, inputs[i], mirrored[i], swapped[i])
-            for i in np.flatnonzero(~is_right[shown:]) + shown
+            for i in np.flatnonzero(~works[shown:]) + shown
         ]
     if failures:
         # In turns, so that every facet's are seen.

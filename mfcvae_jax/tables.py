@@ -134,7 +134,7 @@ def swap_rates(finished: Finished) -> str:
     rows = []
     for facet in range(finished.n_facets):
         _, is_right = finished.try_swap(pairs, facet)
-        others = np.delete(is_right, facet, axis=2).all(axis=2)
+        others = np.all(np.delete(is_right, facet, axis=2), axis=2)
         rows.append(
             (
                 facet,
@@ -235,7 +235,7 @@ def accuracies(dataset: str, summary: Summary) -> str:
         mean (standard deviation).
     """
     n = len(summary.seeds)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for labeling in dict.fromkeys(where[2] for where in summary.scores):
         for row in published.ACCURACIES.get((dataset, labeling), ()):
             cells = {row.kind: _value(row.value)}

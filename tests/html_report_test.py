@@ -142,6 +142,15 @@ def _report(
             "normalised_mutual_information": shared.normalised.tolist(),
             "clusters_in_use": usage.n_used.tolist(),
             "effective_clusters": usage.effective.tolist(),
+            "diversity": [
+                {
+                    "kept": 0.75,
+                    "spread": 0.5,
+                    "spread_of_inputs": 0.25,
+                    "reach": [0.125] * n_facets,
+                }
+            ]
+            * n_facets,
         },
         config=config,
         environment={"device": "1 x cpu", "versions": {"jax": "1.0"}},
@@ -313,8 +322,14 @@ class RunPageTest(parameterized.TestCase):
 def _summary():
     results = {
         seed: {
-            "terms": {"mixture_bound": -seed, "mean_field_bound": -9.0},
+            "terms": {
+                "mixture_bound": -seed,
+                "mean_field_bound": -9.0,
+                "gap/0": 0.5,
+                "gap/1": 0.25,
+            },
             "clusters_in_use": [3, 4],
+            "diversity": [{"kept": 0.5, "spread": 0.5}] * 2,
             "normalised_mutual_information": [[1.0, 0.25], [0.25, 1.0]],
             "scores": [
                 {"facet": 0, "n_components": 5, "labeling": "<digit>"}

@@ -15,7 +15,13 @@ def _result(bound, accuracy):
     row = {"facet": 1, "n_components": 25, "labeling": "digit"}
     row |= dict.fromkeys(("many_to_one", "one_to_one", "nmi", "ari"), accuracy)
     return {
-        "terms": {"mixture_bound": bound, "mean_field_bound": bound - 1},
+        "terms": {
+            "mixture_bound": bound,
+            "mean_field_bound": bound - 1,
+            "gap/0": 0.25,
+            "gap/1": 0.5,
+        },
+        "diversity": [{"kept": 0.5, "spread": 0.25}] * 2,
         "clusters_in_use": [3, 20],
         "scores": [row],
         "normalised_mutual_information": [[1.0, 0.25], [0.25, 1.0]],
@@ -52,8 +58,12 @@ class SummaryTest(absltest.TestCase):
         self.assertEqual((bound.best, bound.worst), (-80.0, -95.0))
         np.testing.assert_allclose(found.stability, (1, 0), atol=0.02)
         self.assertEqual(
-            found.numbers["redundancy of the first and the last facet, %"].mean,
+            found.numbers["redundancy of facets 0 and 1, %"].mean,
             25.0,
+        )
+        self.assertEqual(found.numbers["-log Z, facet 1, nats"].mean, 0.5)
+        self.assertEqual(
+            found.numbers["kept by samples, facet 0, %"].best, 50.0
         )
 
     def test_tables_and_json_say_the_same(self):

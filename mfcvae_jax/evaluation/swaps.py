@@ -43,14 +43,16 @@ def choose_pairs(responsibilities: Sequence[np.ndarray], n: int) -> np.ndarray:
         if not is_free[i]:
             continue
         differs = (sorted_clusters[i + 1 :] != sorted_clusters[i]).all(axis=1)
-        for other in i + 1 + np.flatnonzero(differs & is_free[i + 1 :]):
+        for other in range(i + 1, len(order)):
+            if not (differs[other - i - 1] and is_free[other]):
+                continue
             clusters = frozenset(
                 tuple(sorted_clusters[at].tolist()) for at in (i, other)
             )
             if clusters not in seen:
                 seen.add(clusters)
-                is_free[[i, other]] = False
-                pairs.append((order[i], order[other]))
+                is_free[i] = is_free[other] = False
+                pairs.append((int(order[i]), int(order[other])))
                 break
     return np.array(pairs, np.int64).reshape(-1, 2)
 
