@@ -3,11 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
+CONFIGS := experiments/configs
+ABLATION := $(CONFIGS)/digits.py,$(CONFIGS)/digits_at_once.py,$\
+	$(CONFIGS)/digits_shared.py,$(CONFIGS)/digits_shared_at_once.py
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint clean
+.PHONY: help demo experiments ablation test test-fast lint clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' \
 		Makefile
 
 demo: $(INSTALLED)  ## Train a small run in runs/demo, anew each time
@@ -16,6 +20,24 @@ demo: $(INSTALLED)  ## Train a small run in runs/demo, anew each time
 	fi
 	$(BIN)/python experiments/train.py --workdir=runs/demo \
 		--config=experiments/configs/digits_tinted.py
+
+experiments: $(INSTALLED) runs/digits/results.json  ## Draw the paper's figures and tables from runs/digits
+	$(BIN)/python experiments/figure_1.py --out=runs/figure_1.png
+	$(BIN)/python experiments/paper.py --workdir=runs/digits
+	@if [ -e runs/ablation/results.csv ]; then \
+		$(BIN)/python experiments/ablation.py --sweep=runs/ablation; \
+	else \
+		echo "App. E.1 is not drawn: make ablation trains it first."; \
+	fi
+
+ablation: $(INSTALLED)  ## Train and compare the four arms of App. E.1
+	$(BIN)/python experiments/sweep.py --workdir=runs/ablation --n_seeds=5 \
+		--configs=$(ABLATION)
+	$(BIN)/python experiments/ablation.py --sweep=runs/ablation
+
+runs/digits/results.json: | $(INSTALLED)
+	$(BIN)/python experiments/train.py --workdir=runs/digits \
+		--config=experiments/configs/digits.py --config.n_seeds=5
 
 test: $(INSTALLED)  ## Run every test
 	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder

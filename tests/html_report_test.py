@@ -387,9 +387,9 @@ class ReportTest(absltest.TestCase):
         )
         self.assertIn("Seed 3 diverged", folder.report.read_text())
 
-        # Figures, all but the learning curves: nothing was trained.
+        # All figures but the learning curves: nothing was trained.
         shown = [a for a in page.all("img") if "id" not in a]
-        self.assertLen(shown, 4)
+        self.assertLen(shown, 6)
         for attrs in shown:
             self.assertGreater(len(attrs["alt"]), 40)
 
