@@ -10,11 +10,11 @@ folder, one picture a labeling, and tables of the ends. Any sweep will do;
 """
 
 import pathlib
-import sys
 
-from absl import app, flags, logging
+from absl import app, flags
 
 from mfcvae_jax import comparison
+from mfcvae_jax.commands import running
 
 _SWEEP = flags.DEFINE_string(
     "sweep",
@@ -27,19 +27,18 @@ _SWEEP = flags.DEFINE_string(
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+    return running.exit_code(_compare)
+
+
+def _compare() -> int:
     folder = pathlib.Path(_SWEEP.value)
-    try:
-        arms, missing = comparison.read_arms(folder)
-        for line in missing:
-            print(f"left out: {line}")
-        if not arms:
-            return 2
-        for path in comparison.draw_accuracies(arms, folder):
-            print(path)
-    except (ValueError, OSError) as error:
-        logging.debug("where it came from", exc_info=True)
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arms, missing = comparison.read_arms(folder)
+    for line in missing:
+        print(f"left out: {line}")
+    if not arms:
+        raise ValueError(f"--sweep={folder}: no run there has come to a score")
+    for path in comparison.draw_accuracies(arms, folder):
+        print(path)
     table = comparison.end_table(arms)
     (folder / "accuracies.md").write_text(f"{table}\n")
     print(f"{folder / 'accuracies.md'}\n{table}")

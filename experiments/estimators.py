@@ -12,7 +12,6 @@ goes on where it was stopped. Prints the tables of docs/estimators.md.
 import dataclasses
 import pathlib
 import statistics
-import sys
 import typing
 
 import jax
@@ -23,10 +22,11 @@ from ml_collections import config_flags
 
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir
+from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import redundancy
 from mfcvae_jax.evaluation.gradient_noise import gradient_noise
-from mfcvae_jax.training import loop, runs, stopping
+from mfcvae_jax.training import loop, runs
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.variational import elbo
 
@@ -69,19 +69,15 @@ def main(argv):
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
-    try:
-        base = settings_lib.from_config(_CONFIG.value.to_dict())
-        finished = {
-            arm: [_train(base, *arm, seed) for seed in range(_N_SEEDS.value)]
-            for arm in _ARMS
-        }
-    except stopping.Stopped as stopped:
-        print(f"{stopped}: give the same command", file=sys.stderr)
-        return 128 + stopped.signum
-    except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
-        logging.debug("where it came from", exc_info=True)
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return running.exit_code(_compare, advice=": give the same command")
+
+
+def _compare():
+    base = settings_lib.from_config(_CONFIG.value.to_dict())
+    finished = {
+        arm: [_train(base, *arm, seed) for seed in range(_N_SEEDS.value)]
+        for arm in _ARMS
+    }
     print(
         f"held-out examples, mean (standard deviation) of {_N_SEEDS.value} "
         f"seeds; log p(x) from {base.evaluate.importance_samples} importance "

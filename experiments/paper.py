@@ -26,7 +26,6 @@ import dataclasses
 import json
 import pathlib
 import re
-import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -34,6 +33,7 @@ import numpy as np
 from absl import app, flags, logging
 
 from mfcvae_jax import pictures, summary, tables
+from mfcvae_jax.commands import running
 from mfcvae_jax.finished import Finished, NotDrawnError
 from mfcvae_jax.training import loop, runs
 from mfcvae_jax.workdir import Workdir
@@ -76,23 +76,24 @@ class Drawn(NamedTuple):
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    try:
-        wanted = _wanted(_MAKE.value)
-        pairs = _pairs(_PAIRS.value)
-        whole = Workdir(_WORKDIR.value)
-        finished = _finished(_of_seed(whole, _SEED.value), _TEMPERATURE.value)
-        folder = finished.workdir.path / "paper"
-        folder.mkdir(exist_ok=True)
-        for name in wanted:
-            try:
-                made = MAKERS[name](Drawn(finished, folder, whole, pairs))
-            except NotDrawnError as reason:
-                made = f"not drawn: {reason}"
-            print(f"{name}\n{made}\n", flush=True)
-    except (ValueError, OSError, RuntimeError) as error:
-        logging.debug("where it came from", exc_info=True)
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
+    return running.exit_code(_draw)
+
+
+def _draw() -> int:
+    wanted = _wanted(_MAKE.value)
+    pairs = _pairs(_PAIRS.value)
+    whole = Workdir(_WORKDIR.value)
+    finished = _finished(_of_seed(whole, _SEED.value), _TEMPERATURE.value)
+    folder = finished.workdir.path / "paper"
+    folder.mkdir(exist_ok=True)
+    for name in wanted:
+        try:
+            made = MAKERS[name](Drawn(finished, folder, whole, pairs))
+        except NotDrawnError as reason:
+            made = f"not drawn: {reason}"
+        print(f"{name}\n{made}\n", flush=True)
     return 0
 
 

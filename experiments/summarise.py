@@ -9,19 +9,23 @@ bound.
 """
 
 import json
-import sys
 
 import numpy as np
 from absl import app
 
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import summary, tables, workdir
+from mfcvae_jax.commands import running
 
 
 def main(argv):
     if len(argv) < 3:
         raise app.UsageError("name at least two workdirs of finished runs")
-    folders = [workdir.Workdir(path) for path in argv[1:]]
+    return running.exit_code(lambda: _summarise(argv[1:]))
+
+
+def _summarise(paths):
+    folders = [workdir.Workdir(path) for path in paths]
     try:
         runs = [folder.settings() for folder in folders]
         results = {
@@ -33,17 +37,13 @@ def main(argv):
             for run, folder in zip(runs, folders, strict=True)
         }
     except FileNotFoundError as error:
-        print(f"error: not a finished run: {error}", file=sys.stderr)
-        return 2
+        raise FileNotFoundError(f"not a finished run: {error}") from error
     for run in runs[1:]:
         changed = settings_lib.differences(runs[0], run)
         if any(not line.startswith("seed:") for line in changed):
-            print(
-                "error: the runs differ in more than their seed: "
-                + "; ".join(changed),
-                file=sys.stderr,
+            raise ValueError(
+                "the runs differ in more than their seed: " + "; ".join(changed)
             )
-            return 2
     print(f"{runs[0].data.name}, seeds {sorted(results)}\n")
     found = summary.summarise(results, assignments)
     print(summary.format_summary(found))

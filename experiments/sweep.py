@@ -21,14 +21,14 @@ import json
 import pathlib
 import runpy
 import statistics
-import sys
 from typing import Any, NamedTuple
 
 from absl import app, flags, logging
 
 from mfcvae_jax import report, workdir
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.training import loop, runs, stopping
+from mfcvae_jax.commands import running
+from mfcvae_jax.training import loop, runs
 
 _CONFIGS = flags.DEFINE_list(
     "configs", None, "Files with settings, separated by commas.", required=True
@@ -61,21 +61,16 @@ def main(argv):
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
+    return running.exit_code(_sweep, advice=": give the same command")
+
+
+def _sweep():
     folder = pathlib.Path(_WORKDIR.value)
-    try:
-        arms = make_arms(_CONFIGS.value, _VARY.value, _N_SEEDS.value)
-        rows = []
-        for arm in arms:
-            print(f"{arm.name}: {arm.settings.n_seeds} seeds", flush=True)
-            rows += train(arm, folder)
-            write_results(rows, folder)
-    except stopping.Stopped as stopped:
-        print(f"{stopped}: give the same command", file=sys.stderr)
-        return 128 + stopped.signum
-    except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
-        logging.debug("where it came from", exc_info=True)
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    rows = []
+    for arm in make_arms(_CONFIGS.value, _VARY.value, _N_SEEDS.value):
+        print(f"{arm.name}: {arm.settings.n_seeds} seeds", flush=True)
+        rows += train(arm, folder)
+        write_results(rows, folder)
     print((folder / "results.md").read_text())
     return 0
 

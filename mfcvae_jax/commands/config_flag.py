@@ -1,0 +1,60 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The flag --config: a file of settings, and changes to it."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from absl import flags
+from ml_collections import config_flags
+
+if TYPE_CHECKING:
+    from mfcvae_jax.settings import Settings
+
+__all__ = ["define", "read"]
+
+
+def define(
+    values: flags.FlagValues, argv: Sequence[str], help_string: str
+) -> None:
+    """Defines --config, which must be given.
+
+    Args:
+        values: where to define it.
+        argv: the command line: the changes to the file are read from it.
+        help_string: what the file is.
+
+    Raises:
+        flags.Error: if there is no such file. (The flag itself would say so in
+            five lines, and only when it is used.)
+    """
+    config_flags.DEFINE_config_file(
+        "config",
+        help_string=f"{help_string} --config.section.setting=value changes a "
+        "setting; mfcvae_jax/settings.py explains each.",
+        lock_config=True,
+        flag_values=values,
+        sys_argv=list(argv),
+    )
+    flags.mark_flag_as_required("config", values)
+    for arg, after in zip(argv, [*argv[1:], ""], strict=True):
+        name, is_there, value = arg.partition("=")
+        if name in ("--config", "-config"):
+            path = (value if is_there else after).partition(":")[0]
+            if not pathlib.Path(path).is_file():
+                raise flags.Error(f"--config: there is no file {path!r}")
+
+
+def read(values: flags.FlagValues) -> "Settings":
+    """Returns the checked settings.
+
+    Args:
+        values: of the flags.
+
+    Raises:
+        ValueError: if a setting makes no sense; it is named.
+    """
+    from mfcvae_jax import settings
+
+    return settings.from_config(values.config.to_dict())

@@ -1,0 +1,60 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+r"""Makes a run out of weights of the official PyTorch implementation.
+
+mfcvae import-weights --weights=model.pt --workdir=runs/official \
+        --config=experiments/configs/mnist.py
+mfcvae report --workdir=runs/official
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from mfcvae_jax.commands import config_flag
+
+__all__ = ["define_flags", "main"]
+
+
+def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
+    """Defines the flags; see ``running.Command``."""
+    config_flag.define(values, argv, "File with the same model.")
+    flags.DEFINE_string(
+        "weights",
+        None,
+        "The .pt file of the official run.",
+        required=True,
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "workdir",
+        None,
+        "Folder to make.",
+        required=True,
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
+        "glorot",
+        False,
+        "The official run had init_type_p_z_c='glorot'.",
+        flag_values=values,
+    )
+
+
+def main(values: flags.FlagValues) -> int:
+    """Saves the weights as the last checkpoint of a new run."""
+    settings = config_flag.read(values)
+    from mfcvae_jax import official, workdir
+    from mfcvae_jax.training import loop, runs
+
+    run = runs.make_run(settings)
+    variables = official.variables_from_state_dict(
+        official.read_state_dict(values.weights),
+        run.settings,
+        run.dataset.spec.image_shape,
+        is_glorot=values.glorot,
+    )
+    folder = workdir.Workdir(values.workdir)
+    loop.adopt(run, folder, variables)
+    print(f"imported into {folder.path}; mfcvae report draws it")
+    return 0

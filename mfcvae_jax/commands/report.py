@@ -1,0 +1,29 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes scores, figures and report.html again, without training.
+
+    mfcvae report --workdir=runs/mnist
+
+This is what training ends with. For the scores alone: mfcvae evaluate.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from mfcvae_jax.commands import finished
+
+__all__ = ["define_flags", "main"]
+
+
+def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
+    """Defines the flags; see ``running.Command``."""
+    finished.define_flags(values)
+
+
+def main(values: flags.FlagValues) -> int:
+    """Reports on every seed, from its checkpoint."""
+    from mfcvae_jax import report
+
+    print(report.write_reports(*finished.restore(values)))
+    return 0

@@ -1,0 +1,187 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""From a command line to an exit code: flags, help, errors and signals.
+
+Exit codes are 0; 2 for bad usage and for errors, each with a line on stderr;
+and 128 plus the signal's number for a command that was stopped.
+"""
+
+import inspect
+import re
+import signal
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import NoReturn, Protocol
+
+from absl import app, flags, logging
+
+__all__ = ["Command", "exit_code", "parse", "start"]
+
+_HELP = {"--help", "-help", "-h", "-?", "--helpshort", "--helpfull"}
+_HELP_INDENT = " " * 6
+_HELP_WIDTH = 78
+
+
+class Command(Protocol):
+    """What the file of a command holds; its docstring is the help."""
+
+    __doc__: str | None
+
+    def define_flags(
+        self, values: flags.FlagValues, argv: Sequence[str]
+    ) -> None:
+        """Defines the command's flags.
+
+        Args:
+            values: where to define them.
+            argv: the command line, for the flags that look at others.
+        """
+
+    def main(self, values: flags.FlagValues) -> int:
+        """Does the work.
+
+        Args:
+            values: of the flags.
+
+        Returns:
+            The exit code.
+        """
+
+
+def start(command: Command, argv: Sequence[str]) -> NoReturn:
+    """Runs a command as this process, and ends it.
+
+    Args:
+        command: a module.
+        argv: the command line, its name first.
+    """
+    app.run(
+        lambda values: exit_code(lambda: command.main(values)),
+        list(argv),
+        flags_parser=lambda args: parse(command, args),
+    )
+    raise AssertionError("absl's app.run came back")
+
+
+def parse(command: Command, argv: Sequence[str]) -> flags.FlagValues:
+    """Reads the flags of one command, and those of absl.
+
+    Args:
+        command: a module.
+        argv: the command line, its name first.
+
+    Returns:
+        The values.
+
+    Raises:
+        SystemExit: with 0 after help, with 2 after a line on what is wrong.
+    """
+    name, *args = argv
+    values = flags.FlagValues()
+    try:
+        command.define_flags(values, argv)
+        asked = _HELP.intersection(args)
+        if asked:
+            print(_help(command, values))
+            if "--helpfull" in asked:
+                print("\nflags of the libraries:\n" + flags.FLAGS.get_help())
+            raise SystemExit(0)
+        # The flags themselves, not copies: absl sees what is parsed here.
+        for flag_name in flags.FLAGS:
+            flag = flags.FLAGS[flag_name]
+            if flag_name == flag.name and flag_name not in values:
+                values[flag_name] = flag
+        _, *rest = values(list(argv))
+        if rest:
+            raise flags.Error(f"unexpected arguments: {' '.join(rest)}")
+    # What comes of a config file that is none, or has not got a setting.
+    except (
+        flags.Error,
+        AttributeError,
+        LookupError,
+        OSError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+    ) as error:
+        print(f"error: {_line(error)} (see {name} --help)", file=sys.stderr)
+        raise SystemExit(2) from error
+    flags.FLAGS.mark_as_parsed()
+    return values
+
+
+def exit_code(main: Callable[[], int], advice: str = "") -> int:
+    """Runs the work of a command, and turns its errors into a line and a code.
+
+    Args:
+        main: the work; returns its exit code.
+        advice: what to do after a stop, where it is not the usual --resume.
+
+    Returns:
+        The exit code.
+    """
+    # Not at the top, as in every command.
+    from mfcvae_jax.training import processes, stopping
+
+    logging.get_absl_handler().addFilter(_is_worth_reading)
+    try:
+        return main()
+    except stopping.Stopped as stopped:
+        print(f"{stopped}{advice}", file=sys.stderr)
+        return 128 + stopped.signum
+    except KeyboardInterrupt:
+        print("stopped at once by SIGINT", file=sys.stderr)
+        code = 128 + signal.SIGINT
+    except (
+        FloatingPointError,
+        ImportError,
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:
+        logging.debug("where it came from", exc_info=True)
+        print(f"error: {error}", file=sys.stderr)
+        code = 2
+    processes.leave(code)
+    return code
+
+
+def _line(error: Exception) -> str:
+    """What is wrong with the flags, in one line."""
+    text = str(error)
+    match error:
+        case AttributeError(args=(KeyError(args=(text,)),)):
+            text = f"--config has no setting {text}"
+        case SyntaxError():
+            text = f"--config is no Python file: {text}"
+        case flags.IllegalFlagValueError():
+            found = re.fullmatch(r"flag --(\w+)=None: .* than None\.", text)
+            text = f"--{found[1]} must be given" if found else text
+    # The traceback of a config file that does not run is for its author.
+    return text if "Traceback" in text else " ".join(text.split())
+
+
+def _is_worth_reading(record) -> bool:
+    """Keeps what orbax and JAX log of every file and every backend out."""
+    return not re.search(r"orbax|jax/_src", record.pathname)
+
+
+def _help(command: Command, values: flags.FlagValues) -> str:
+    """The command's docstring, and its flags in the order of definition."""
+    lines = [inspect.cleandoc(command.__doc__ or ""), "", "flags:"]
+    for name in values:
+        flag = values[name]
+        shown = f"--[no]{name}" if flag.boolean else f"--{name}"
+        text = " ".join(flag.help.split())
+        if flag.default is not None and not flag.boolean:
+            text += f" (default {flag.default})"
+        wrapped = textwrap.fill(text, _HELP_WIDTH - len(_HELP_INDENT))
+        lines += [f"  {shown}", textwrap.indent(wrapped, _HELP_INDENT)]
+    lines += [
+        "  --verbosity",
+        _HELP_INDENT + "1 shows where an error came from, -1 warnings only.",
+        "",
+        "--helpfull lists the flags of the libraries, too.",
+    ]
+    return "\n".join(lines)

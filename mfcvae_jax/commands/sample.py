@@ -1,0 +1,244 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+r"""Generates images with a trained model.
+
+    mfcvae sample --workdir=runs/digits --out=all.png
+    mfcvae sample --workdir=runs/digits --facet=1 --out=facet.png
+    mfcvae sample --workdir=runs/digits --facet=1 --component=4 --n=1000 \
+        --out=four.png --out=four.npz
+
+Without --facet, every facet's component is drawn from the prior. With it, --n
+images of each of its components are generated, or of --component alone, and
+the components of the other facets are drawn. An .npz holds images, float32 in
+[0, 1], and as labels the component of each facet: data.name=npz reads it.
+"""
+
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from absl import flags
+
+from mfcvae_jax.commands import finished
+
+if TYPE_CHECKING:
+    import jax
+
+    from mfcvae_jax.training.runs import Run
+    from mfcvae_jax.training.state import TrainState
+
+__all__ = ["define_flags", "main"]
+
+_ENDINGS = (".png", ".npz")
+_N_COLUMNS = 10  # of a picture without facets
+
+
+def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
+    """Defines the flags; see ``running.Command``."""
+    finished.define_flags(values)
+    flags.DEFINE_multi_string(
+        "out",
+        None,
+        "File to write, .png or .npz; give both if you want both.",
+        required=True,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "facet",
+        None,
+        "Facet whose components are shown, from 0.",
+        lower_bound=0,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "component",
+        None,
+        "Component of --facet, from 0; all if left out.",
+        lower_bound=0,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "n",
+        10,
+        "Images, with --facet of each of its components.",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "temperature",
+        1.0,
+        "Factor on the standard deviation of z; 0 gives component means.",
+        lower_bound=0.0,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "seed",
+        0,
+        "Of the draw: the same images for the same seed.",
+        lower_bound=0,
+        flag_values=values,
+    )
+
+
+def main(values: flags.FlagValues) -> int:
+    """Generates the images and writes them."""
+    paths = [pathlib.Path(path).expanduser() for path in values.out]
+    for path in paths:
+        if path.suffix.lower() not in _ENDINGS:
+            raise ValueError(
+                f"--out={path}: expected a name that ends in "
+                f"{' or '.join(_ENDINGS)}"
+            )
+    if values.component is not None and values.facet is None:
+        raise ValueError("--component needs --facet, whose component it is")
+    run, states, folder = finished.restore(values)
+    if len(states) > 1:
+        first = folder.of_each_seed(run.settings)[0].path
+        raise ValueError(
+            f"--workdir={folder.path} holds {len(states)} seeds: name the "
+            f"folder of one, such as {first}"
+        )
+    (state,) = states
+    if state is None:
+        raise ValueError(f"the run in {folder.path} diverged")
+    _check(values, run.settings.facets.n_components)
+    import jax
+
+    key_components, key_images = jax.random.split(jax.random.key(values.seed))
+    components = _draw_components(values, run, state, key_components)
+    images = _generate(values, run, state, key_images, components)
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix.lower() == ".npz":
+            names = [f"facet_{j}" for j in range(components.shape[1])]
+            np.savez_compressed(
+                path, images=images, labels=components, label_names=names
+            )
+        else:
+            _draw(values, run, images, path)
+        print(f"{len(images)} images: {path}")
+    return 0
+
+
+def _check(values: flags.FlagValues, n_components: Sequence[int]) -> None:
+    """Raises ValueError unless the run has the facet and the component."""
+    facet, component = values.facet, values.component
+    if facet is not None and facet >= len(n_components):
+        raise ValueError(
+            f"--facet={facet}: the run has facets 0 to {len(n_components) - 1}"
+        )
+    if component is not None and component >= n_components[facet]:
+        raise ValueError(
+            f"--component={component}: facet {facet} has components 0 to "
+            f"{n_components[facet] - 1}"
+        )
+
+
+def _shown(values: flags.FlagValues, run: "Run") -> list[int]:
+    """The components of --facet that are shown."""
+    if values.component is not None:
+        return [values.component]
+    return list(range(run.settings.facets.n_components[values.facet]))
+
+
+def _draw_components(
+    values: flags.FlagValues,
+    run: "Run",
+    state: "TrainState",
+    key: "jax.Array",
+) -> np.ndarray:
+    """Draws c_j ~ p(c_j), but for the facet that is given.
+
+    Returns:
+        The components, int32, shape (N, J): those of --facet in order, n each.
+    """
+    import jax
+
+    from mfcvae_jax.variational import prior
+
+    model = run.stepper.model
+    mixtures = cast(
+        tuple[prior.Mixture, ...],
+        model.apply(state.variables, method=model.mixtures),
+    )
+    fixed = None
+    if values.facet is not None:
+        fixed = np.repeat(_shown(values, run), values.n)
+    n = values.n if fixed is None else len(fixed)
+    columns = [
+        fixed
+        if j == values.facet
+        else jax.random.categorical(
+            jax.random.fold_in(key, j), mixture.log_weights, shape=(n,)
+        )
+        for j, mixture in enumerate(mixtures)
+    ]
+    return np.stack([np.asarray(c, np.int32) for c in columns], axis=1)
+
+
+def _generate(
+    values: flags.FlagValues,
+    run: "Run",
+    state: "TrainState",
+    key: "jax.Array",
+    components: np.ndarray,
+) -> np.ndarray:
+    """Decodes one z for each combination of components, shape (N, J).
+
+    Returns:
+        E[x|z], clipped to [0, 1], float32, shape (N, H, W, C).
+    """
+    from mfcvae_jax import progressive
+    from mfcvae_jax.evaluation import generation
+
+    stepper = run.stepper
+    found = progressive.coefficients(stepper.schedule, state.progressive)
+    images = generation.sample_combinations(
+        stepper.model,
+        stepper.likelihood,
+        state.variables,
+        found.alpha,
+        key,
+        components,
+        n_samples=1,
+        temperature=values.temperature,
+        batch_size=run.settings.evaluate.batch_size,
+    )
+    # A Gaussian likelihood may go beyond.
+    return np.clip(images[:, 0], 0.0, 1.0).astype(np.float32)
+
+
+def _draw(
+    values: flags.FlagValues, run: "Run", images: np.ndarray, path: pathlib.Path
+) -> None:
+    """Draws the images: a row for each component, or a plain sheet."""
+    from PIL import Image
+
+    from mfcvae_jax import figures
+    from mfcvae_jax.figures import tiles
+
+    if values.facet is not None:
+        shown = _shown(values, run)
+        n_components = run.settings.facets.n_components[values.facet]
+        rows = np.full(
+            (n_components, values.n, *images.shape[1:]), np.nan, np.float32
+        )
+        rows[shown] = images.reshape(len(shown), *rows.shape[1:])
+        figures.cluster_samples(
+            [rows],
+            path,
+            orders=[shown],
+            titles=[f"Facet {values.facet}"],
+            n_rows=None,
+        )
+        return
+    n_columns = min(_N_COLUMNS, len(images))
+    n_rows = -(-len(images) // n_columns)
+    grid = np.full((n_rows * n_columns, *images.shape[1:]), np.nan, np.float32)
+    grid[: len(images)] = images
+    sheet = tiles.sheet(
+        grid.reshape(n_rows, n_columns, *images.shape[1:]),
+        scale=tiles.scale_for(max(images.shape[1:3]), 64),
+    )
+    Image.fromarray(sheet).save(path)
