@@ -165,8 +165,8 @@ def _net(
     first, deeper = (128, 256) if _is_small(layout) else (500, 2000)
     n_upper = len(facets) - 1
     # A single facet is as deep as the deepest of several.
-    trunk = ((first,),) + ((deeper,),) * n_upper if n_upper else (
-        (first, deeper),
+    trunk = (
+        ((first,),) + ((deeper,),) * n_upper if n_upper else ((first, deeper),)
     )
     rungs = tuple((widths[-1],) for widths in trunk)
     return settings_lib.DenseLadder(
@@ -203,8 +203,8 @@ def _likelihood(
     known = ("auto", "bernoulli", "gaussian")
     if not isinstance(likelihood, str) or likelihood not in known:
         raise ValueError(
-            "likelihood must be 'auto', 'bernoulli', 'gaussian', or Bernoulli() "
-            "or Gaussian(std, output) of mfcvae_jax.settings, got "
+            "likelihood must be 'auto', 'bernoulli', 'gaussian', or a "
+            "Bernoulli() or Gaussian(std, output) of mfcvae_jax.settings, got "
             f"{likelihood!r}"
         )
     if likelihood == "bernoulli":
@@ -219,9 +219,9 @@ def _likelihood(
         return settings_lib.Gaussian(0.5, settings_lib.OutputUnits.LINEAR)
     is_conv = isinstance(net, settings_lib.ConvLadder)
     is_grey = layout.image_shape[-1] == 1
-    if likelihood == "auto" and is_grey and not is_conv:
-        if not _is_small(layout):
-            return settings_lib.Bernoulli()
+    is_like_mnist = is_grey and not is_conv and not _is_small(layout)
+    if likelihood == "auto" and is_like_mnist:
+        return settings_lib.Bernoulli()
     return settings_lib.Gaussian(
         0.3 if is_conv else 0.15 if is_grey else 0.2,
         settings_lib.OutputUnits.SIGMOID,
@@ -237,7 +237,7 @@ def _learning_rate(
     if (
         isinstance(learning_rate, bool)
         or not isinstance(learning_rate, numbers.Real)
-        or not 0 < learning_rate < math.inf
+        or not 0 < float(learning_rate) < math.inf
     ):
         raise ValueError(
             "learning_rate must be 'auto' or a positive finite number, got "

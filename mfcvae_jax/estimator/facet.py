@@ -94,8 +94,6 @@ def facets_section(facets: Sequence[Facet]) -> settings_lib.Facets:
     return settings_lib.Facets(
         n_components=tuple(int(f.n_components) for f in facets),
         latent_dim=tuple(int(f.latent_dim) for f in facets),
-        covariance=tuple(
-            settings_lib.Covariance(f.covariance) for f in facets
-        ),
+        covariance=tuple(settings_lib.Covariance(f.covariance) for f in facets),
         learn_weights=tuple(f.learn_weights for f in facets),
     )

@@ -9,7 +9,7 @@ columns of mean 0 and variance 1. So
 * other images stay as they are if they lie in [0, 1]; if not, they are brought
   there by their extremes over the training set;
 * each column of a table, of shape (N, D), is standardised by its mean and
-  standard deviation over the training set, and is a pixel of an image (1, D, 1).
+  standard deviation over the training set, and is a pixel of a (1, D, 1) image.
 
 What comes back is in the units of what went in.
 """
@@ -47,8 +47,8 @@ class Layout:
         """The shape (H, W, C) that the model sees."""
         if self.is_table:
             return (1, self.example_shape[0], 1)
-        height, width, *colours = self.example_shape
-        return (height, width, *colours or (1,))
+        height, width, n_colours = (*self.example_shape, 1)[:3]
+        return (height, width, n_colours)
 
     def to_model(self, x: np.ndarray) -> np.ndarray:
         """Brings examples to the form in which the model takes them.
@@ -69,8 +69,8 @@ class Layout:
         if self.is_bytes:
             return images
         with np.errstate(over="ignore"):
-            flat = (x.reshape(x.shape) - self.offset) / self.scale
-            images = np.asarray(flat, np.float32).reshape(images.shape)
+            scaled = (x - self.offset) / self.scale
+            images = np.asarray(scaled, np.float32).reshape(images.shape)
         if not np.isfinite(images).all():
             raise ValueError(
                 "X holds values too large for float32 once they are "
@@ -164,6 +164,4 @@ def layout_of(x: np.ndarray) -> Layout:
     least, greatest = float(low.min()), float(high.max())
     if 0.0 <= least and greatest <= 1.0:
         least, greatest = 0.0, 1.0
-    return Layout(
-        shape, False, np.array(least), np.array(greatest - least)
-    )
+    return Layout(shape, False, np.array(least), np.array(greatest - least))
