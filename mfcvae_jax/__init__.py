@@ -2,4 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Multi-facet clustering variational autoencoders (arXiv:2106.05241) in JAX."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mfcvae_jax.estimator import Facet, MultiFacetClustering
+
+__all__ = ["Facet", "MultiFacetClustering", "__version__"]
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    # Whoever reads the version, or a file deeper down, need not wait for JAX.
+    if name in ("Facet", "MultiFacetClustering"):
+        from mfcvae_jax import estimator
+
+        return getattr(estimator, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

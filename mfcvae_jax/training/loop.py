@@ -36,6 +36,7 @@ def train(
     *,
     resume: bool = False,
     compilation_cache: pathlib.Path | None = None,
+    progress_bar: bool | None = None,
 ) -> tuple[TrainState | None, ...]:
     """Trains a run to its end, writing metrics and checkpoints.
 
@@ -49,6 +50,7 @@ def train(
         resume: continue from the last checkpoint in ``workdir``, or from
             the start if the run had not come to one.
         compilation_cache: folder for compiled programs, see ``compilation``.
+        progress_bar: whether to draw one; None for where a terminal shows it.
 
     Returns:
         The final state of each seed; None for one that was given up.
@@ -79,7 +81,7 @@ def train(
         stop = stack.enter_context(StopRequest())
         stack.enter_context(processes.explained())
         training = _Training(run, members, stop)
-        training.run_to_the_end()
+        training.run_to_the_end(progress_bar)
         return training.final_states()
 
 
@@ -191,7 +193,7 @@ class _Training:
             _log_events(run.stepper.schedule, -1, 0)
             self._evaluate(states)
 
-    def run_to_the_end(self) -> None:
+    def run_to_the_end(self, progress_bar: bool | None) -> None:
         """Takes the steps that are left."""
         run, schedule = self._run, self._run.stepper.schedule
         fed = feeding.feed(
@@ -206,8 +208,8 @@ class _Training:
             initial=self._step,
             unit="step",
             mininterval=1.0,
-            # Off where nobody watches a terminal.
-            disable=None if processes.is_main() else True,
+            # tqdm's None: off where nobody watches a terminal.
+            disable=_negated(progress_bar) if processes.is_main() else True,
         )
         with bar, contextlib.closing(fed):
             for part in fed:
@@ -334,6 +336,10 @@ class _Training:
         """The seeds that are alive, with their members, where they write."""
         for i in self._alive if self._members else ():
             yield i, self._members[i]
+
+
+def _negated(choice: bool | None) -> bool | None:
+    return None if choice is None else not choice
 
 
 def _starting_states(

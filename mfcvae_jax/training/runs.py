@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run: what is constant over it, its first state, and its scores. Pure.
 
-``make_run`` reads the data and is the one exception.
+``make_run`` reads the data and is the one exception; ``run_on`` is the same for
+a data set in memory.
 """
 
 import dataclasses
@@ -38,6 +39,7 @@ __all__ = [
     "make_run",
     "make_stepper",
     "of_each_seed",
+    "run_on",
     "score",
 ]
 
@@ -74,7 +76,23 @@ def make_run(settings: Settings) -> Run:
         FileNotFoundError: if the data set is missing.
     """
     data = settings.data
-    dataset = reader.load(data.name, data.data_dir, data.path)
+    return run_on(settings, reader.load(data.name, data.data_dir, data.path))
+
+
+def run_on(settings: Settings, dataset: Dataset) -> Run:
+    """Builds the model of a run on a data set at hand.
+
+    Args:
+        settings: of the run; ``data`` says nothing but where training images
+            are kept.
+        dataset: to train and to score on.
+
+    Returns:
+        The run.
+
+    Raises:
+        ValueError: if the data do not fit the settings.
+    """
     steps_per_epoch = batches.n_batches(
         len(dataset.train.images), settings.train.batch_size
     )

@@ -1,0 +1,257 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of a run that follow from the data.
+
+What follows is read off `experiments/configs`, with digits, MNIST and SVHN for
+examples, and off trials with small tables (docs in ``MultiFacetClustering``).
+"""
+
+import math
+import numbers
+from typing import Any
+
+from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.estimator.facet import Facet, facets_section
+from mfcvae_jax.estimator.layout import Layout
+from mfcvae_jax.ladder import conv
+
+__all__ = ["EVALUATION_BATCH", "make_settings"]
+
+# Examples per chunk of whatever is predicted.
+EVALUATION_BATCH = 256
+
+# Fewer do not settle a facet of the digits; large sets need a few passes, too.
+_STEPS_PER_STAGE = 1650
+_LEAST_EPOCHS_PER_STAGE = 20
+_FADE_IN_SHARE = 0.3
+# Grey images up to so many pixels are the size of the digits.
+_SMALL = 256
+_SMALLEST_CONV = 16  # pixels
+_N_EVALUATIONS = 20
+
+
+def make_settings(
+    facets: tuple[Facet, ...],
+    layout: Layout,
+    n_examples: int,
+    *,
+    epochs: Any,
+    likelihood: Any,
+    net: Any,
+    batch_size: Any,
+    learning_rate: Any,
+    n_devices: int,
+    seed: int,
+) -> settings_lib.Settings:
+    """Completes what the user asked for to the settings of a run.
+
+    Args:
+        facets: of the estimator, shallowest first.
+        layout: of the examples.
+        n_examples: N, to train on.
+        epochs: see ``MultiFacetClustering``, as the following.
+        likelihood: form of p(x|z).
+        net: encoder and decoder.
+        batch_size: examples per optimiser step, if there are so many.
+        learning_rate: of Adam.
+        n_devices: over which a batch must be split evenly.
+        seed: of the run.
+
+    Raises:
+        ValueError: if an argument is not allowed.
+    """
+    most = max(facet.n_components for facet in facets)
+    if most > n_examples:
+        raise ValueError(
+            f"a facet has n_components={most}, more than the {n_examples} "
+            "examples in X: give it fewer components, or more examples"
+        )
+    _check_count("batch_size", batch_size)
+    batch = min(int(batch_size), n_examples)
+    batch = max(batch - batch % n_devices, 1)
+    section = facets_section(facets)
+    net_section = _net(net, layout, section)
+    steps_per_epoch = n_examples // batch
+    stage_epochs = _stage_epochs(epochs, len(facets), steps_per_epoch)
+    n_epochs = sum(stage_epochs)
+    return settings_lib.Settings(
+        seed=seed,
+        n_seeds=1,
+        precision=settings_lib.Precision.FLOAT32,
+        data=settings_lib.Data(name="in_memory"),
+        facets=section,
+        net=net_section,
+        likelihood=_likelihood(likelihood, layout, net_section),
+        prior_init=settings_lib.PriorInit(settings_lib.MeansInit.GMM, 0.01),
+        progressive=settings_lib.Progressive(
+            stage_epochs=stage_epochs,
+            fade_in_steps=max(
+                round(_FADE_IN_SHARE * min(stage_epochs) * steps_per_epoch), 1
+            ),
+            fade_in=settings_lib.Fade.LINEAR,
+            pretrain_weight_z=0.0,
+            pretrain_weight_c=0.0,
+        ),
+        train=settings_lib.Training(
+            batch_size=batch,
+            learning_rate=_learning_rate(learning_rate, layout, net_section),
+            n_samples=1,
+            estimator="five_terms",
+            data_dependent_init=True,
+            # Enough to hide the return to Python; an interrupt waits for one.
+            steps_per_dispatch=25,
+        ),
+        evaluate=settings_lib.Evaluation(
+            every_epochs=math.ceil(n_epochs / _N_EVALUATIONS),
+            batch_size=EVALUATION_BATCH,
+            importance_samples=0,
+        ),
+        # The end alone is saved.
+        checkpoint=settings_lib.Checkpoints(every_epochs=n_epochs, keep=1),
+        figures=settings_lib.Figures(temperature=1.0),
+    )
+
+
+def _stage_epochs(
+    epochs: Any, n_facets: int, steps_per_epoch: int
+) -> tuple[int, ...]:
+    """Length of each stage, deepest facet first."""
+    if isinstance(epochs, str) and epochs == "auto":
+        each = math.ceil(_STEPS_PER_STAGE / steps_per_epoch)
+        return (max(each, _LEAST_EPOCHS_PER_STAGE),) * n_facets
+    if isinstance(epochs, tuple | list):
+        for stage in epochs:
+            _check_count("every entry of epochs", stage)
+        if len(epochs) != n_facets:
+            raise ValueError(
+                f"epochs={epochs!r} must have an entry for each of the "
+                f"{n_facets} facets, deepest first, or be a single number"
+            )
+        return tuple(map(int, epochs))
+    _check_count("epochs", epochs)
+    if epochs < n_facets:
+        raise ValueError(
+            f"epochs={epochs} is too few: each of the {n_facets} facets needs "
+            "one of its own at least"
+        )
+    each, over = divmod(int(epochs), n_facets)
+    # The last stages have more facets to settle.
+    return (each,) * (n_facets - over) + (each + 1,) * over
+
+
+def _net(
+    net: Any, layout: Layout, facets: settings_lib.Facets
+) -> settings_lib.Net:
+    if isinstance(net, settings_lib.Net):
+        net.check(facets)
+        return net
+    if not isinstance(net, str) or net not in ("auto", "dense", "conv"):
+        raise ValueError(
+            "net must be 'auto', 'dense', 'conv' or a net of "
+            f"mfcvae_jax.settings such as DenseLadder(...), got {net!r}"
+        )
+    height, width, n_colours = layout.image_shape
+    is_large = height * width > 1024 or n_colours > 1
+    if net == "conv" or (
+        net == "auto" and is_large and _takes(len(facets), layout)
+    ):
+        conv.check_image(len(facets), layout.image_shape)
+        return settings_lib.ConvLadder(
+            activation=settings_lib.Activation.ELU,
+            weight_norm=True,
+            output_norm=True,
+            standardise_gains=True,
+        )
+    first, deeper = (128, 256) if _is_small(layout) else (500, 2000)
+    n_upper = len(facets) - 1
+    # A single facet is as deep as the deepest of several.
+    trunk = (
+        ((first,),) + ((deeper,),) * n_upper if n_upper else ((first, deeper),)
+    )
+    rungs = tuple((widths[-1],) for widths in trunk)
+    return settings_lib.DenseLadder(
+        encoder_backbone=trunk,
+        encoder_rungs=((),) * len(facets),
+        decoder_rungs=rungs,
+        decoder_backbone=((first,),) * len(facets),
+        activation=settings_lib.Activation.RELU,
+        batch_norm=False,
+        merge=settings_lib.Merge.CONCATENATE,
+    )
+
+
+def _takes(n_facets: int, layout: Layout) -> bool:
+    """Whether the convolutional ladder takes images of that shape."""
+    if min(layout.image_shape[:2]) < _SMALLEST_CONV:
+        return False
+    try:
+        conv.check_image(n_facets, layout.image_shape)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_small(layout: Layout) -> bool:
+    return math.prod(layout.image_shape) <= _SMALL
+
+
+def _likelihood(
+    likelihood: Any, layout: Layout, net: settings_lib.Net
+) -> settings_lib.Likelihood:
+    if isinstance(likelihood, settings_lib.Likelihood):
+        return likelihood
+    known = ("auto", "bernoulli", "gaussian")
+    if not isinstance(likelihood, str) or likelihood not in known:
+        raise ValueError(
+            "likelihood must be 'auto', 'bernoulli', 'gaussian', or a "
+            "Bernoulli() or Gaussian(std, output) of mfcvae_jax.settings, got "
+            f"{likelihood!r}"
+        )
+    if likelihood == "bernoulli":
+        if layout.is_table:
+            raise ValueError(
+                "likelihood='bernoulli' is for images in [0, 1], and X is a "
+                "table, whose columns are standardised: use 'gaussian', or "
+                "reshape X to images"
+            )
+        return settings_lib.Bernoulli()
+    if layout.is_table:
+        return settings_lib.Gaussian(0.5, settings_lib.OutputUnits.LINEAR)
+    is_conv = isinstance(net, settings_lib.ConvLadder)
+    is_grey = layout.image_shape[-1] == 1
+    is_like_mnist = is_grey and not is_conv and not _is_small(layout)
+    if likelihood == "auto" and is_like_mnist:
+        return settings_lib.Bernoulli()
+    return settings_lib.Gaussian(
+        0.3 if is_conv else 0.15 if is_grey else 0.2,
+        settings_lib.OutputUnits.SIGMOID,
+    )
+
+
+def _learning_rate(
+    learning_rate: Any, layout: Layout, net: settings_lib.Net
+) -> float:
+    if isinstance(learning_rate, str) and learning_rate == "auto":
+        is_conv = isinstance(net, settings_lib.ConvLadder)
+        return 5e-4 if is_conv or not _is_small(layout) else 1e-3
+    if (
+        isinstance(learning_rate, bool)
+        or not isinstance(learning_rate, numbers.Real)
+        or not 0 < float(learning_rate) < math.inf
+    ):
+        raise ValueError(
+            "learning_rate must be 'auto' or a positive finite number, got "
+            f"{learning_rate!r}"
+        )
+    return float(learning_rate)
+
+
+def _check_count(name: str, value: Any) -> None:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Integral)
+        or value < 1
+    ):
+        raise ValueError(
+            f"{name} must be an integer of at least 1, got {value!r}"
+        )

@@ -1,0 +1,99 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the user of the estimator says of a facet."""
+
+import dataclasses
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+from mfcvae_jax import settings as settings_lib
+
+__all__ = ["Facet", "check_facets", "facets_section"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Facet:
+    """One way of sorting the examples.
+
+    Attributes:
+        n_components: K_j, the most clusters that the facet can use. It may
+            leave some empty, so be generous.
+        latent_dim: D_j, dimensions of its latent variable z_j.
+        covariance: of the clusters in these dimensions, "diagonal" or "full".
+        learn_weights: whether the facet learns how large its clusters are; if
+            not, all are as likely beforehand.
+    """
+
+    n_components: int = 25
+    latent_dim: int = 5
+    covariance: str = "diagonal"
+    learn_weights: bool = True
+
+    def __post_init__(self):
+        for name in ("n_components", "latent_dim"):
+            value = getattr(self, name)
+            if (
+                not isinstance(value, numbers.Integral)
+                or isinstance(value, bool)
+                or value < 1
+            ):
+                raise ValueError(
+                    f"Facet: {name} must be an integer of at least 1, got "
+                    f"{value!r}"
+                )
+        known = [form.value for form in settings_lib.Covariance]
+        if self.covariance not in known:
+            raise ValueError(
+                f"Facet: covariance must be one of {known}, got "
+                f"{self.covariance!r}"
+            )
+        if not isinstance(self.learn_weights, bool):
+            raise ValueError(
+                "Facet: learn_weights must be True or False, got "
+                f"{self.learn_weights!r}"
+            )
+
+
+def check_facets(facets: Any) -> tuple[Facet, ...]:
+    """Returns the facets of an estimator as a tuple.
+
+    Args:
+        facets: what the user gave.
+
+    Raises:
+        ValueError: unless they are one or more facets in a sequence.
+    """
+    if isinstance(facets, Facet):
+        raise ValueError(
+            "facets must be a list of Facet, got a single one: write "
+            f"facets=[{facets!r}]"
+        )
+    if isinstance(facets, str) or not isinstance(facets, Sequence):
+        raise ValueError(f"facets must be a list of Facet, got {facets!r}")
+    if not facets:
+        raise ValueError(
+            f"facets={facets!r} is empty: at least one Facet is needed, for "
+            "instance facets=[Facet(n_components=10)]"
+        )
+    for j, facet in enumerate(facets):
+        if not isinstance(facet, Facet):
+            raise ValueError(
+                f"facets[{j}] must be a Facet, got {facet!r}: write "
+                "Facet(n_components=..., latent_dim=...)"
+            )
+    return tuple(facets)
+
+
+def facets_section(facets: Sequence[Facet]) -> settings_lib.Facets:
+    """Returns the section of the settings that says the same.
+
+    Args:
+        facets: of the estimator, shallowest first.
+    """
+    return settings_lib.Facets(
+        n_components=tuple(int(f.n_components) for f in facets),
+        latent_dim=tuple(int(f.latent_dim) for f in facets),
+        covariance=tuple(settings_lib.Covariance(f.covariance) for f in facets),
+        learn_weights=tuple(f.learn_weights for f in facets),
+    )
