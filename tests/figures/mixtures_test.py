@@ -1,0 +1,192 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+
+import pathlib
+import tempfile
+
+import numpy as np
+from absl.testing import absltest, parameterized
+from matplotlib import colors as mpl_colors
+from matplotlib import patches
+
+from mfcvae_jax.figures import mixtures
+from tests.figures import pages
+
+_SHAPES = ("circle", "square", "triangle")
+_COLOURS = ("red", "blue", "green")
+_SIZES = ("small", "large")
+_ALL = (_SHAPES, _COLOURS, _SIZES)
+
+
+def _ellipses(axes):
+    return [p for p in axes.patches if isinstance(p, patches.Ellipse)]
+
+
+def _points(axes):
+    """Place, shape, colour and area of all points, one row each."""
+    rows = []
+    for shape, drawn in enumerate(axes.collections):
+        offsets, areas = np.asarray(drawn.get_offsets()), drawn.get_sizes()
+        for i, place in enumerate(offsets):
+            colour = mpl_colors.to_hex(drawn.get_facecolors()[i])
+            rows.append((*place, shape, colour, round(float(areas[i]), 3)))
+    return rows
+
+
+def _lengths(ellipse, points):
+    """Standard deviations from the mean of a cluster, one per point."""
+    apart = np.array([row[:2] for row in points]) - ellipse.center
+    turn = np.radians(ellipse.angle)
+    rotation = np.array(
+        [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]
+    )
+    axes = np.array([ellipse.width, ellipse.height]) / 4
+    return np.linalg.norm(apart @ rotation.T / axes, axis=-1)
+
+
+def _clusters(axes):
+    """The points of each cluster: those near its mean in its own metric."""
+    points, ellipses = _points(axes), _ellipses(axes)
+    nearest = np.argmin([_lengths(e, points) for e in ellipses], axis=0)
+    return [
+        [point for point, k in zip(points, nearest, strict=True) if k == kept]
+        for kept in range(len(ellipses))
+    ]
+
+
+class MixturesTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.path = pathlib.Path(folder) / "figure.png"
+
+    def _draw(self, characteristics, **settings):
+        with pages.captured() as figures:
+            mixtures.facet_intuition(characteristics, self.path, **settings)
+        self.assertTrue(self.path.exists())
+        return figures[0]
+
+    def test_one_facet_has_a_cluster_for_each_combination(self):
+        axes = self._draw(_ALL).axes[0]
+        kinds = [{row[2:] for row in points} for points in _clusters(axes)]
+        self.assertLen(kinds, 18)
+        for kind in kinds:
+            self.assertLen(kind, 1)
+        self.assertLen(set.union(*kinds), 18)
+
+    def test_a_facet_sorts_by_its_characteristic_alone(self):
+        _, *facets = self._draw(_ALL).axes
+        self.assertLen(facets, 3)
+        for j, (axes, names) in enumerate(zip(facets, _ALL, strict=True)):
+            clusters = _clusters(axes)
+            self.assertLen(clusters, len(names))
+            for points in clusters:
+                # The area of a marker also depends on its shape.
+                seen = [
+                    {row[2] for row in points},
+                    {row[3] for row in points},
+                    {row[4] > 20 for row in points},
+                ]
+                counts = [len(values) for values in seen]
+                expected = [3, 3, 2]
+                expected[j] = 1
+                self.assertEqual(counts, expected)
+
+    @parameterized.parameters(range(5))
+    def test_points_are_near_and_ellipses_apart(self, seed):
+        for axes in self._draw(_ALL, seed=seed).axes:
+            ellipses = _ellipses(axes)
+            lengths = [_lengths(e, _points(axes)) for e in ellipses]
+            self.assertLess(np.min(lengths, axis=0).max(), 2.1)
+            for i, one in enumerate(ellipses):
+                for other in ellipses[:i]:
+                    self.assertGreater(
+                        np.hypot(*np.subtract(one.center, other.center)),
+                        (one.width + other.width) / 2,
+                    )
+                self.assertGreater(min(one.center) - one.width / 2, 0)
+
+    def test_points_are_spread_like_a_normal_cut_at_two(self):
+        lengths = []
+        for seed in range(8):
+            for axes in self._draw(_ALL, seed=seed).axes:
+                every = [_lengths(e, _points(axes)) for e in _ellipses(axes)]
+                lengths.append(np.min(every, axis=0))
+        # Keeping points apart widens them a little.
+        self.assertBetween(np.median(np.concatenate(lengths)), 1.0, 1.4)
+
+    def test_titles_count_the_clusters(self):
+        texts = pages.texts(self._draw(_ALL))
+        for text in (
+            "(a) one facet: 18 clusters",
+            "3 × 3 × 2",
+            "(b) three facets: 8 clusters",
+            "3 + 3 + 2",
+            "facet 0: 3 clusters",
+            "facet 1: 3 clusters",
+            "facet 2: 2 clusters",
+            *_SHAPES,
+            *_COLOURS,
+            *_SIZES,
+        ):
+            self.assertIn(text, texts)
+
+    def test_names_look_as_they_say(self):
+        _, _, colour, size = self._draw(
+            (_SHAPES, ("unheard of", "blue"), ("large", "small"))
+        ).axes
+        for points, expected in zip(
+            _clusters(colour), ("red", "blue"), strict=True
+        ):
+            for row in points:
+                self.assertEqual(row[3], mixtures._COLOURS[expected])
+        large, small = _clusters(size)
+        self.assertGreater(
+            min(row[4] for row in large), max(row[4] for row in small)
+        )
+
+    @parameterized.parameters(
+        ((_SHAPES,),),
+        ((_SHAPES, _COLOURS),),
+        (_ALL,),
+        ((("one",), ("one",), ("one",)),),
+        (
+            (
+                [f"a shape of a long name {i}" for i in range(8)],
+                [f"colour {i}" for i in range(8)],
+                [f"a size of a long name {i}" for i in range(5)],
+            ),
+        ),
+    )
+    def test_texts_are_apart(self, characteristics):
+        for seed in range(3):
+            figure = self._draw(characteristics, seed=seed)
+            self.assertEmpty(pages.clashes(figure))
+
+    def test_the_seed_decides(self):
+        drawn = []
+        for seed in (0, 0, 1):
+            self._draw(_ALL, seed=seed)
+            drawn.append(self.path.read_bytes())
+        self.assertEqual(drawn[0], drawn[1])
+        self.assertNotEqual(drawn[0], drawn[2])
+
+    @parameterized.named_parameters(
+        ("none", (), r"one to three.*\(\)"),
+        ("four", (("a",),) * 4, "one to three"),
+        ("text", "abc", "'abc'"),
+        ("values_as_text", ("abc", ("a",)), "by shape.*'abc'"),
+        ("no_value", (("a",), ()), r"by colour.*\(\)"),
+        ("many", (("a",), ("a",), tuple("abcdef")), "by size.* 1 to 5"),
+        ("twice", (("a", "a"),), r"distinct.*\('a', 'a'\)"),
+        ("empty", (("a", ""),), "distinct texts"),
+        ("number", ((1, 2),), r"\(1, 2\)"),
+    )
+    def test_refuses(self, characteristics, came):
+        with self.assertRaisesRegex(ValueError, came):
+            mixtures.facet_intuition(characteristics, self.path)
+        self.assertFalse(self.path.exists())
+
+
+if __name__ == "__main__":
+    absltest.main()
