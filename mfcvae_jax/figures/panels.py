@@ -72,6 +72,14 @@ class _Headers(NamedTuple):
     height: int = 0
 
 
+class _Band(NamedTuple):
+    """Where panels beside each other stand, in pixels from the page's top."""
+
+    top: int  # of the tiles
+    header_height: int
+    bottom: int  # of tiles and captions
+
+
 class _Metrics(NamedTuple):
     """Lengths shared by all panels, in pixels; sizes in points."""
 
@@ -108,6 +116,7 @@ def draw_panels(
     group_gap: int = 6,
     column_group: int = 1,
     column_group_gap: int = 0,
+    per_band: int | None = None,
 ) -> None:
     """Draws panels side by side and saves the figure.
 
@@ -119,8 +128,11 @@ def draw_panels(
         column_group: set off every `column_group` columns of tiles from the
             next ones.
         column_group_gap: by this many pixels more than the gap between tiles.
+        per_band: panels beside each other; the others go under them. None for
+            all of them.
     """
-    metrics = _measure(panels, column_group, column_group_gap)
+    per_band = min(per_band or len(panels), len(panels))
+    metrics = _measure(panels, column_group, column_group_gap, per_band)
     titles = [
         style.wrap(
             panel.title,
@@ -152,27 +164,32 @@ def draw_panels(
         for panel in panels
     ]
     headers = [_fit_headers(panel.tile_headers, metrics) for panel in panels]
-    n_title_lines = max(len(lines) for lines in titles)
-    top = metrics.margin
-    if n_title_lines:
-        top += round(metrics.title_drop + metrics.line * 0.5)
-        top += round(_TITLE_PITCH * metrics.line * (n_title_lines - 1))
-    header_height = max(fitted.height for fitted in headers)
-    top += header_height
-    feet = [
-        image.shape[0] + metrics.line * (len(lines) + 0.7 * bool(lines))
-        for image, lines in zip(sheets, captions, strict=True)
-    ]
-    height = top + round(max(feet)) + metrics.margin
+    bands = []  # of each panel
+    bottom = 0
+    for first in range(0, len(panels), per_band):
+        chosen = slice(first, first + per_band)
+        band = _place_band(
+            bottom + (metrics.panel_gap if bottom else metrics.margin),
+            titles[chosen],
+            headers[chosen],
+            sheets[chosen],
+            captions[chosen],
+            metrics,
+        )
+        bands += [band] * len(panels[chosen])
+        bottom = band.bottom
+    height = bottom + metrics.margin
     width = (
         2 * metrics.margin
-        + len(panels) * metrics.panel_width
-        + (len(panels) - 1) * metrics.panel_gap
+        + per_band * metrics.panel_width
+        + (per_band - 1) * metrics.panel_gap
     )
     figure = style.new_figure(width / style.DPI, height / style.DPI)
     page = _Page(figure, width, height)
     for p, panel in enumerate(panels):
-        left = metrics.margin + p * (metrics.panel_width + metrics.panel_gap)
+        pitch = metrics.panel_width + metrics.panel_gap
+        left = metrics.margin + p % per_band * pitch
+        top, header_height = bands[p].top, bands[p].header_height
         _draw_title(
             page,
             left + metrics.gutter,
@@ -228,6 +245,29 @@ def broken(text: str, width: float, n_lines: int = 2) -> str:
     return "\n".join(lines)
 
 
+def _place_band(
+    start: int,
+    titles: Sequence[Sequence[str]],
+    headers: Sequence[_Headers],
+    sheets: Sequence[np.ndarray],
+    captions: Sequence[Sequence[str]],
+    metrics: _Metrics,
+) -> _Band:
+    """Places panels that stand beside each other, from `start` downwards."""
+    n_title_lines = max(len(lines) for lines in titles)
+    top = start
+    if n_title_lines:
+        top += round(metrics.title_drop + metrics.line * 0.5)
+        top += round(_TITLE_PITCH * metrics.line * (n_title_lines - 1))
+    header_height = max(fitted.height for fitted in headers)
+    top += header_height
+    feet = [
+        image.shape[0] + metrics.line * (len(lines) + 0.7 * bool(lines))
+        for image, lines in zip(sheets, captions, strict=True)
+    ]
+    return _Band(top, header_height, top + round(max(feet)))
+
+
 class _Page:
     """A figure addressed in pixels from its top left corner."""
 
@@ -275,11 +315,14 @@ class _Page:
 
 
 def _measure(
-    panels: Sequence[Panel], column_group: int, column_group_gap: int
+    panels: Sequence[Panel],
+    column_group: int,
+    column_group_gap: int,
+    per_band: int,
 ) -> _Metrics:
     *_, rows, columns, _ = panels[0].images.shape
     n_columns = max(panel.images.shape[1] for panel in panels)
-    n_tiles = n_columns * len(panels)
+    n_tiles = n_columns * per_band
     scale = tiles.scale_for(
         max(rows, columns), min(_TILES_WIDTH / n_tiles, _TILE_LARGEST)
     )
@@ -292,7 +335,7 @@ def _measure(
     )
     sheet_width = int(tile_lefts[-1]) + columns * scale
     # Type is scaled by what the page shrinks the picture by.
-    zoom = max(1.0, sheet_width * len(panels) / _TILES_WIDTH)
+    zoom = max(1.0, sheet_width * per_band / _TILES_WIDTH)
     label_size = style.SIZE_LABEL * zoom
 
     n_cells = max(

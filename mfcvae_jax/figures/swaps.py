@@ -18,6 +18,7 @@ __all__ = ["SwapPage", "swapped_pairs"]
 
 _HEADERS = ("x1", "x2", "rec. 1", "rec. 2", "swap 1", "swap 2")
 _LABEL_WIDTH = 0.7  # inches
+_MOST_BESIDE = 3
 
 
 class SwapPage(NamedTuple):
@@ -45,7 +46,7 @@ class SwapPage(NamedTuple):
 def swapped_pairs(
     pages: Sequence[SwapPage], path: str | os.PathLike[str]
 ) -> None:
-    """Draws one panel per page, side by side, with one row per pair.
+    """Draws one panel per page, up to three side by side, with a row per pair.
 
     Args:
         pages: at least one; the numbers of pairs may differ.
@@ -64,8 +65,14 @@ def swapped_pairs(
             f"Expected images of one height and width on all pages; got "
             f"{sizes}."
         )
+    n_bands = -(-len(drawn) // _MOST_BESIDE)
     panels.draw_panels(
-        drawn, path, group_gap=0, column_group=2, column_group_gap=12
+        drawn,
+        path,
+        group_gap=0,
+        column_group=2,
+        column_group_gap=12,
+        per_band=-(-len(drawn) // n_bands),
     )
 
 

@@ -11,7 +11,7 @@ from mfcvae_jax.figures import panels, style, tiles
 
 __all__ = ["latent_traversals"]
 
-_MANY = 24  # columns in all; of more than these only some have a header
+_MANY = 24  # columns beside each other; of more steps few have a header
 
 
 def latent_traversals(
@@ -20,6 +20,8 @@ def latent_traversals(
     path: str | os.PathLike[str],
 ) -> None:
     """Draws one panel per facet; a row moves along one latent dimension.
+
+    Panels stand side by side as far as their columns stay wide enough.
 
     Args:
         facets: one array per facet, shape (D_j, T, H, W, C): images decoded
@@ -56,7 +58,8 @@ def latent_traversals(
             )
     headers = [f"{step:.3g}".replace("-", "−") for step in steps]
     caption = "columns: prior standard deviations"
-    if len(facets) * len(steps) > _MANY:
+    per_band = max(1, min(len(facets), _MANY // len(steps)))
+    if len(steps) > _MANY:
         kept = {0, len(steps) // 2, len(steps) - 1}
         headers = [text if t in kept else "" for t, text in enumerate(headers)]
     panels.draw_panels(
@@ -75,4 +78,5 @@ def latent_traversals(
         ],
         path,
         group_gap=0,
+        per_band=-(-len(facets) // -(-len(facets) // per_band)),
     )

@@ -108,7 +108,7 @@ class MixturesTest(parameterized.TestCase):
 
     def test_points_are_spread_like_a_normal_cut_at_two(self):
         lengths = []
-        for seed in range(8):
+        for seed in range(4):
             for axes in self._draw(_ALL, seed=seed).axes:
                 every = [_lengths(e, _points(axes)) for e in _ellipses(axes)]
                 lengths.append(np.min(every, axis=0))
@@ -159,7 +159,7 @@ class MixturesTest(parameterized.TestCase):
         ),
     )
     def test_texts_are_apart(self, characteristics):
-        for seed in range(3):
+        for seed in range(2):
             figure = self._draw(characteristics, seed=seed)
             self.assertEmpty(pages.clashes(figure))
 

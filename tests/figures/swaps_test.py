@@ -72,6 +72,18 @@ class SwapsTest(parameterized.TestCase):
             style.mpl_colors.to_hex(mark.get_facecolor()), style.facet_colour(1)
         )
 
+    @parameterized.parameters((1, [1]), (3, [3]), (4, [2, 2]), (5, [3, 2]))
+    def test_at_most_three_pages_stand_beside_each_other(self, n, expected):
+        # The first page of all has most rows.
+        figure = self._draw([_page(1 + max(0, 3 - p)) for p in range(n)])
+        tops = [round(a.get_position().y1, 6) for a in figure.axes]
+        self.assertEqual(
+            [tops.count(top) for top in dict.fromkeys(tops)], expected
+        )
+        lowest = min(a.get_position().y0 for a in figure.axes[: expected[0]])
+        for axes in figure.axes[expected[0] :]:
+            self.assertLess(axes.get_position().y1, lowest)
+
     @parameterized.product(n_pages=[1, 2, 3, 5], size=[8, 64])
     def test_texts_are_apart(self, n_pages, size):
         figure = self._draw(

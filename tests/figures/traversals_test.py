@@ -51,13 +51,28 @@ class TraversalsTest(parameterized.TestCase):
         self.assertIn("Facet 1", texts)
 
     def test_of_many_columns_some_have_a_step(self):
-        steps = np.linspace(-2.5, 2.5, 11)
-        texts = pages.texts(self._draw([_images(2, 11)] * 3, steps))
-        self.assertEqual(texts.count("−2.5"), 3)
-        self.assertEqual(texts.count("2.5"), 3)
+        steps = np.linspace(-2.5, 2.5, 31)
+        texts = pages.texts(self._draw([_images(2, 31)] * 2, steps))
+        self.assertEqual(texts.count("−2.5"), 2)
+        self.assertEqual(texts.count("2.5"), 2)
         self.assertEqual(texts.count("−0.5"), 0)
 
-    @parameterized.product(n_facets=[1, 2, 4], n_steps=[1, 7, 11], size=[8, 64])
+    @parameterized.parameters(
+        (2, 5, (2, 1)), (2, 11, (2, 1)), (4, 11, (2, 2)), (2, 31, (1, 2))
+    )
+    def test_panels_stand_beside_or_under_each_other(
+        self, n_facets, n_steps, expected
+    ):
+        figure = self._draw(
+            [_images(2, n_steps)] * n_facets, np.arange(n_steps)
+        )
+        boxes = [axes.get_position() for axes in figure.axes]
+        self.assertLen({round(box.x0, 6) for box in boxes}, expected[0])
+        self.assertLen({round(box.y0, 6) for box in boxes}, expected[1])
+
+    @parameterized.product(
+        n_facets=[1, 2, 4], n_steps=[1, 7, 11, 30], size=[8, 64]
+    )
     def test_texts_are_apart(self, n_facets, n_steps, size):
         figure = self._draw(
             [_images(12, n_steps, size)] * n_facets,
