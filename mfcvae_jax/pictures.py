@@ -121,7 +121,7 @@ def draw_swaps(
                     f"facet {failure[0]}" if finished.n_facets > 2 else ""
                     for failure in some
                 ),
-                some[0][0],
+                -1,
             )
         )
     figures.swapped_pairs(pages, path)
