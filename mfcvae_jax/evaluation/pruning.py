@@ -1,0 +1,148 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""How many clusters a trained facet needs, without labels.
+
+Not in the paper, which leaves K open (Sec. 6). A facet is trained with more
+components than it should need, and then they are taken away one by one. Of the
+mixture bound M, only E log p(z_j) depends on the prior of facet j, so with the
+nets left as they are, samples of q(z_j|x) tell what each removal costs:
+
+* the component goes whose absence costs the least bound;
+* the others are fitted anew to the samples, by EM;
+* of all numbers of components, the one with the best bound is kept, less the
+  price of its parameters and less the entropy of the assignments: per example,
+  the integrated completed likelihood (ICL) of Biernacki, Celeux and Govaert,
+  IEEE PAMI 22(7), 2000.
+
+Without the entropy this would be BIC, which asks how many Gaussians a density
+needs; ICL asks how many clusters can be told apart.
+"""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+from sklearn import exceptions
+from sklearn.mixture import GaussianMixture
+
+from mfcvae_jax.variational.prior import Mixture
+
+__all__ = ["Evidence", "prune"]
+
+_N_EM = 20
+# Added to variances, relative to that of all samples: no component may shrink
+# to a point.
+_LEAST_VARIANCE = 1e-4
+
+
+class Evidence(NamedTuple):
+    """What every number of components is worth; one entry for each.
+
+    Attributes:
+        n_components: from all down to 1, shape (K,).
+        log_p_z: mean of log p(z), nats per example, shape (K,): the part of M
+            that the number of components changes.
+        entropy: mean entropy of p(c|z), nats per example, shape (K,).
+        criterion: log_p_z less entropy and less log(N) / 2N for every free
+            parameter, nats per example, shape (K,).
+        n_kept: the number with the best criterion.
+    """
+
+    n_components: np.ndarray
+    log_p_z: np.ndarray
+    entropy: np.ndarray
+    criterion: np.ndarray
+    n_kept: int
+
+
+def prune(mixture: Mixture, z: np.ndarray) -> tuple[Mixture, Evidence]:
+    """Takes components away, and keeps as many as the evidence is for.
+
+    Args:
+        mixture: prior of a trained facet, K components.
+        z: a sample of q(z|x) for each training example, shape (N, D), N > K.
+
+    Returns:
+        The mixture that is left, and the evidence.
+    """
+    z = np.asarray(z, np.float64)
+    n, n_dims = z.shape
+    is_full = np.ndim(mixture.scale) == 3
+    n_of_covariance = n_dims * (n_dims + 1) // 2 if is_full else n_dims
+    price = np.log(n) / (2 * n)
+    current = _as_scikit_learn(mixture, z)
+    models, found = [], []
+    for k in range(len(mixture.means), 0, -1):
+        resp = current.predict_proba(z)
+        log_p_z = current.score(z)
+        entropy = special.entr(resp).sum(axis=1).mean()
+        n_free = k * (1 + n_dims + n_of_covariance) - 1
+        models.append(current)
+        found.append((k, log_p_z, entropy, log_p_z - entropy - price * n_free))
+        if k > 1:
+            # Mean of log p(z) without each component, the others as they are.
+            rest = np.log(np.maximum(1.0 - resp, 1e-12)).mean(axis=0)
+            cost = np.log(np.maximum(1.0 - current.weights_, 1e-12)) - rest
+            current = _without(current, int(np.argmin(cost)), z)
+    n_components, log_p_z, entropy, criterion = map(
+        np.array, zip(*found, strict=True)
+    )
+    best = int(np.argmax(criterion))
+    return _as_mixture(models[best]), Evidence(
+        n_components, log_p_z, entropy, criterion, int(n_components[best])
+    )
+
+
+def _without(
+    model: GaussianMixture, component: int, z: np.ndarray
+) -> GaussianMixture:
+    """Drops a component, and fits the others to the samples."""
+    kept = np.arange(len(model.weights_)) != component
+    smaller = GaussianMixture(
+        int(kept.sum()),
+        covariance_type=model.covariance_type,
+        reg_covar=model.reg_covar,
+        max_iter=_N_EM,
+        weights_init=model.weights_[kept] / model.weights_[kept].sum(),
+        means_init=model.means_[kept],
+        precisions_init=model.precisions_[kept],
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
+        return smaller.fit(z)
+
+
+def _as_scikit_learn(mixture: Mixture, z: np.ndarray) -> GaussianMixture:
+    """The same mixture as scikit-learn has it; nothing is fitted."""
+    scale = np.asarray(mixture.scale, np.float64)
+    is_full = scale.ndim == 3
+    model = GaussianMixture(
+        len(scale),
+        covariance_type="full" if is_full else "diag",
+        reg_covar=_LEAST_VARIANCE * z.var(axis=0).mean(),
+    )
+    weights = np.exp(np.asarray(mixture.log_weights, np.float64))
+    model.weights_ = weights / weights.sum()
+    model.means_ = np.asarray(mixture.means, np.float64)
+    if is_full:
+        model.covariances_ = scale @ scale.swapaxes(1, 2)
+        inverse = np.linalg.inv(scale)
+        model.precisions_cholesky_ = inverse.swapaxes(1, 2)
+        model.precisions_ = inverse.swapaxes(1, 2) @ inverse
+    else:
+        model.covariances_ = scale**2
+        model.precisions_cholesky_ = 1.0 / scale
+        model.precisions_ = 1.0 / scale**2
+    return model
+
+
+def _as_mixture(model: GaussianMixture) -> Mixture:
+    covariances = np.asarray(model.covariances_)
+    return Mixture(
+        np.log(model.weights_),
+        np.asarray(model.means_),
+        np.linalg.cholesky(covariances)
+        if covariances.ndim == 3
+        else np.sqrt(covariances),
+    )
