@@ -16,6 +16,7 @@ All of them unless --make names some:
   grid        samples of every pair of clusters of the first and the last facet
   traversals  one latent dimension at a time
   diversity   how diverse the samples of each cluster are
+  pruning     how many clusters each facet needs, without labels
 
 They are written to the folder paper/ in the workdir. Of several seeds, the one
 with the best held-out bound is drawn, or --seed. What a run cannot have is
@@ -211,6 +212,12 @@ def _diversity(drawn: Drawn) -> str:
     return _written(drawn, "diversity", tables.format_diversity(rows))
 
 
+def _pruning(drawn: Drawn) -> str:
+    picture = _pictures("pruning")(drawn)
+    table = _written(drawn, "pruning", tables.pruning(drawn.finished))
+    return f"{picture}\n{table}"
+
+
 def _written(drawn: Drawn, name: str, table: str) -> str:
     path = drawn.folder / f"{name}.md"
     path.write_text(f"{table}\n")
@@ -226,6 +233,7 @@ MAKERS: dict[str, Callable[[Drawn], str]] = {
     "grid": _pictures("grid"),
     "traversals": _pictures("traversals"),
     "diversity": _diversity,
+    "pruning": _pruning,
 }
 
 

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from mfcvae_jax.datasets import batches
-from mfcvae_jax.evaluation import generation, swaps
+from mfcvae_jax.evaluation import generation, latents, pruning, swaps
 from mfcvae_jax.evaluation.predictions import Predictions
 from mfcvae_jax.training import runs
 from mfcvae_jax.training.runs import Run
@@ -80,6 +80,18 @@ class Finished:
         return jax.device_get(
             model.apply(self.state.variables, method=model.mixtures)
         )
+
+    @functools.cached_property
+    def pruned(self) -> tuple[tuple[prior.Mixture, pruning.Evidence], ...]:
+        """What is left of each facet by ``evaluation.pruning``."""
+        samples = latents.sampled_latents(
+            self.run.stepper.model,
+            self.state.variables,
+            self.run.dataset.train.images,
+            self.key(KeyUse.SAMPLES, self.n_facets + 1),
+            batch_size=self.run.settings.evaluate.batch_size,
+        )
+        return tuple(map(pruning.prune, self.mixtures, samples))
 
     def key(self, use: KeyUse, index: int) -> chex.PRNGKey:
         """Returns a key for one of several draws of the same use."""

@@ -197,6 +197,21 @@ def _traversals(finished: Finished, path: pathlib.Path) -> None:
     )
 
 
+def _pruning(finished: Finished, path: pathlib.Path) -> None:
+    figures.evidence_curves(
+        [
+            figures.EvidenceCurve(
+                evidence.n_components,
+                evidence.log_p_z,
+                evidence.criterion,
+                evidence.n_kept,
+            )
+            for _, evidence in finished.pruned
+        ],
+        path,
+    )
+
+
 def _reconstructions(finished: Finished, path: pathlib.Path) -> None:
     shown = finished.images[:_N_RECONSTRUCTIONS]
     figures.reconstruction_pairs(shown, finished.reconstruct(shown), path)
@@ -251,6 +266,7 @@ PICTURES: dict[str, Callable[[Finished, pathlib.Path], None]] = {
     "reconstructions": _reconstructions,
     "confusion": _confusion,
     "learning_curves": _learning_curves,
+    "pruning": _pruning,
     "all_clusters": _clusters(None),
     "all_samples": _samples(None),
 }

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from mfcvae_jax import published
+from mfcvae_jax.evaluation import accuracy, latents, probes, swaps
 from mfcvae_jax.evaluation import diversity as diversity_lib
-from mfcvae_jax.evaluation import latents, probes, swaps
 from mfcvae_jax.finished import Finished, NotDrawnError
 from mfcvae_jax.summary import Summary
 from mfcvae_jax.training.state import KeyUse
+from mfcvae_jax.variational import prior, vade
 
 __all__ = [
     "accuracies",
@@ -22,6 +23,7 @@ __all__ = [
     "markdown",
     "percent",
     "probe",
+    "pruning",
     "swap_rates",
 ]
 
@@ -220,6 +222,69 @@ def format_diversity(rows: Sequence[dict[str, Any]]) -> str:
             )
             for j, row in enumerate(rows)
         ],
+    )
+
+
+def pruning(finished: Finished) -> str:
+    """Tells how many clusters each facet needs, and what that makes of scores.
+
+    Args:
+        finished: the run.
+
+    Returns:
+        A Markdown table; scores on the held-out split, before and after.
+    """
+    spec, test = finished.run.dataset.spec, finished.run.dataset.test
+    predictions = finished.scored.predictions
+    rows = []
+    for j, (mixture, evidence) in enumerate(finished.pruned):
+        before = predictions.assignments[:, j]
+        after = np.argmax(
+            vade.log_posterior(
+                prior.component_log_prob(mixture, predictions.latents[j]),
+                mixture.log_weights,
+            ),
+            axis=-1,
+        )
+        for m, labeling in enumerate(spec.labelings):
+            scores = [
+                accuracy.score(
+                    assignments, test.labels[:, m], k, labeling.n_classes
+                )
+                for assignments, k in (
+                    (before, len(finished.mixtures[j].means)),
+                    (after, evidence.n_kept),
+                )
+            ]
+            rows.append(
+                (
+                    j,
+                    len(finished.mixtures[j].means),
+                    evidence.n_kept,
+                    f"{labeling.name} ({labeling.n_classes})",
+                    *(
+                        f"{100 * getattr(scores[0], name):.1f} to "
+                        f"{100 * getattr(scores[1], name):.1f}"
+                        for name in ("many_to_one", "one_to_one", "nmi")
+                    ),
+                )
+            )
+        if not spec.labelings:
+            rows.append(
+                (j, len(finished.mixtures[j].means), evidence.n_kept)
+                + ("",) * 4
+            )
+    return markdown(
+        (
+            "facet",
+            "K",
+            "kept",
+            "labeling (classes)",
+            "many-to-one, %",
+            "one-to-one, %",
+            "NMI, %",
+        ),
+        rows,
     )
 
 

@@ -16,6 +16,7 @@ without a display and without touching Matplotlib's global state.
   curves.py           bounds, KL per facet and accuracy over training
   ablation.py         accuracy of each seed over training, per arm
   confusion.py        clusters of each facet against each labeling
+  evidence.py         what each number of clusters is worth
   bounds.py           the two bounds, and what estimators make of them
 
 `tiles.py` assembles images into a sheet, `panels.py` lays labelled sheets side
@@ -31,6 +32,7 @@ from mfcvae_jax.figures.clusters import (
 )
 from mfcvae_jax.figures.confusion import confusion_matrices
 from mfcvae_jax.figures.curves import learning_curves
+from mfcvae_jax.figures.evidence import EvidenceCurve, evidence_curves
 from mfcvae_jax.figures.grid import facet_grid
 from mfcvae_jax.figures.mixtures import facet_intuition
 from mfcvae_jax.figures.reconstructions import reconstruction_pairs
@@ -41,12 +43,14 @@ from mfcvae_jax.figures.traversals import latent_traversals
 __all__ = [
     "Arm",
     "ClusterOrder",
+    "EvidenceCurve",
     "SwapPage",
     "accuracy_over_training",
     "bounds_and_estimates",
     "cluster_examples",
     "cluster_samples",
     "confusion_matrices",
+    "evidence_curves",
     "facet_grid",
     "facet_intuition",
     "latent_traversals",
