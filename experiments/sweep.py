@@ -203,6 +203,7 @@ def _rows(arm: str, seed: int, found: dict[str, Any]) -> list[dict[str, Any]]:
     rows = [row(name, value) for name, value in found["terms"].items()]
     for j, n_used in enumerate(found["clusters_in_use"]):
         rows.append(row("clusters_in_use", n_used, j))
+        rows.append(row("clusters_needed", found["clusters_needed"][j], j))
         for name in ("kept", "spread"):
             rows.append(row(name, found["diversity"][j][name], j))
     shared = found["normalised_mutual_information"]

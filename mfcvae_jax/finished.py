@@ -23,6 +23,9 @@ from mfcvae_jax.workdir import Workdir
 
 __all__ = ["Finished", "NotDrawnError"]
 
+# Training examples whose latents tell how many clusters a facet needs.
+_N_PRUNED_ON = 20_000
+
 
 class NotDrawnError(Exception):
     """A picture or table that a run cannot have; the message says why."""
@@ -87,7 +90,7 @@ class Finished:
         samples = latents.sampled_latents(
             self.run.stepper.model,
             self.state.variables,
-            self.run.dataset.train.images,
+            self.run.dataset.train.images[:_N_PRUNED_ON],
             self.key(KeyUse.SAMPLES, self.n_facets + 1),
             batch_size=self.run.settings.evaluate.batch_size,
         )

@@ -117,6 +117,7 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> Report:
         "normalised_mutual_information": shared.normalised.tolist(),
         "clusters_in_use": np.asarray(usage.n_used).tolist(),
         "effective_clusters": np.asarray(usage.effective).tolist(),
+        "clusters_needed": [e.n_kept for _, e in finished.pruned],
         "diversity": tables.diversity(finished),
     }
     workdir.write_results(results)

@@ -185,6 +185,7 @@ def _numbers(result: Mapping[str, Any]) -> dict[str, float]:
     for j, n_used in enumerate(result["clusters_in_use"]):
         numbers[f"-log Z, facet {j}, nats"] = result["terms"][f"gap/{j}"]
         numbers[f"clusters in use, facet {j}"] = n_used
+        numbers[f"clusters needed, facet {j}"] = result["clusters_needed"][j]
         for name in ("kept", "spread"):
             share = result["diversity"][j][name]
             numbers[f"{name} by samples, facet {j}, %"] = 100 * share

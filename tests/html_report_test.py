@@ -142,6 +142,7 @@ def _report(
             "normalised_mutual_information": shared.normalised.tolist(),
             "clusters_in_use": usage.n_used.tolist(),
             "effective_clusters": usage.effective.tolist(),
+            "clusters_needed": list(n_used),
             "diversity": [
                 {
                     "kept": 0.75,
@@ -329,6 +330,7 @@ def _summary():
                 "gap/1": 0.25,
             },
             "clusters_in_use": [3, 4],
+            "clusters_needed": [2, 3],
             "diversity": [{"kept": 0.5, "spread": 0.5}] * 2,
             "normalised_mutual_information": [[1.0, 0.25], [0.25, 1.0]],
             "scores": [
@@ -389,7 +391,7 @@ class ReportTest(absltest.TestCase):
 
         # All figures but the learning curves: nothing was trained.
         shown = [a for a in page.all("img") if "id" not in a]
-        self.assertLen(shown, 6)
+        self.assertLen(shown, 7)
         for attrs in shown:
             self.assertGreater(len(attrs["alt"]), 40)
 

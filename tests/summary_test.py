@@ -21,6 +21,7 @@ def _result(bound, accuracy):
             "gap/0": 0.25,
             "gap/1": 0.5,
         },
+        "clusters_needed": [2, 9],
         "diversity": [{"kept": 0.5, "spread": 0.25}] * 2,
         "clusters_in_use": [3, 20],
         "scores": [row],

@@ -86,7 +86,8 @@ class SweepTest(absltest.TestCase):
         with (folder / "results.csv").open() as file:
             rows = list(csv.DictReader(file))
         self.assertLen({row["arm"] for row in rows}, 2)
-        self.assertEqual({row["seed"] for row in rows}, {"0", "1"})
+        seeds = {row["seed"] for row in rows}
+        self.assertEqual(seeds, {"0", "1", "all"})  # all: their agreement
         arm = rows[0]["arm"]
         self.assertIn("train.learning_rate=0.001", arm)
         bounds = [

@@ -138,11 +138,13 @@ def _without_labels(results: Mapping[str, Any]) -> Markup:
             number(terms[f"kl_c/{j}"]),
             str(n_used),
             number(effective, 1),
+            str(n_needed),
         )
-        for j, (n_used, effective) in enumerate(
+        for j, (n_used, effective, n_needed) in enumerate(
             zip(
                 results["clusters_in_use"],
                 results["effective_clusters"],
+                results["clusters_needed"],
                 strict=True,
             )
         )
@@ -161,13 +163,22 @@ def _without_labels(results: Mapping[str, Any]) -> Markup:
         markup.table(
             "Each facet: its part of the gap M \N{MINUS SIGN} F and of the "
             "KL in nats, and its clusters",
-            ("facet", "gap", "KL of z", "KL of c", "in use", "effective"),
+            (
+                "facet",
+                "gap",
+                "KL of z",
+                "KL of c",
+                "in use",
+                "effective",
+                "needed",
+            ),
             rows,
         ),
         tag(
             "p",
             "The gap estimates \N{MINUS SIGN}log Z: what is lost by taking "
-            "q(c|x) for all samples of z together.",
+            "q(c|x) for all samples of z together. Needed: the clusters that "
+            "can be told apart, by the integrated completed likelihood.",
             class_="note",
         ),
         *_redundancy(results),
@@ -319,6 +330,13 @@ def _figures(report: RunReport) -> Markup:
             "Traversals",
             "One panel per facet, one row per latent dimension: the most "
             "confident held-out input as that dimension moves.",
+        ),
+        "pruning": (
+            "How many clusters",
+            "One panel per facet: what each number of clusters is worth, in "
+            "nats per example, and the number with the best criterion: "
+            + ", ".join(map(str, report.results["clusters_needed"]))
+            + ".",
         ),
         "reconstructions": (
             "Reconstructions",
