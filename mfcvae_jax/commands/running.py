@@ -6,7 +6,6 @@ Exit codes are 0; 2 for bad usage and for errors, each with a line on stderr;
 and 128 plus the signal's number for a command that was stopped.
 """
 
-import inspect
 import re
 import signal
 import sys
@@ -156,8 +155,9 @@ def _line(error: Exception) -> str:
         case SyntaxError():
             text = f"--config is no Python file: {text}"
         case flags.IllegalFlagValueError():
-            found = re.fullmatch(r"flag --(\w+)=None: .* than None\.", text)
-            text = f"--{found[1]} must be given" if found else text
+            missing = re.findall(r"Flag (--\w+) must have a value", text)
+            if missing:
+                text = f"{' and '.join(missing)} must be given"
     # The traceback of a config file that does not run is for its author.
     return text if "Traceback" in text else " ".join(text.split())
 
@@ -169,7 +169,7 @@ def _is_worth_reading(record) -> bool:
 
 def _help(command: Command, values: flags.FlagValues) -> str:
     """The command's docstring, and its flags in the order of definition."""
-    lines = [inspect.cleandoc(command.__doc__ or ""), "", "flags:"]
+    lines = [(command.__doc__ or "").strip(), "", "flags:"]
     for name in values:
         flag = values[name]
         shown = f"--[no]{name}" if flag.boolean else f"--{name}"
