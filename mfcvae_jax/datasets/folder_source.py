@@ -143,7 +143,7 @@ def _labels(
     classes, labels = np.unique(
         [parts[0] for parts in of_file], return_inverse=True
     )
-    named = ", ".join(f"{i} {name}" for i, name in enumerate(classes))
+    named = ", ".join(f"{i} = {name}" for i, name in enumerate(classes))
     logging.info("classes: %s", named)
     return labels, np.array(["folder"])
 
