@@ -115,6 +115,7 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
     history_: list[dict[str, Any]]
     n_iter_: int
     n_features_in_: int
+    feature_names_in_: np.ndarray
 
     # What ``fit`` or ``load`` found; variables are NumPy arrays, for pickle.
     _layout: Layout
@@ -188,7 +189,8 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
 
         self._layout, self._settings = layout, settings
         self._variables = variables
-        vars(self).pop("feature_names_in_", None)
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
         if hasattr(checked, "feature_names_in_"):
             self.feature_names_in_ = checked.feature_names_in_
         self.n_features_in_ = int(np.prod(layout.example_shape))
