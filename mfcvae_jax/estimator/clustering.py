@@ -312,6 +312,8 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
+        if temperature < 0:
+            raise ValueError(f"temperature must be >= 0, got {temperature}")
         if (facet is None) != (component is None):
             raise ValueError(
                 "facet and component go together: give both, to sample that "
