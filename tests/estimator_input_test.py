@@ -226,20 +226,20 @@ class TestErrors:
             call(MultiFacetClustering())
 
 
+@pytest.fixture(scope="module")
+def models():
+    def tiny(x):
+        model = MultiFacetClustering([Facet(3, 2)], epochs=1, random_state=0)
+        return model.fit(x)
+
+    return {
+        "floats": tiny(IMAGES[:40]),
+        "bytes": tiny(BYTES[:40]),
+        "table": tiny(TABLE[:40]),
+    }
+
+
 class TestErrorsOnceFitted:
-    @pytest.fixture(scope="class")
-    def models(self):
-        def tiny(x):
-            return MultiFacetClustering(
-                [Facet(3, 2)], epochs=1, random_state=0
-            ).fit(x)
-
-        return {
-            "floats": tiny(IMAGES[:40]),
-            "bytes": tiny(BYTES[:40]),
-            "table": tiny(TABLE[:40]),
-        }
-
     @pytest.mark.parametrize(
         ("name", "x", "expected"),
         [

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from absl import logging
 from scipy import special, stats
-from sklearn import datasets
+from sklearn import datasets, metrics
 from sklearn.base import clone
 
 from mfcvae_jax import Facet, MultiFacetClustering, figures, progressive
 from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.datasets import digits
 from mfcvae_jax.evaluation import generation, marginal
 from mfcvae_jax.training.devices import Program
 from mfcvae_jax.workdir import Workdir
@@ -440,3 +441,29 @@ class TestFile:
         np.testing.assert_array_equal(
             np.load(tmp_path / "resp.npy"), fitted.predict_proba(IMAGES)[1]
         )
+
+
+@pytest.mark.slow
+def test_finds_the_digit_by_default(tmp_path):
+    """As experiments/configs/digits.py does; fit, save, load, draw."""
+    split = digits.load_digits()
+    images, labels = split.test.images, split.test.labels[:, 0]
+    model = MultiFacetClustering([Facet(10, 8), Facet(25, 5)], random_state=0)
+    model.fit(split.train.images)
+    model.save(tmp_path / "digits.npz")
+    loaded = MultiFacetClustering.load(tmp_path / "digits.npz")
+    found = loaded.predict(images)
+    np.testing.assert_array_equal(found, model.predict(images))
+    table = metrics.cluster.contingency_matrix(labels, found[:, 1])
+    # 87.4 (3.8) % over seeds; and facet 0 is to sort by something else.
+    assert table.max(axis=0).sum() > 0.78 * len(labels)
+    assert metrics.adjusted_mutual_info_score(*found.T) < 0.3
+    # A cluster's samples are sorted into it.
+    biggest = int(np.argmax(model.cluster_usage_[1]))
+    drawn = model.sample(
+        50, facet=1, component=biggest, temperature=0.5, random_state=0
+    )
+    assert np.mean(model.predict(drawn)[:, 1] == biggest) > 0.8
+    figures.cluster_examples(
+        images, model.predict_proba(images), tmp_path / "clusters.png"
+    )
