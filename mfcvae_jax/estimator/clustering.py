@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import logging
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.utils import TransformerTags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -115,6 +115,7 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
     history_: list[dict[str, Any]]
     n_iter_: int
     n_features_in_: int
+    feature_names_in_: np.ndarray
 
     # What ``fit`` or ``load`` found; variables are NumPy arrays, for pickle.
     _layout: Layout
@@ -163,7 +164,10 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         """
         del y
         facets = check_facets(self.facets)
-        x = validate_data(self, X, allow_nd=True, ensure_min_samples=2)
+        _check_is_free(self.workdir)
+        # On a copy, so that a fit that fails leaves the estimator as it was.
+        checked = clone(self)
+        x = validate_data(checked, X, allow_nd=True, ensure_min_samples=2)
         layout = layout_of(x)
         settings = make_settings(
             facets,
@@ -179,15 +183,33 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         )
         images = layout.to_model(x)
         run = runs.run_on(settings, _dataset(images, settings.seed))
+        # One that may be compiled already, and that ``predict`` will use, too.
+        run = run._replace(predict=_predictor_of(settings, layout.image_shape))
         variables, records = self._train(run)
 
         self._layout, self._settings = layout, settings
         self._variables = variables
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        if hasattr(checked, "feature_names_in_"):
+            self.feature_names_in_ = checked.feature_names_in_
         self.n_features_in_ = int(np.prod(layout.example_shape))
         self.n_iter_ = sum(settings.progressive.stage_epochs)
         self.history_ = records
         self._set_labels(self._predict(images).assignments)
         return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> list[np.ndarray]:
+        """Trains the model, and encodes the examples trained on.
+
+        Args:
+            X: examples, see above, N >= 2.
+            y: not used.
+
+        Returns:
+            See ``transform``.
+        """
+        return self.fit(X, y).transform(X)
 
     def predict(self, X: Any) -> np.ndarray:
         """Assigns examples to clusters.
@@ -290,6 +312,8 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
+        if temperature < 0:
+            raise ValueError(f"temperature must be >= 0, got {temperature}")
         if (facet is None) != (component is None):
             raise ValueError(
                 "facet and component go together: give both, to sample that "
@@ -463,18 +487,12 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         return self._layout.to_model(x)
 
     def _predict(self, images: np.ndarray) -> predictions.Predictions:
-        settings = self._settings
-        predict = _predictor(
-            self._model(),
-            settings.likelihood,
-            elbo.find_estimator(settings.train.estimator).terms,
-            settings.evaluate.batch_size,
-        )
+        predict = _predictor_of(self._settings, self._layout.image_shape)
         return predict(
             self._variables,
             images,
             self._coefficients(),
-            run_key(settings.seed, KeyUse.EVALUATION),
+            run_key(self._settings.seed, KeyUse.EVALUATION),
         )
 
     def _decode(self, latents: Sequence[np.ndarray]) -> np.ndarray:
@@ -488,10 +506,10 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
                 self._model(),
                 self._settings.likelihood,
                 self._variables,
-                # A shorter chunk would be compiled anew.
+                # A shorter chunk would be compiled anew, and so would a slice.
                 tuple(np.pad(z, ((0, size - n_real), (0, 0))) for z in chunk),
             )
-            chunks.append(np.asarray(decoded[:n_real]))
+            chunks.append(np.asarray(decoded)[:n_real])
         return self._layout.from_model(np.concatenate(chunks))
 
     def _model(self) -> model_lib.MFCVAE:
@@ -551,6 +569,18 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         }
 
 
+def _predictor_of(
+    settings: settings_lib.Settings, image_shape: tuple[int, int, int]
+) -> predictions.Predictor:
+    """The predictor of a model, the same one for the same model."""
+    return _predictor(
+        model_lib.make_model(settings, image_shape),
+        settings.likelihood,
+        elbo.find_estimator(settings.train.estimator).terms,
+        settings.evaluate.batch_size,
+    )
+
+
 @functools.partial(jax.jit, static_argnames=("model", "likelihood"))
 def _decode_chunk(
     model: model_lib.MFCVAE,
@@ -598,6 +628,17 @@ def _check_index(name: str, value: Any, n: int) -> None:
     ):
         raise ValueError(
             f"{name} must be an integer from 0 to {n - 1}, got {value!r}"
+        )
+
+
+def _check_is_free(folder: str | os.PathLike[str] | None) -> None:
+    if folder is None:
+        return
+    path = pathlib.Path(folder).expanduser()
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ValueError(
+            f"workdir={str(folder)!r} is there and not an empty folder: name a "
+            "new one, so that nothing is overwritten, or None to keep nothing"
         )
 
 
