@@ -46,7 +46,8 @@ _SEED = flags.DEFINE_integer("seed", None, "Which of several seeds to draw.")
 _TEMPERATURE = flags.DEFINE_float(
     "temperature",
     None,
-    "Factor on standard deviations in figure_6; by default that of the config.",
+    "Factor on standard deviations in figure_6 and diversity; by default that "
+    "of the config.",
     0.0,
 )
 _PAIRS = flags.DEFINE_list(
@@ -81,6 +82,8 @@ def main(argv):
         pairs = _pairs(_PAIRS.value)
         whole = Workdir(_WORKDIR.value)
         finished = _finished(_of_seed(whole, _SEED.value), _TEMPERATURE.value)
+        if pairs is not None:  # before what takes long
+            pictures.check_pairs(pairs, len(finished.run.dataset.test.images))
         folder = finished.workdir.path / "paper"
         folder.mkdir(exist_ok=True)
         for name in wanted:
@@ -100,7 +103,7 @@ def _wanted(names: list[str] | None) -> list[str]:
     if names is None:
         return list(MAKERS)
     unknown = sorted(set(names) - set(MAKERS))
-    if unknown:
+    if unknown or not names:
         raise ValueError(
             f"--make={','.join(unknown)}: choose from {', '.join(MAKERS)}"
         )
@@ -136,7 +139,9 @@ def _of_seed(whole: Workdir, seed: int | None) -> Workdir:
         return whole
     if whole.results.exists():
         return folders[json.loads(whole.results.read_text())["seeds"][0]]
-    return next(iter(folders.values()))  # a run that is not at its end
+    # A run that is not at its end: the first seed that may come to one.
+    going_on = [f for f in folders.values() if not f.diverged.exists()]
+    return (going_on or list(folders.values()))[0]
 
 
 def _finished(folder: Workdir, temperature: float | None) -> Finished:
@@ -181,7 +186,10 @@ def _table_1(drawn: Drawn) -> str:
 def _figure_5(drawn: Drawn) -> str:
     path = drawn.folder / "swaps.png"
     pictures.draw_swaps(drawn.finished, path, drawn.pairs)
-    rates = _written(drawn, "swaps", tables.swap_rates(drawn.finished))
+    try:
+        rates = _written(drawn, "swaps", tables.swap_rates(drawn.finished))
+    except NotDrawnError as reason:  # but --pairs could be swapped
+        rates = f"no rates: {reason}"
     return f"{path}\n{rates}"
 
 
