@@ -54,7 +54,10 @@ def _table_1(request: Request) -> str:
 def _figure_5(request: Request) -> str:
     path = request.folder / "swaps.png"
     pictures.draw_swaps(request.finished, path, request.pairs)
-    rates = _written(request, "swaps", tables.swap_rates(request.finished))
+    try:
+        rates = _written(request, "swaps", tables.swap_rates(request.finished))
+    except NotDrawnError as reason:  # but --pairs could be swapped
+        rates = f"no rates: {reason}"
     return f"{path}\n{rates}"
 
 

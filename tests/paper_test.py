@@ -14,15 +14,12 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
-from mfcvae_jax import exhibits, published, report, tables
+from mfcvae_jax import exhibits, report, tables
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.commands import paper, running
-from mfcvae_jax.datasets import spec
 from mfcvae_jax.training import loop, runs
 from tests import examples
 
-_ROOT = pathlib.Path(__file__).parents[1]
-_PAPER = _ROOT.parent / "shared" / "paper" / "mfcvae.md"
 _QUICK = {
     "progressive": {"stage_epochs": (1,), "fade_in_steps": 1},
     "checkpoint": {"every_epochs": 9},
@@ -178,35 +175,6 @@ class EveryKindOfRunTest(parameterized.TestCase):
         _, text, _ = _draw(home.path / "seed_0", "--make=grid")
         self.assertIn("step 11 of 77", text)
         self.assertIn("This run is not at its end", text)
-
-
-class PublishedTest(absltest.TestCase):
-    def test_data_sets_and_labelings_are_known(self):
-        known = {
-            (found.name, labeling.name)
-            for found in vars(spec).values()
-            if isinstance(found, spec.DatasetSpec)
-            for labeling in found.labelings
-        }
-        self.assertLessEqual(set(published.ACCURACIES), known)
-        self.assertEqual(set(published.ACCURACIES), set(published.PROBES))
-
-    @absltest.skipUnless(_PAPER.exists(), "needs the text of the paper")
-    def test_every_number_stands_in_the_paper(self):
-        text = _PAPER.read_text().replace("\\%", "").replace("$", "")
-        values = [
-            row.value for rows in published.ACCURACIES.values() for row in rows
-        ] + [value for row in published.PROBES.values() for value in row]
-        self.assertLen(values, 37)
-        for mean, std in values:
-            forms = [f"{mean:.2f}", f"{mean:.1f}"]
-            if std is not None:
-                forms = [
-                    f"{m} ({s})"
-                    for m in forms
-                    for s in (f"{std:.2f}", f"{std:.1f}")
-                ] + [f"{mean:.2f} \\pm {std:.2f}", f"{mean:.2f}\\pm{std:.2f}"]
-            self.assertTrue(any(form in text for form in forms), (mean, std))
 
 
 class WritingTest(absltest.TestCase):

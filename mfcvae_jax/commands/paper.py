@@ -56,8 +56,8 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
     flags.DEFINE_float(
         "temperature",
         None,
-        "Factor on standard deviations in figure_6; by default that of the "
-        "config.",
+        "Factor on standard deviations in figure_6 and diversity; by default "
+        "that of the config.",
         lower_bound=0.0,
         flag_values=values,
     )
@@ -72,7 +72,7 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
 
 def main(values: flags.FlagValues) -> int:
     """Draws what is wanted, as far as the run can have it."""
-    from mfcvae_jax import exhibits
+    from mfcvae_jax import exhibits, pictures
     from mfcvae_jax.finished import NotDrawnError
     from mfcvae_jax.workdir import Workdir
 
@@ -80,6 +80,8 @@ def main(values: flags.FlagValues) -> int:
     pairs = _pairs(values.pairs)
     whole = Workdir(values.workdir)
     finished = _finished(_of_seed(whole, values.seed), values.temperature)
+    if pairs is not None:  # before what takes long
+        pictures.check_pairs(pairs, len(finished.run.dataset.test.images))
     folder = finished.workdir.path / "paper"
     folder.mkdir(exist_ok=True)
     request = exhibits.Request(finished, folder, whole, pairs)
@@ -132,7 +134,9 @@ def _of_seed(whole: "Workdir", seed: int | None) -> "Workdir":
         return whole
     if whole.results.exists():
         return folders[json.loads(whole.results.read_text())["seeds"][0]]
-    return next(iter(folders.values()))  # a run that is not at its end
+    # A run that is not at its end: the first seed that may come to one.
+    going_on = [f for f in folders.values() if not f.diverged.exists()]
+    return (going_on or list(folders.values()))[0]
 
 
 def _finished(folder: "Workdir", temperature: float | None) -> "Finished":
