@@ -11,7 +11,11 @@ comparison.py  several choices of facets beside each other
 """
 
 from mfcvae_jax.estimator.clustering import MultiFacetClustering
-from mfcvae_jax.estimator.comparison import FacetComparison, compare_facets
+from mfcvae_jax.estimator.comparison import (
+    FacetComparison,
+    compare_facets,
+    format_comparisons,
+)
 from mfcvae_jax.estimator.facet import Facet
 
 __all__ = [
@@ -19,4 +23,5 @@ __all__ = [
     "FacetComparison",
     "MultiFacetClustering",
     "compare_facets",
+    "format_comparisons",
 ]
