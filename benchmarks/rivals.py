@@ -7,7 +7,7 @@ same K; all are scored on the held-out split, by our functions. ClustPy is no
 dependency, so it runs under a Python that has it (`rivals_clustpy.py`):
 
     python3 -m venv /elsewhere && /elsewhere/bin/pip install clustpy
-    python benchmarks/rivals.py --out=/tmp/rivals \
+    python benchmarks/rivals.py --out=runs/rivals \
         --clustpy_python=/elsewhere/bin/python
 
 Methods take turns within a seed. A result that is in the folder already is not
@@ -17,6 +17,7 @@ ends with the tables of what is there; `--seed=-1` prints them alone.
 """
 
 import pathlib
+import re
 import statistics
 import subprocess
 import time
@@ -32,11 +33,14 @@ from mfcvae_jax import Facet, MultiFacetClustering, tables
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.evaluation import accuracy, redundancy
 
-_OUT = flags.DEFINE_string("out", None, "Folder of the results.")
+_OUT = flags.DEFINE_string("out", "runs/rivals", "Folder of the results.")
 _CLUSTPY = flags.DEFINE_string(
-    "clustpy_python", None, "Python that has ClustPy; without it, the others."
+    "clustpy_python", "", "Python that has ClustPy; without it, the others."
 )
 _SEEDS = flags.DEFINE_multi_integer("seed", list(range(5)), "May be repeated.")
+_ONLY = flags.DEFINE_string(
+    "only", "", "Regular expression: compute the results that it is found in."
+)
 _THREADS = flags.DEFINE_integer("threads", 2, "Threads of PyTorch.", 1)
 
 _SCORES = ("many_to_one", "one_to_one", "nmi", "ari")
@@ -105,10 +109,9 @@ def compute(case: Case, seed: int) -> None:
     data = result.with_name(f"{case.data}.npz")
     if case.method in ("vade", "enrc"):
         script = pathlib.Path(__file__).with_name("rivals_clustpy.py")
-        arguments = (seed, _THREADS.value, *case.sizes)
+        numbers = map(str, (seed, _THREADS.value, *case.sizes))
         subprocess.run(
-            [_CLUSTPY.value, script, case.method, data, result]
-            + [str(argument) for argument in arguments],
+            [_CLUSTPY.value, script, case.method, data, result, *numbers],
             check=True,
             stderr=subprocess.DEVNULL,  # progress bars
         )
@@ -152,7 +155,7 @@ def rows(case: Case, dataset) -> list[list[str]]:
             [float(each[c]) for each in found] for c in ("wall", "cpu")
         )
     ]
-    lines = []
+    lines: list[list[str]] = []
     for same in zip(*matrices, strict=True):
         scores = [tables.percent([row[s] for row in same]) for s in _SCORES]
         facet = f"{same[0]['facet']}, K = {same[0]['n_components']}"
@@ -180,13 +183,16 @@ def main(argv):
             )
     for seed in (seed for seed in _SEEDS.value if seed >= 0):
         for case in _CASES:
+            path = case.path(seed)
             is_theirs = case.method in ("vade", "enrc")
-            if case.path(seed).exists() or (is_theirs and not _CLUSTPY.value):
+            if is_theirs and not _CLUSTPY.value:
+                continue
+            if path.exists() or not re.search(_ONLY.value, path.name):
                 continue
             start = time.perf_counter()
             compute(case, seed)
             took = time.perf_counter() - start
-            print(f"{case.path(seed).stem}: {took:.0f} s", flush=True)
+            print(f"{path.stem}: {took:.0f} s", flush=True)
     for name, dataset in datasets.items():
         print(f"\n{name}, {len(dataset.test.images)} held-out images\n")
         heads = "method|facet|labeling|many-to-one|one-to-one|NMI|ARI"
@@ -201,5 +207,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("out")
     app.run(main)
