@@ -100,6 +100,10 @@ class Precision(enum.Enum):
     BFLOAT16 = "bfloat16"  # activations too
 
 
+# The data sets that are anyone's own.
+_FROM_PATH = ("npz", "npy", "folder", "hdf5")
+
+
 @dataclasses.dataclass(frozen=True)
 class Data:
     """Which data set, and where its prepared files lie.
@@ -108,8 +112,8 @@ class Data:
         name: a name known to ``datasets.reader.load``.
         data_dir: folder of prepared TFDS sets; empty means the default of
             tensorflow_datasets. Embedded data sets need none.
-        path: the file of the data set ``npz``, or the folder of ``npy``; no
-            other has one.
+        path: the file of the data set ``npz`` or ``hdf5``, or the folder of
+            ``npy`` or ``folder``; no other has one.
         on_device_gb: training images up to so many GB (10^9 bytes) are kept on
             every device; more of them stay in host memory, or in their
             memory-mapped file, and come over in chunks. Results are the same.
@@ -125,7 +129,7 @@ class Data:
             self.on_device_gb >= 0,
             f"data.on_device_gb must be >= 0, got {self.on_device_gb}",
         )
-        if self.name in ("npz", "npy"):
+        if self.name in _FROM_PATH:
             _require(
                 self.path != "",
                 f"data.name={self.name!r} needs the file or folder to read in "
@@ -134,8 +138,8 @@ class Data:
         else:
             _require(
                 self.path == "",
-                f"data.path={self.path!r} is read by data.name='npz' and "
-                f"'npy' only, got data.name={self.name!r}",
+                f"data.path={self.path!r} is read by data.name="
+                f"{', '.join(_FROM_PATH)} only, got data.name={self.name!r}",
             )
 
 

@@ -222,7 +222,7 @@ class Workdir:
         if not self.config.is_file():
             raise FileNotFoundError(
                 f"no run in workdir {self.path}: {self.config.name} is "
-                "missing; train one with experiments/train.py"
+                "missing; train one with `mfcvae train`"
             )
         return settings_lib.from_config(json.loads(self.config.read_text()))
 

@@ -22,7 +22,7 @@ IMPORT_EVERYTHING = """
 import importlib, pkgutil, sys
 class OutOfReach:
     def find_spec(name, path=None, target=None):
-        if name.split(".")[0] in ("tensorflow", "torch"):
+        if name.split(".")[0] in ("h5py", "tensorflow", "torch"):
             raise ModuleNotFoundError(name, name=name)
 sys.meta_path.insert(0, OutOfReach)
 import mfcvae_jax

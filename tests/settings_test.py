@@ -361,7 +361,7 @@ class FaultsTest(parameterized.TestCase):
         (
             "of_a_set_that_has_none",
             {"path": "mine.npz"},
-            ("data.path='mine.npz'", "'npz' and 'npy' only", "'digits'"),
+            ("data.path='mine.npz'", "npz, npy, folder, hdf5 only", "'digits'"),
         ),
     )
     def test_path_and_the_data_set_npz_need_each_other(self, data, fragments):

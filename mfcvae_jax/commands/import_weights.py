@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Makes a run out of weights of the official PyTorch implementation.
 
-mfcvae import-weights --weights=model.pt --workdir=runs/official \
+    mfcvae import-weights --weights=model.pt --workdir=runs/official \
         --config=experiments/configs/mnist.py
-mfcvae report --workdir=runs/official
+    mfcvae report --workdir=runs/official
+
+The config must describe the same model.
 """
 
 from collections.abc import Sequence

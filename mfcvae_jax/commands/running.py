@@ -6,7 +6,6 @@ Exit codes are 0; 2 for bad usage and for errors, each with a line on stderr;
 and 128 plus the signal's number for a command that was stopped.
 """
 
-import inspect
 import re
 import signal
 import sys
@@ -85,13 +84,13 @@ def parse(command: Command, argv: Sequence[str]) -> flags.FlagValues:
         if asked:
             print(_help(command, values))
             if "--helpfull" in asked:
-                print("\nflags of the libraries:\n" + flags.FLAGS.get_help())
+                print(*map(flags.FLAGS.module_help, _absl_flags()), sep="\n")
             raise SystemExit(0)
         # The flags themselves, not copies: absl sees what is parsed here.
-        for flag_name in flags.FLAGS:
-            flag = flags.FLAGS[flag_name]
-            if flag_name == flag.name and flag_name not in values:
-                values[flag_name] = flag
+        for of_module in _absl_flags().values():
+            for flag in of_module:
+                if flag.name not in values and f"--{flag.name}" not in _HELP:
+                    values[flag.name] = flag
         _, *rest = values(list(argv))
         if rest:
             raise flags.Error(f"unexpected arguments: {' '.join(rest)}")
@@ -147,6 +146,15 @@ def exit_code(main: Callable[[], int], advice: str = "") -> int:
     return code
 
 
+def _absl_flags() -> dict[str, list[flags.Flag]]:
+    """The flags that absl itself defines, by module."""
+    return {
+        module: of_module
+        for module, of_module in flags.FLAGS.flags_by_module_dict().items()
+        if module.startswith("absl.")
+    }
+
+
 def _line(error: Exception) -> str:
     """What is wrong with the flags, in one line."""
     text = str(error)
@@ -156,8 +164,9 @@ def _line(error: Exception) -> str:
         case SyntaxError():
             text = f"--config is no Python file: {text}"
         case flags.IllegalFlagValueError():
-            found = re.fullmatch(r"flag --(\w+)=None: .* than None\.", text)
-            text = f"--{found[1]} must be given" if found else text
+            missing = re.findall(r"Flag (--\w+) must have a value", text)
+            if missing:
+                text = f"{' and '.join(missing)} must be given"
     # The traceback of a config file that does not run is for its author.
     return text if "Traceback" in text else " ".join(text.split())
 
@@ -169,7 +178,7 @@ def _is_worth_reading(record) -> bool:
 
 def _help(command: Command, values: flags.FlagValues) -> str:
     """The command's docstring, and its flags in the order of definition."""
-    lines = [inspect.cleandoc(command.__doc__ or ""), "", "flags:"]
+    lines = [(command.__doc__ or "").strip(), "", "flags:"]
     for name in values:
         flag = values[name]
         shown = f"--[no]{name}" if flag.boolean else f"--{name}"
@@ -182,6 +191,6 @@ def _help(command: Command, values: flags.FlagValues) -> str:
         "  --verbosity",
         _HELP_INDENT + "1 shows where an error came from, -1 warnings only.",
         "",
-        "--helpfull lists the flags of the libraries, too.",
+        "--helpfull lists the flags of absl, too.",
     ]
     return "\n".join(lines)

@@ -13,6 +13,7 @@ the components of the other facets are drawn. An .npz holds images, float32 in
 [0, 1], and as labels the component of each facet: data.name=npz reads it.
 """
 
+import math
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["define_flags", "main"]
 
 _ENDINGS = (".png", ".npz")
-_N_COLUMNS = 10  # of a picture without facets
+# Of a plain sheet: fewest columns, and the side of a tile in pixels.
+_N_COLUMNS = 10
+_TILE_SIZE = 64
 
 
 def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
@@ -85,7 +88,7 @@ def main(values: flags.FlagValues) -> int:
     """Generates the images and writes them."""
     paths = [pathlib.Path(path).expanduser() for path in values.out]
     for path in paths:
-        if path.suffix.lower() not in _ENDINGS:
+        if path.suffix not in _ENDINGS:
             raise ValueError(
                 f"--out={path}: expected a name that ends in "
                 f"{' or '.join(_ENDINGS)}"
@@ -110,13 +113,13 @@ def main(values: flags.FlagValues) -> int:
     images = _generate(values, run, state, key_images, components)
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix.lower() == ".npz":
+        if path.suffix == ".npz":
             names = [f"facet_{j}" for j in range(components.shape[1])]
             np.savez_compressed(
                 path, images=images, labels=components, label_names=names
             )
         else:
-            _draw(values, run, images, path)
+            _draw(values, images, path)
         print(f"{len(images)} images: {path}")
     return 0
 
@@ -133,13 +136,6 @@ def _check(values: flags.FlagValues, n_components: Sequence[int]) -> None:
             f"--component={component}: facet {facet} has components 0 to "
             f"{n_components[facet] - 1}"
         )
-
-
-def _shown(values: flags.FlagValues, run: "Run") -> list[int]:
-    """The components of --facet that are shown."""
-    if values.component is not None:
-        return [values.component]
-    return list(range(run.settings.facets.n_components[values.facet]))
 
 
 def _draw_components(
@@ -164,7 +160,12 @@ def _draw_components(
     )
     fixed = None
     if values.facet is not None:
-        fixed = np.repeat(_shown(values, run), values.n)
+        shown = (
+            np.arange(run.settings.facets.n_components[values.facet])
+            if values.component is None
+            else values.component
+        )
+        fixed = np.repeat(shown, values.n)
     n = values.n if fixed is None else len(fixed)
     columns = [
         fixed
@@ -210,7 +211,7 @@ def _generate(
 
 
 def _draw(
-    values: flags.FlagValues, run: "Run", images: np.ndarray, path: pathlib.Path
+    values: flags.FlagValues, images: np.ndarray, path: pathlib.Path
 ) -> None:
     """Draws the images: a row for each component, or a plain sheet."""
     from PIL import Image
@@ -218,27 +219,21 @@ def _draw(
     from mfcvae_jax import figures
     from mfcvae_jax.figures import tiles
 
-    if values.facet is not None:
-        shown = _shown(values, run)
-        n_components = run.settings.facets.n_components[values.facet]
-        rows = np.full(
-            (n_components, values.n, *images.shape[1:]), np.nan, np.float32
-        )
-        rows[shown] = images.reshape(len(shown), *rows.shape[1:])
+    n_images, *shape = images.shape
+    if values.facet is not None and values.component is None:
         figures.cluster_samples(
-            [rows],
+            [images.reshape(-1, values.n, *shape)],
             path,
-            orders=[shown],
             titles=[f"Facet {values.facet}"],
             n_rows=None,
         )
         return
-    n_columns = min(_N_COLUMNS, len(images))
-    n_rows = -(-len(images) // n_columns)
-    grid = np.full((n_rows * n_columns, *images.shape[1:]), np.nan, np.float32)
-    grid[: len(images)] = images
+    n_columns = min(max(_N_COLUMNS, math.isqrt(n_images)), n_images)
+    n_rows = -(-n_images // n_columns)
+    grid = np.full((n_rows * n_columns, *shape), np.nan, np.float32)
+    grid[:n_images] = images
     sheet = tiles.sheet(
-        grid.reshape(n_rows, n_columns, *images.shape[1:]),
-        scale=tiles.scale_for(max(images.shape[1:3]), 64),
+        grid.reshape(n_rows, n_columns, *shape),
+        scale=tiles.scale_for(max(shape[:2]), _TILE_SIZE),
     )
     Image.fromarray(sheet).save(path)

@@ -7,12 +7,48 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mfcvae_jax.datasets.spec import Labeling
+from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Labeling
+from mfcvae_jax.datasets.splitting import random_split
 
-__all__ = ["as_images", "as_labels", "as_names", "labelings"]
+__all__ = ["as_dataset", "as_images", "as_labels", "as_names", "labelings"]
+
+# Fixed for good, for every file.
+_SPLIT_SEED = 20210609
 
 # More classes than this are identifiers, not classes.
 _MAX_CLASSES = 10_000
+
+
+def as_dataset(
+    file: pathlib.Path,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    names: np.ndarray | None,
+) -> Dataset:
+    """Makes a data set of one file's arrays, and sets a random fifth aside.
+
+    Labels are taken as they are, so a labeling has as many classes as its
+    greatest label plus one, whether or not all of them occur.
+
+    Args:
+        file: where they are from; the data set is named after it.
+        images: shape (N, H, W) or (N, H, W, C).
+        labels: shape (N,) or (N, M); None for no labelings.
+        names: of the labelings, strings, shape (M,); None to make them up.
+
+    Returns:
+        The data set; float images as float32. Without labels it has no
+        labelings, and labels of shape (N, 0).
+
+    Raises:
+        ValueError: if an array is not that; ``reader.check`` looks at the
+            range of the pixels.
+    """
+    images = as_images(file, images)
+    labels = as_labels(file, labels, len(images))
+    known = labelings(as_names(file, names, labels.shape[1]), labels)
+    train, test = random_split(images, labels, _SPLIT_SEED)
+    return Dataset(DatasetSpec(file.name, images.shape[1:], known), train, test)
 
 
 def as_images(file: pathlib.Path, images: np.ndarray) -> np.ndarray:

@@ -27,13 +27,9 @@ import numpy as np
 from absl import logging
 
 from mfcvae_jax.datasets import arrays
-from mfcvae_jax.datasets.spec import Dataset, DatasetSpec
-from mfcvae_jax.datasets.splitting import random_split
+from mfcvae_jax.datasets.spec import Dataset
 
 __all__ = ["load_npz"]
-
-# Fixed for good, for every file.
-_SPLIT_SEED = 20210609
 
 
 def load_npz(path: str) -> Dataset:
@@ -64,18 +60,8 @@ def load_npz(path: str) -> Dataset:
             f"{', '.join(sorted(found)) or 'nothing'}. Save one with "
             "np.savez(path, images=...)."
         )
-    images = arrays.as_images(file, found["images"])
-    labels = arrays.as_labels(file, found.get("labels"), len(images))
-    names = arrays.as_names(file, found.get("label_names"), labels.shape[1])
-    train, test = random_split(images, labels, _SPLIT_SEED)
-    return Dataset(
-        DatasetSpec(
-            name=file.name,
-            image_shape=images.shape[1:],
-            labelings=arrays.labelings(names, labels),
-        ),
-        train,
-        test,
+    return arrays.as_dataset(
+        file, found["images"], found.get("labels"), found.get("label_names")
     )
 
 

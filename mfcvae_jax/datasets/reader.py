@@ -9,6 +9,8 @@ import numpy as np
 
 from mfcvae_jax.datasets import (
     digits,
+    folder_source,
+    hdf5_source,
     npy_source,
     npz_source,
     shapes3d,
@@ -49,6 +51,8 @@ _SOURCES: dict[str, tuple[DatasetSpec, Callable[[str], Dataset]]] = {
 _FROM_PATH: dict[str, Callable[[str], Dataset]] = {
     "npz": npz_source.load_npz,
     "npy": npy_source.load_npy,
+    "folder": folder_source.load_folder,
+    "hdf5": hdf5_source.load_hdf5,
 }
 
 
@@ -59,7 +63,8 @@ def load(name: str, data_dir: str = "", path: str = "") -> Dataset:
         name: one of `known_names()`.
         data_dir: where prepared sets lie, for the sets that are read from
             files; "" means TFDS's own folder.
-        path: the file of the data set "npz", or the folder of "npy".
+        path: the file of the data set "npz" or "hdf5", or the folder of "npy"
+            or "folder".
 
     Returns:
         The data set, in memory, but for "npy".
@@ -67,6 +72,7 @@ def load(name: str, data_dir: str = "", path: str = "") -> Dataset:
     Raises:
         ValueError: if the name is unknown or the data are not sound.
         FileNotFoundError: if the set's files are not there.
+        ModuleNotFoundError: if "hdf5" is to be read without h5py.
     """
     if name in _FROM_PATH:
         dataset = _FROM_PATH[name](path)
@@ -81,14 +87,14 @@ def spec_of(name: str) -> DatasetSpec:
     """Returns a data set's facts without reading it.
 
     Args:
-        name: one of `known_names()`, but for "npz" and "npy", whose facts are
-            in their files: load these instead.
+        name: one of `known_names()`, but for those that are read from a path:
+            their facts are in their files, so load them instead.
 
     Returns:
         Its name, image shape and labelings.
 
     Raises:
-        ValueError: if the name is unknown, "npz" or "npy".
+        ValueError: if the name is unknown, or has its facts in its files.
     """
     if name in _FROM_PATH:
         raise ValueError(

@@ -42,10 +42,10 @@ class LoadTest(parameterized.TestCase):
         self.assertEqual(dataset.spec.name, name)
 
     def test_every_name_has_its_own_spec(self):
-        names = set(reader.known_names()) - {"npz", "npy"}
+        names = set(reader.known_names()) - {*("npz", "npy", "folder", "hdf5")}
         self.assertEqual({reader.spec_of(name).name for name in names}, names)
 
-    @parameterized.parameters("npz", "npy")
+    @parameterized.parameters("npz", "npy", "folder", "hdf5")
     def test_the_spec_of_files_comes_with_their_data(self, name):
         with self.assertRaisesRegex(ValueError, f"'{name}' is depends on its"):
             reader.spec_of(name)
