@@ -9,16 +9,12 @@ put in its place.
 
 import importlib
 import os
-import pathlib
 import pkgutil
 import re
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import mfcvae_jax  # noqa: E402
-
-_ROOT = pathlib.Path(__file__).parents[1]
-_REPOSITORY = os.environ.get("MFCVAE_DOCS_REPOSITORY", "")
 
 project = "mfcvae_jax"
 author = "The mfcvae_jax Authors"
@@ -35,7 +31,6 @@ exclude_patterns = ["_build"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 # What docstrings put between single backticks is code.
 default_role = "literal"
-suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "furo"
 html_title = "mfcvae_jax"
@@ -55,40 +50,41 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # fields are described once, in their class
 
-_ROOM = re.compile(r"^<!-- room: (\S+) -->$", re.MULTILINE)
-
-
-def _modules(room: str) -> list[str]:
-    """The room itself, if it is a file or says anything, and its modules."""
-    package = importlib.import_module(room)
-    names = [room]
-    for found in pkgutil.iter_modules(getattr(package, "__path__", ())):
-        names.append(f"{room}.{found.name}")
-    return names
+# A room, and which of its modules come first.
+_ROOM = re.compile(r"^<!-- room: (\S+)(.*) -->$", re.MULTILINE)
+# Pages outside of docs/, and what shows them here.
+_ELSEWHERE = {
+    "../README.md": "index.md",
+    "../benchmarks/README.md": "benchmarks.md",
+}
 
 
 def _room(match: re.Match[str]) -> str:
-    """The sections of the modules of one room, in MyST."""
-    lines = []
-    room, *modules = _modules(match[1])
-    for name in (room, *modules):
-        title = name.removeprefix("mfcvae_jax.")
-        # What a package exports is described where it is written.
-        members = "" if modules and name == room else "\n:members:"
-        if name != room:
-            lines.append(f"## {title}\n")
-        lines.append(
-            f"```{{eval-rst}}\n.. automodule:: {name}\n   "
-            + members.replace("\n", "")
-            + "\n```\n"
-        )
-    return "\n".join(lines)
+    """The docstring of a room, and a section for each of its modules."""
+    room, first = match[1], match[2].split()
+    path = getattr(importlib.import_module(room), "__path__", None)
+    if path is None:  # a room of one file
+        return _automodule(room, ":members:")
+    found = {module.name for module in pkgutil.iter_modules(path)}
+    # What a package exports is described where it is written.
+    parts = [_automodule(room)]
+    for name in (*first, *sorted(found - set(first))):
+        parts.append(f"## {room.removeprefix('mfcvae_jax.')}.{name}")
+        parts.append(_automodule(f"{room}.{name}", ":members:"))
+    return "\n\n".join(parts)
 
 
-def _fill_rooms(app, docname, source):
-    """Puts the modules where a page of api/ names their room."""
+def _automodule(name: str, option: str = "") -> str:
+    return f"```{{eval-rst}}\n.. automodule:: {name}\n   {option}\n```"
+
+
+def _read(app, docname, source):
+    """Puts in the modules of rooms, and links to pages from elsewhere."""
     del app, docname
-    source[0] = _ROOM.sub(_room, source[0])
+    text = _ROOM.sub(_room, source[0])
+    for path, page in _ELSEWHERE.items():
+        text = text.replace(f"]({path}", f"]({page}")
+    source[0] = text
 
 
 def _is_field(app, what, name, obj, skip, options):
@@ -113,6 +109,6 @@ def _shorten(app, what, name, obj, options, signature, returned):
 
 def setup(app):
     """Called by Sphinx."""
-    app.connect("source-read", _fill_rooms)
+    app.connect("source-read", _read)
     app.connect("autodoc-skip-member", _is_field)
     app.connect("autodoc-process-signature", _shorten)
