@@ -167,14 +167,12 @@ def parse_script(path: pathlib.Path, args: list[str]) -> None:
         mock.patch.object(sys, "path", [str(path.parent), *sys.path]),
     ):
         try:
-            runpy.run_path(str(path), run_name="documented")
+            script = runpy.run_path(str(path), run_name="documented")
             rest = flags.FLAGS(argv)[1:]
             if "config" in flags.FLAGS:
                 settings.from_config(flags.FLAGS.config.to_dict())
             if path.name == "sweep.py":
-                import sweep
-
-                sweep.make_arms(
+                script["make_arms"](
                     flags.FLAGS.configs, flags.FLAGS.vary, flags.FLAGS.n_seeds
                 )
         finally:
