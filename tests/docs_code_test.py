@@ -259,7 +259,9 @@ class ShellTest(parameterized.TestCase):
 
     def test_loops_and_continued_lines_are_those_of_the_shell(self):
         self.assertEqual(
-            calls_of("for i in 1 2; do\n  mfcvae x \\\n    --n=$i &\ndone; wait"),
+            calls_of(
+                "for i in 1 2; do\n  mfcvae x \\\n    --n=$i &\ndone; wait"
+            ),
             [["mfcvae", "x", "--n=1"], ["mfcvae", "x", "--n=2"]],
         )
 
