@@ -5,16 +5,20 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mfcvae_jax.estimator import Facet, MultiFacetClustering
+    from mfcvae_jax.estimator import (
+        Facet,
+        MultiFacetClustering,
+        compare_facets,
+    )
 
-__all__ = ["Facet", "MultiFacetClustering", "__version__"]
+__all__ = ["Facet", "MultiFacetClustering", "__version__", "compare_facets"]
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str):
     # Whoever reads the version, or a file deeper down, need not wait for JAX.
-    if name in ("Facet", "MultiFacetClustering"):
+    if name in ("Facet", "MultiFacetClustering", "compare_facets"):
         from mfcvae_jax import estimator
 
         return getattr(estimator, name)

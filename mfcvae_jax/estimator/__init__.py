@@ -9,9 +9,16 @@
   defaults.py    the settings of a run that follow from the data
   layout.py      what an array of examples is to the model, and back
   archive.py     the file of a fitted estimator
+  comparison.py  several choices of facets beside each other
 """
 
 from mfcvae_jax.estimator.clustering import MultiFacetClustering
+from mfcvae_jax.estimator.comparison import FacetComparison, compare_facets
 from mfcvae_jax.estimator.facet import Facet
 
-__all__ = ["Facet", "MultiFacetClustering"]
+__all__ = [
+    "Facet",
+    "FacetComparison",
+    "MultiFacetClustering",
+    "compare_facets",
+]

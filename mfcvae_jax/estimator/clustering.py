@@ -3,6 +3,7 @@
 """The estimator. It trains by ``training.loop``, as the experiments do."""
 
 import contextlib
+import dataclasses
 import functools
 import numbers
 import os
@@ -17,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import logging
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.utils import TransformerTags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -29,7 +30,7 @@ from mfcvae_jax.estimator import archive
 from mfcvae_jax.estimator.defaults import EVALUATION_BATCH, make_settings
 from mfcvae_jax.estimator.facet import Facet, check_facets
 from mfcvae_jax.estimator.layout import Layout, layout_of
-from mfcvae_jax.evaluation import generation, predictions
+from mfcvae_jax.evaluation import generation, latents, predictions, pruning
 from mfcvae_jax.training import loop, runs
 from mfcvae_jax.training.state import KeyUse, run_key
 from mfcvae_jax.training.stopping import Stopped
@@ -41,6 +42,8 @@ __all__ = ["MultiFacetClustering"]
 
 # So many training examples are scored for history_.
 _N_SCORED = 5000
+# So many tell how many clusters a facet needs.
+_N_PRUNED_ON = 20_000
 
 # One compilation for all estimators of one model, also after load or clone.
 _predictor = functools.lru_cache(maxsize=16)(predictions.make_predictor)
@@ -97,6 +100,8 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
             ``figures.learning_curves`` draws. Those of split "train" are means
             over some optimiser steps, those of split "test" over up to 5000
             training examples after an epoch; in nats per example.
+        evidence_: for each facet with ``n_components="auto"`` what every number
+            of clusters is worth, see ``pruning.Evidence``; None for others.
         n_iter_: epochs trained.
         n_features_in_: numbers in an example: D, or H * W * C.
         feature_names_in_: names of the columns, if X was a data frame.
@@ -113,8 +118,10 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
     labels_: np.ndarray
     cluster_usage_: list[np.ndarray]
     history_: list[dict[str, Any]]
+    evidence_: list[pruning.Evidence | None]
     n_iter_: int
     n_features_in_: int
+    feature_names_in_: np.ndarray
 
     # What ``fit`` or ``load`` found; variables are NumPy arrays, for pickle.
     _layout: Layout
@@ -163,7 +170,10 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         """
         del y
         facets = check_facets(self.facets)
-        x = validate_data(self, X, allow_nd=True, ensure_min_samples=2)
+        _check_is_free(self.workdir)
+        # On a copy, so that a fit that fails leaves the estimator as it was.
+        checked = clone(self)
+        x = validate_data(checked, X, allow_nd=True, ensure_min_samples=2)
         layout = layout_of(x)
         settings = make_settings(
             facets,
@@ -179,15 +189,37 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         )
         images = layout.to_model(x)
         run = runs.run_on(settings, _dataset(images, settings.seed))
+        # One that may be compiled already, and that ``predict`` will use, too.
+        run = run._replace(predict=_predictor_of(settings, layout.image_shape))
         variables, records = self._train(run)
 
         self._layout, self._settings = layout, settings
         self._variables = variables
+        self.evidence_ = [
+            self._prune(j, images) if facet.is_auto else None
+            for j, facet in enumerate(facets)
+        ]
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        if hasattr(checked, "feature_names_in_"):
+            self.feature_names_in_ = checked.feature_names_in_
         self.n_features_in_ = int(np.prod(layout.example_shape))
         self.n_iter_ = sum(settings.progressive.stage_epochs)
         self.history_ = records
         self._set_labels(self._predict(images).assignments)
         return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> list[np.ndarray]:
+        """Trains the model, and encodes the examples trained on.
+
+        Args:
+            X: examples, see above, N >= 2.
+            y: not used.
+
+        Returns:
+            See ``transform``.
+        """
+        return self.fit(X, y).transform(X)
 
     def predict(self, X: Any) -> np.ndarray:
         """Assigns examples to clusters.
@@ -290,6 +322,8 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
+        if temperature < 0:
+            raise ValueError(f"temperature must be >= 0, got {temperature}")
         if (facet is None) != (component is None):
             raise ValueError(
                 "facet and component go together: give both, to sample that "
@@ -368,6 +402,9 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
             "offset": self._layout.offset,
             "scale": self._layout.scale,
         }
+        for j, evidence in enumerate(self.evidence_):
+            if evidence is not None:
+                arrays[f"evidence_{j}"] = np.stack(evidence)
         archive.write(path, archive.Archive(about, arrays, self._variables))
 
     @classmethod
@@ -408,6 +445,10 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
                 about["feature_names_in"], object
             )
         estimator.history_ = about["history"]
+        estimator.evidence_ = [
+            _evidence(arrays[f"evidence_{j}"]) if facet.is_auto else None
+            for j, facet in enumerate(estimator.facets)
+        ]
         estimator._set_labels(arrays["labels"])
         return estimator
 
@@ -453,6 +494,35 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
             record for record in records if record["split"] != "speed"
         ]
 
+    def _prune(self, facet: int, images: np.ndarray) -> pruning.Evidence:
+        """Leaves a facet as many clusters as can be told apart."""
+        samples = latents.sampled_latents(
+            self._model(),
+            self._variables,
+            images[:_N_PRUNED_ON],
+            run_key(self._settings.seed, KeyUse.SAMPLES),
+            batch_size=EVALUATION_BATCH,
+        )
+        left, evidence = pruning.prune(self._mixtures()[facet], samples[facet])
+        name = f"priors_{facet}"
+        params = self._variables["params"]
+        old = params[name]
+        params[name] = {
+            key: np.asarray(value, np.float32)
+            for key, value in prior.unconstrained(left).items()
+        }
+        assert params[name].keys() == old.keys()
+        section = self._settings.facets
+        n_components = list(section.n_components)
+        n_components[facet] = evidence.n_kept
+        self._settings = dataclasses.replace(
+            self._settings,
+            facets=dataclasses.replace(
+                section, n_components=tuple(n_components)
+            ),
+        )
+        return evidence
+
     def _images(self, X: Any) -> np.ndarray:
         """Checks examples and brings them to the form the model takes."""
         check_is_fitted(self)
@@ -463,18 +533,12 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         return self._layout.to_model(x)
 
     def _predict(self, images: np.ndarray) -> predictions.Predictions:
-        settings = self._settings
-        predict = _predictor(
-            self._model(),
-            settings.likelihood,
-            elbo.find_estimator(settings.train.estimator).terms,
-            settings.evaluate.batch_size,
-        )
+        predict = _predictor_of(self._settings, self._layout.image_shape)
         return predict(
             self._variables,
             images,
             self._coefficients(),
-            run_key(settings.seed, KeyUse.EVALUATION),
+            run_key(self._settings.seed, KeyUse.EVALUATION),
         )
 
     def _decode(self, latents: Sequence[np.ndarray]) -> np.ndarray:
@@ -488,10 +552,10 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
                 self._model(),
                 self._settings.likelihood,
                 self._variables,
-                # A shorter chunk would be compiled anew.
+                # A shorter chunk would be compiled anew, and so would a slice.
                 tuple(np.pad(z, ((0, size - n_real), (0, 0))) for z in chunk),
             )
-            chunks.append(np.asarray(decoded[:n_real]))
+            chunks.append(np.asarray(decoded)[:n_real])
         return self._layout.from_model(np.concatenate(chunks))
 
     def _model(self) -> model_lib.MFCVAE:
@@ -502,16 +566,18 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
 
     def _component_weights(self) -> list[np.ndarray]:
         """p(c_j) of each facet, shape (K_j,), float64."""
+        weights = [
+            np.exp(np.asarray(mixture.log_weights, np.float64))
+            for mixture in self._mixtures()
+        ]
+        return [p / p.sum() for p in weights]
+
+    def _mixtures(self) -> tuple[prior.Mixture, ...]:
         model = self._model()
-        mixtures = cast(
+        return cast(
             tuple[prior.Mixture, ...],
             model.apply(self._variables, method=model.mixtures),
         )
-        weights = [
-            np.exp(np.asarray(mixture.log_weights, np.float64))
-            for mixture in mixtures
-        ]
-        return [p / p.sum() for p in weights]
 
     def _check_facet(self, facet: Any) -> None:
         _check_index("facet", facet, len(self._settings.facets))
@@ -531,7 +597,9 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         del params["workdir"]
         params["facets"] = [
             {
-                "n_components": int(facet.n_components),
+                "n_components": facet.n_components
+                if facet.is_auto
+                else int(facet.n_components),
                 "latent_dim": int(facet.latent_dim),
                 "covariance": facet.covariance,
                 "learn_weights": facet.learn_weights,
@@ -551,6 +619,18 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         }
 
 
+def _predictor_of(
+    settings: settings_lib.Settings, image_shape: tuple[int, int, int]
+) -> predictions.Predictor:
+    """The predictor of a model, the same one for the same model."""
+    return _predictor(
+        model_lib.make_model(settings, image_shape),
+        settings.likelihood,
+        elbo.find_estimator(settings.train.estimator).terms,
+        settings.evaluate.batch_size,
+    )
+
+
 @functools.partial(jax.jit, static_argnames=("model", "likelihood"))
 def _decode_chunk(
     model: model_lib.MFCVAE,
@@ -562,6 +642,11 @@ def _decode_chunk(
     alpha = jnp.ones(len(z))
     output = model.apply(variables, z, alpha, method=model.decode)
     return likelihood_lib.mean(likelihood, output)
+
+
+def _evidence(rows: np.ndarray) -> pruning.Evidence:
+    n_components, *others = rows
+    return pruning.Evidence(n_components.astype(int), *others)
 
 
 def _dataset(images: np.ndarray, seed: int) -> Dataset:
@@ -598,6 +683,17 @@ def _check_index(name: str, value: Any, n: int) -> None:
     ):
         raise ValueError(
             f"{name} must be an integer from 0 to {n - 1}, got {value!r}"
+        )
+
+
+def _check_is_free(folder: str | os.PathLike[str] | None) -> None:
+    if folder is None:
+        return
+    path = pathlib.Path(folder).expanduser()
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ValueError(
+            f"workdir={str(folder)!r} is there and not an empty folder: name a "
+            "new one, so that nothing is overwritten, or None to keep nothing"
         )
 
 

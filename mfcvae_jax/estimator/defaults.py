@@ -60,7 +60,8 @@ def make_settings(
     Raises:
         ValueError: if an argument is not allowed.
     """
-    most = max(facet.n_components for facet in facets)
+    section = facets_section(facets, n_examples)
+    most = max(section.n_components)
     if most > n_examples:
         raise ValueError(
             f"a facet has n_components={most}, more than the {n_examples} "
@@ -69,7 +70,6 @@ def make_settings(
     _check_count("batch_size", batch_size)
     batch = min(int(batch_size), n_examples)
     batch = max(batch - batch % n_devices, 1)
-    section = facets_section(facets)
     net_section = _net(net, layout, section)
     steps_per_epoch = n_examples // batch
     stage_epochs = _stage_epochs(epochs, len(facets), steps_per_epoch)

@@ -9,7 +9,10 @@ from typing import Any
 
 from mfcvae_jax import settings as settings_lib
 
-__all__ = ["Facet", "check_facets", "facets_section"]
+__all__ = ["AUTO", "Facet", "check_facets", "facets_section"]
+
+AUTO = "auto"
+_GENEROUS = 25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,14 +21,16 @@ class Facet:
 
     Attributes:
         n_components: K_j, the most clusters that the facet can use. It may
-            leave some empty, so be generous.
+            leave some empty, so be generous. "auto" trains with 25, or as many
+            as there are examples, and then keeps as many as can be told apart:
+            see ``evaluation.pruning``.
         latent_dim: D_j, dimensions of its latent variable z_j.
         covariance: of the clusters in these dimensions, "diagonal" or "full".
         learn_weights: whether the facet learns how large its clusters are; if
             not, all are as likely beforehand.
     """
 
-    n_components: int = 25
+    n_components: int | str = 25
     latent_dim: int = 5
     covariance: str = "diagonal"
     learn_weights: bool = True
@@ -33,13 +38,16 @@ class Facet:
     def __post_init__(self):
         for name in ("n_components", "latent_dim"):
             value = getattr(self, name)
+            if name == "n_components" and value == AUTO:
+                continue
             if (
                 not isinstance(value, numbers.Integral)
                 or isinstance(value, bool)
                 or value < 1
             ):
                 raise ValueError(
-                    f"Facet: {name} must be an integer of at least 1, got "
+                    f"Facet: {name} must be an integer of at least 1"
+                    f"{' or auto' if name == 'n_components' else ''}, got "
                     f"{value!r}"
                 )
         known = [form.value for form in settings_lib.Covariance]
@@ -53,6 +61,22 @@ class Facet:
                 "Facet: learn_weights must be True or False, got "
                 f"{self.learn_weights!r}"
             )
+        if self.is_auto and not self.learn_weights:
+            raise ValueError(
+                "Facet: n_components='auto' needs learn_weights=True, since "
+                "clusters that go leave their weight to others"
+            )
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the number of clusters is found."""
+        return self.n_components == AUTO
+
+    def n_trained(self, n_examples: int) -> int:
+        """Returns K_j in training, given the number of examples."""
+        if isinstance(self.n_components, str):
+            return min(_GENEROUS, n_examples)
+        return int(self.n_components)
 
 
 def check_facets(facets: Any) -> tuple[Facet, ...]:
@@ -85,14 +109,17 @@ def check_facets(facets: Any) -> tuple[Facet, ...]:
     return tuple(facets)
 
 
-def facets_section(facets: Sequence[Facet]) -> settings_lib.Facets:
+def facets_section(
+    facets: Sequence[Facet], n_examples: int
+) -> settings_lib.Facets:
     """Returns the section of the settings that says the same.
 
     Args:
         facets: of the estimator, shallowest first.
+        n_examples: N, to train on.
     """
     return settings_lib.Facets(
-        n_components=tuple(int(f.n_components) for f in facets),
+        n_components=tuple(f.n_trained(n_examples) for f in facets),
         latent_dim=tuple(int(f.latent_dim) for f in facets),
         covariance=tuple(settings_lib.Covariance(f.covariance) for f in facets),
         learn_weights=tuple(f.learn_weights for f in facets),

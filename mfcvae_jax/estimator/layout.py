@@ -98,11 +98,11 @@ class Layout:
             shapes.append((*self.example_shape, 1))
         if x.shape[1:] not in shapes:
             wanted = ", ".join(map(str, self.example_shape))
-            mend = (
-                f": write X.reshape(-1, {wanted})"
-                if x[:1].size == np.prod(self.example_shape)
-                else ""
-            )
+            mend = ""
+            if x.shape in shapes:
+                mend = ": write X[np.newaxis] for a single one"
+            elif x[:1].size == np.prod(self.example_shape):
+                mend = f": write X.reshape(-1, {wanted})"
             raise ValueError(
                 f"the estimator was fitted to examples of shape ({wanted}), so "
                 f"expected X of shape (N, {wanted}), got {x.shape}{mend}"

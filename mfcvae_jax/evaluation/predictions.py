@@ -145,7 +145,7 @@ def make_predictor(
             )
             n_real = len(chunk)
             chunks.append(
-                jax.tree.map(lambda a, n=n_real: np.asarray(a[:n]), out)
+                jax.tree.map(lambda a, n=n_real: np.asarray(a)[:n], out)
             )
         return jax.tree.map(lambda *parts: np.concatenate(parts), *chunks)
 

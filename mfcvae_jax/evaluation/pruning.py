@@ -46,14 +46,17 @@ class Evidence(NamedTuple):
         entropy: mean entropy of p(c|z), nats per example, shape (K,).
         criterion: log_p_z less entropy and less log(N) / 2N for every free
             parameter, nats per example, shape (K,).
-        n_kept: the number with the best criterion.
     """
 
     n_components: np.ndarray
     log_p_z: np.ndarray
     entropy: np.ndarray
     criterion: np.ndarray
-    n_kept: int
+
+    @property
+    def n_kept(self) -> int:
+        """The number with the best criterion."""
+        return int(self.n_components[np.argmax(self.criterion)])
 
 
 def prune(mixture: Mixture, z: np.ndarray) -> tuple[Mixture, Evidence]:
@@ -85,13 +88,9 @@ def prune(mixture: Mixture, z: np.ndarray) -> tuple[Mixture, Evidence]:
             rest = np.log(np.maximum(1.0 - resp, 1e-12)).mean(axis=0)
             cost = np.log(np.maximum(1.0 - current.weights_, 1e-12)) - rest
             current = _without(current, int(np.argmin(cost)), z)
-    n_components, log_p_z, entropy, criterion = map(
-        np.array, zip(*found, strict=True)
-    )
-    best = int(np.argmax(criterion))
-    return _as_mixture(models[best]), Evidence(
-        n_components, log_p_z, entropy, criterion, int(n_components[best])
-    )
+    evidence = Evidence(*map(np.array, zip(*found, strict=True)))
+    best = int(np.argmax(evidence.criterion))
+    return _as_mixture(models[best]), evidence
 
 
 def _without(

@@ -84,8 +84,13 @@ class Program:
         mesh = Mesh(np.array(local), (_AXIS,))
         self._whole = NamedSharding(mesh, PartitionSpec())
         self._split = NamedSharding(mesh, PartitionSpec(_AXIS))
-        self._run_on_images = self._compile(is_chunk=False)
-        self._run_on_chunk = self._compile(is_chunk=True)
+        devices_split = tuple(self._devices) if self._is_split else None
+        self._run_on_images, self._run_on_chunk = (
+            _compiled(
+                self._stepper, self._rows, n_seeds, devices_split, is_chunk
+            )
+            for is_chunk in (False, True)
+        )
 
     def place(self, states: Sequence[TrainState]) -> TrainState:
         """Puts the states of all seeds on the devices.
@@ -205,41 +210,6 @@ class Program:
             for i in range(self._n_seeds)
         ]
 
-    def _compile(self, is_chunk: bool) -> Callable[..., Any]:
-        """The form that suits the seeds and devices; compiled when called."""
-
-        def steps(state, images, order, first, n_steps):
-            def body(state, index):
-                x = batches.take_batch(images, order, index, self._rows)
-                return self._stepper.step(state, batches.as_float(x))
-
-            state, metrics = jax.lax.scan(
-                body, with_typed_key(state), first + np.arange(n_steps)
-            )
-            return with_key_data(state), metrics
-
-        several = self._n_seeds > 1
-        if several:
-            one_seed = steps
-
-            def steps(state, images, order, first, n_steps):
-                return jax.vmap(
-                    functools.partial(one_seed, n_steps=n_steps),
-                    in_axes=(0, 0 if is_chunk else None, 0, None),
-                )(state, images, order, first)
-
-        if not self._is_split:
-            return jax.jit(steps, static_argnums=4)
-        axis = 0 if several else None
-        return jax.pmap(
-            steps,
-            axis_name=_AXIS,
-            in_axes=(axis, 0 if is_chunk else None, 0, None),
-            out_axes=axis,
-            static_broadcasted_argnums=4,
-            devices=self._devices,
-        )
-
     def _spread(self) -> NamedSharding:
         return self._split if self._is_split else self._whole
 
@@ -267,6 +237,59 @@ class Program:
         return jax.tree.map(
             lambda a: a.reshape(-1, *a.shape[2:])[: self._n_seeds], every
         )
+
+
+# Runs of the same settings in one process share what is compiled: an estimator
+# that is fitted again compiles nothing.
+@functools.lru_cache(maxsize=8)
+def _compiled(
+    stepper: Stepper,
+    rows: int,
+    n_seeds: int,
+    devices: tuple[jax.Device, ...] | None,
+    is_chunk: bool,
+) -> Callable[..., Any]:
+    """The form that suits the seeds and devices; compiled when called.
+
+    Args:
+        stepper: with the step.
+        rows: of a batch, on each device.
+        n_seeds: S.
+        devices: which the work is split over; None for a single one.
+        is_chunk: whether images have the leading axes of the order.
+    """
+
+    def steps(state, images, order, first, n_steps):
+        def body(state, index):
+            x = batches.take_batch(images, order, index, rows)
+            return stepper.step(state, batches.as_float(x))
+
+        state, metrics = jax.lax.scan(
+            body, with_typed_key(state), first + np.arange(n_steps)
+        )
+        return with_key_data(state), metrics
+
+    several = n_seeds > 1
+    if several:
+        one_seed = steps
+
+        def steps(state, images, order, first, n_steps):
+            return jax.vmap(
+                functools.partial(one_seed, n_steps=n_steps),
+                in_axes=(0, 0 if is_chunk else None, 0, None),
+            )(state, images, order, first)
+
+    if devices is None:
+        return jax.jit(steps, static_argnums=4)
+    axis = 0 if several else None
+    return jax.pmap(
+        steps,
+        axis_name=_AXIS,
+        in_axes=(axis, 0 if is_chunk else None, 0, None),
+        out_axes=axis,
+        static_broadcasted_argnums=4,
+        devices=devices,
+    )
 
 
 def _on_one(array: chex.Array) -> chex.Array:

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The optimiser: Adam on everything but fixed mixing weights."""
 
+import functools
+
 import jax
 import optax
 
@@ -10,6 +12,8 @@ from mfcvae_jax.settings import Facets
 __all__ = ["make_optimiser"]
 
 
+# The same object for the same arguments: steps are compiled for an object.
+@functools.lru_cache(maxsize=8)
 def make_optimiser(
     learning_rate: float, facets: Facets
 ) -> optax.GradientTransformation:

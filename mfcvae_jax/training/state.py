@@ -3,6 +3,7 @@
 """The training state: all that a run needs to go on where it stopped."""
 
 import enum
+import functools
 from typing import Any, NamedTuple
 
 import chex
@@ -88,14 +89,17 @@ def initial_variables(model: MFCVAE, key: chex.PRNGKey) -> dict[str, Any]:
     Returns:
         Collections ``params`` and ``batch_stats`` (which may be empty).
     """
+    return {"batch_stats": {}, **_init(model, key)}
+
+
+# Compiled once for all seeds of a model. Shapes are all that the forward pass
+# is for, so it need not run.
+@functools.partial(jax.jit, static_argnames="model")
+def _init(model: MFCVAE, key: chex.PRNGKey) -> Any:
     x = jnp.zeros((1, *model.image_shape))
     noise = draw_noise(key, model.facets.latent_dim, 1, 1)
     alpha = jnp.ones(len(model.facets))
-    # jit: shapes are all that the forward pass is for, so it need not run.
-    variables = jax.jit(model.init, static_argnames="train")(
-        key, x, noise, alpha, train=True
-    )
-    return {"batch_stats": {}, **variables}
+    return model.init(key, x, noise, alpha, train=True)
 
 
 def make_state(

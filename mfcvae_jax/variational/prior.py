@@ -26,6 +26,7 @@ __all__ = [
     "moments",
     "positive",
     "positive_inverse",
+    "unconstrained",
 ]
 
 _SHARPNESS = 10.0
@@ -223,6 +224,23 @@ def moments(mixture: Mixture) -> tuple[chex.Array, chex.Array]:
     mean = weights @ mixture.means
     between = weights @ jnp.square(mixture.means - mean)
     return mean, jnp.sqrt(weights @ variances + between)
+
+
+def unconstrained(mixture: Mixture) -> dict[str, chex.Array]:
+    """Inverts ``MixturePrior``: the parameters that give a mixture.
+
+    Args:
+        mixture: of K components.
+
+    Returns:
+        Values of ``logits``, ``means`` and ``raw_var`` or ``raw_tril``.
+    """
+    params = {"logits": mixture.log_weights, "means": mixture.means}
+    if mixture.scale.ndim == 2:
+        return params | {"raw_var": positive_inverse(mixture.scale**2)}
+    diagonal = jnp.diagonal(mixture.scale, axis1=-2, axis2=-1)
+    raw = positive_inverse(diagonal)[..., None] * jnp.eye(diagonal.shape[-1])
+    return params | {"raw_tril": jnp.tril(mixture.scale, -1) + raw}
 
 
 @jax.custom_jvp

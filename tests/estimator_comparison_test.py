@@ -1,0 +1,48 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Choices of facets beside each other."""
+
+import numpy as np
+import pytest
+from sklearn import datasets, metrics
+from sklearn.model_selection import train_test_split
+
+from mfcvae_jax import Facet, MultiFacetClustering, compare_facets
+
+IMAGES = datasets.load_digits().images[:150]
+
+
+@pytest.mark.slow
+def test_compares_what_single_fits_give():
+    one, two = [Facet(4, 2)], [Facet(3, 2), Facet(4, 2)]
+    found = compare_facets(
+        IMAGES,
+        [one, two],
+        estimator=MultiFacetClustering(epochs=4),
+        seeds=(0, 5),
+    )
+    assert [c.facets for c in found] == [tuple(one), tuple(two)]
+    assert [c.stability.shape for c in found] == [(1,), (2,)]
+    train, test = train_test_split(IMAGES, test_size=0.2, random_state=0)
+    models = [
+        MultiFacetClustering(one, epochs=4, random_state=seed).fit(train)
+        for seed in (0, 5)
+    ]
+    np.testing.assert_array_equal(
+        found[0].bounds, [model.score(test) for model in models]
+    )
+    labels = [model.predict(test)[:, 0] for model in models]
+    assert found[0].stability[0] == pytest.approx(
+        metrics.adjusted_mutual_info_score(*labels)
+    )
+    assert found[0].n_used.tolist() == [[len(set(a))] for a in labels]
+
+
+def test_one_seed_says_nothing_of_stability():
+    with pytest.raises(ValueError, match="at least two"):
+        compare_facets(IMAGES, [[Facet(4, 2)]], seeds=[0])
+
+
+def test_candidates_are_checked_first():
+    with pytest.raises(ValueError, match="is empty"):
+        compare_facets(IMAGES, [[Facet(4, 2)], []])
