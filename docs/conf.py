@@ -14,6 +14,10 @@ import re
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+from docutils import nodes  # noqa: E402
+from latex2mathml import converter  # noqa: E402
+from sphinx.domains.python import PyObject  # noqa: E402
+
 import mfcvae_jax  # noqa: E402
 
 project = "mfcvae_jax"
@@ -24,23 +28,24 @@ version = release = mfcvae_jax.__version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
 ]
 exclude_patterns = ["_build"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 # What docstrings put between single backticks is code.
 default_role = "literal"
+highlight_language = "none"
 
 html_theme = "furo"
 html_title = "mfcvae_jax"
 html_static_path = ["_static"]
-html_css_files = ["wide_tables.css"]
+html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_sphinx = False
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+html_math_renderer = "mathml"
 nb_execution_mode = "off"  # a test runs the notebook
 
 autodoc_member_order = "bysource"
@@ -101,14 +106,48 @@ def _shorten(app, what, name, obj, options, signature, returned):
         if text is None:
             return None
         text = text.replace("Array | ndarray | bool | number", "Array")
-        text = re.sub(r", \*?,? ?parent: .*(?=\))", "", text)
-        return text.replace("~", "")
+        return re.sub(r",[ *,]* parent: .*(?=\))", "", text)
 
     return short(signature), short(returned)
 
 
+def _keep_underscores(app, what, name, obj, options, lines):
+    """A name such as labels_ would be read as a link called labels."""
+    del app, what, name, obj, options
+    for i, line in enumerate(lines):
+        lines[i] = re.sub(r"^(:ivar \w*[^_\W])_:", r"\1\\_:", line)
+
+
+_FUNCTION = re.compile(r"(</mi>|</mrow>|</msub>|</mfrac>)(<mi>(?:exp|log)<)")
+_FUNCTION_AND_NAME = re.compile(r"(<mi>(?:exp|log)</mi>)(?=<m[isuf])")
+
+
+def _write_formula(writer, node):
+    """Writes a formula as MathML, for which a page needs no network."""
+    is_displayed = isinstance(node, nodes.math_block)
+    mathml = converter.convert(
+        node.astext(), display="block" if is_displayed else "inline"
+    )
+    # TeX puts a thin space beside the names of functions.
+    space = '<mspace width="0.17em"/>'
+    mathml = _FUNCTION.sub(rf"\1{space}\2", mathml)
+    mathml = _FUNCTION_AND_NAME.sub(rf"\1{space}", mathml)
+    unknown = re.findall(r"\\\w+", mathml)
+    if unknown:
+        raise ValueError(f"no MathML for {unknown} in {node.astext()}")
+    tag = "div" if is_displayed else "span"
+    writer.body.append(f'<{tag} class="math">{mathml}</{tag}>')
+    raise nodes.SkipNode
+
+
 def setup(app):
     """Called by Sphinx."""
+    visitors = (_write_formula, None)
+    app.add_html_math_renderer("mathml", visitors, visitors)
     app.connect("source-read", _read)
     app.connect("autodoc-skip-member", _is_field)
     app.connect("autodoc-process-signature", _shorten)
+    app.connect("autodoc-process-docstring", _keep_underscores, priority=900)
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"
