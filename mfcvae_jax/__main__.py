@@ -17,6 +17,7 @@ _COMMANDS = {
     "train": "train a model, and report on it",
     "evaluate": "print the held-out scores of a run",
     "report": "write scores, figures and report.html of a run again",
+    "paper": "draw the paper's figures and tables of a run",
     "sample": "generate images with the model of a run",
     "import-weights": "make a run of weights of the official PyTorch code",
 }

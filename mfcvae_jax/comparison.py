@@ -13,9 +13,12 @@ import numpy as np
 
 from mfcvae_jax import figures, tables
 from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.figures import records as records_lib
 from mfcvae_jax.workdir import Workdir
 
 __all__ = ["Arm", "draw_accuracies", "end_table", "read_arms"]
+
+_N_PANELS = 8  # of a picture
 
 
 class Arm(NamedTuple):
@@ -39,10 +42,13 @@ def read_arms(folder: pathlib.Path) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         folder: that experiments/sweep.py has written.
 
     Returns:
-        The arms that recorded anything, and a line on each that did not.
+        The arms that recorded anything, and a line on each seed that did not,
+        or that diverged.
 
     Raises:
         FileNotFoundError: if there is no run in the folder.
+        ValueError: if the arms are of several data sets, or of one without
+            labels.
     """
     homes = [
         Workdir(path)
@@ -59,12 +65,26 @@ def read_arms(folder: pathlib.Path) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         records = {}
         for i, at in enumerate(home.of_each_seed(settings)):
             of_seed = [r for r in at.records() if r["split"] == "test"]
-            if len(of_seed) > 1:
+            if at.diverged.exists():
+                missing.append(f"{at.path}: diverged")
+            elif len(of_seed) > 1:
                 records[settings.seed + i] = of_seed
             else:
                 missing.append(f"{at.path}: nothing recorded yet")
         if records:
             arms.append(Arm(home.path.name, settings, records))
+    data = {(arm.settings.data.name, arm.settings.data.path) for arm in arms}
+    if len(data) > 1:
+        names = sorted(" ".join(filter(None, of_arm)) for of_arm in data)
+        raise ValueError(
+            f"expected the arms in {folder} to be of one data set, found "
+            f"{', '.join(names)}: compare them in folders of their own"
+        )
+    if arms and not _labelings(arms):
+        raise ValueError(
+            f"the examples of the runs in {folder} have no labels, so there "
+            "are no accuracies to compare"
+        )
     described = [_describe(arm.settings) for arm in arms]
     if len(set(described)) == len(arms):
         arms = [
@@ -77,26 +97,33 @@ def read_arms(folder: pathlib.Path) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
 def draw_accuracies(
     arms: Sequence[Arm], folder: pathlib.Path
 ) -> list[pathlib.Path]:
-    """Draws many-to-one accuracy over training, one picture a labeling.
+    """Draws many-to-one accuracy over training, every labeling apart.
 
     Args:
         arms: of one data set.
         folder: where to write.
 
     Returns:
-        The paths; none without labels.
+        The paths: one picture a labeling, and more of them if arms and facets
+        are too many for one.
     """
     paths = []
     for labeling in _labelings(arms):
-        panels = []
-        for arm in arms:
-            for facet in range(len(arm.settings.facets)):
-                panels.append(_curves(arm, facet, labeling))
-        path = folder / f"accuracy_{labeling}.png"
-        figures.accuracy_over_training(
-            panels, path, ylabel=f"many-to-one accuracy, {labeling}"
-        )
-        paths.append(path)
+        panels = [
+            _curves(arm, facet, labeling)
+            for arm in arms
+            for facet in range(len(arm.settings.facets))
+        ]
+        for first in range(0, len(panels), _N_PANELS):
+            number = f"_{first // _N_PANELS + 1}" if first else ""
+            name = labeling.replace("/", "_")
+            path = folder / f"accuracy_{name}{number}.png"
+            figures.accuracy_over_training(
+                panels[first : first + _N_PANELS],
+                path,
+                ylabel=f"many-to-one accuracy, {labeling}",
+            )
+            paths.append(path)
     return paths
 
 
@@ -162,10 +189,8 @@ def _describe(settings: settings_lib.Settings) -> str:
     return f"{net}, {'progressive' if is_progressive else 'all at once'}"
 
 
-def _labelings(arms: Sequence[Arm]) -> list[str]:
-    record = next(iter(arms[0].records.values()))[-1]
-    names = [name.split("/") for name in record]
-    return list(dict.fromkeys(n[2] for n in names if n[0] == "many_to_one"))
+def _labelings(arms: Sequence[Arm]) -> tuple[str, ...]:
+    return records_lib.find_labelings(next(iter(arms[0].records.values())))
 
 
 def _curves(arm: Arm, facet: int, labeling: str) -> figures.Arm:

@@ -12,7 +12,7 @@ from mfcvae_jax.evaluation import swaps
 from mfcvae_jax.evaluation.contingency import contingency_table
 from mfcvae_jax.finished import Finished, NotDrawnError
 
-__all__ = ["PICTURES", "draw", "draw_swaps"]
+__all__ = ["PICTURES", "check_pairs", "draw", "draw_swaps"]
 
 _N_COLUMNS = 10
 _N_RECONSTRUCTIONS = 42  # three rows of 14
@@ -64,11 +64,10 @@ def draw_swaps(
     Raises:
         NotDrawnError: of one facet, or if there are no two inputs that are in
             different clusters of every facet.
-        ValueError: if an index is out of range.
+        ValueError: see ``check_pairs``.
     """
     if finished.n_facets == 1:
         raise NotDrawnError("there is one facet, and a swap needs two")
-    n_test = len(finished.images)
     if pairs is None:
         tried = swaps.choose_pairs(finished.scored.predictions.resp, _N_TRIED)
         shown = min(_N_PAIRS, len(tried))
@@ -79,11 +78,7 @@ def draw_swaps(
     else:
         tried = np.asarray(pairs)
         shown = len(tried)
-        if tried.min() < 0 or tried.max() >= n_test:
-            raise ValueError(
-                f"pairs must name held-out examples 0 to {n_test - 1}, got "
-                f"{tried.min()} to {tried.max()}"
-            )
+        check_pairs(tried, len(finished.images))
     inputs = finished.images[tried]
     shape = inputs.shape
     mirrored = finished.reconstruct(inputs.reshape(-1, *shape[2:]))
@@ -107,10 +102,11 @@ def draw_swaps(
             for i in np.flatnonzero(~works[shown:]) + shown
         ]
     if failures:
-        # In turns, so that every facet's are seen.
-        failures.sort(key=lambda failure: failure[0])
-        step = max(len(failures) // _N_PAIRS, 1)
-        some = failures[::step][:_N_PAIRS]
+        # Evenly from all, so that every facet's are seen.
+        n_failed = min(_N_PAIRS, len(failures))
+        some = [
+            failures[i * len(failures) // n_failed] for i in range(n_failed)
+        ]
         pages.append(
             figures.SwapPage(
                 "Swaps that fail",
@@ -125,6 +121,25 @@ def draw_swaps(
             )
         )
     figures.swapped_pairs(pages, path)
+
+
+def check_pairs(pairs: np.ndarray, n_examples: int) -> None:
+    """Checks pairs that a user chose.
+
+    Args:
+        pairs: indices of examples, shape (P, 2).
+        n_examples: that there are.
+
+    Raises:
+        ValueError: if there is no pair, or an index is out of range.
+    """
+    if not pairs.size:
+        raise ValueError("expected at least one pair of examples, got none")
+    if pairs.min() < 0 or pairs.max() >= n_examples:
+        raise ValueError(
+            f"pairs must name held-out examples 0 to {n_examples - 1}, got "
+            f"{pairs.min()} to {pairs.max()}"
+        )
 
 
 def _clusters(n_rows: int | None) -> Callable[[Finished, pathlib.Path], None]:

@@ -66,7 +66,8 @@ ACCURACIES: dict[tuple[str, str], tuple[Accuracy, ...]] = {
     ),
 }
 
-# Table 1 by data set and labeling: facet 0 (z_1), facet 1 (z_2), both.
+# Table 1 by data set and labeling: facet 0 (z_1), facet 1 (z_2), both. Its
+# header says "config. 2" of the floor colour, which only configuration 1 has.
 PROBES: dict[tuple[str, str], tuple[Value, ...]] = {
     ("mnist", "digit"): ((17.34, 0.24), (94.95, 0.04), (95.27, 0.07)),
     ("shapes3d_floor", "shape"): ((95.00, 0.45), (32.43, 1.38), (95.18, 0.42)),

@@ -36,7 +36,7 @@ from tests import examples
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _DIGITS = f"--config={_ROOT / 'experiments' / 'configs' / 'digits.py'}"
-_COMMANDS = ("train", "evaluate", "report", "sample", "import-weights")
+_COMMANDS = ("train", "evaluate", "report", "paper", "sample", "import-weights")
 
 
 class _Done(NamedTuple):

@@ -8,6 +8,7 @@ from sklearn import datasets, metrics
 from sklearn.model_selection import train_test_split
 
 from mfcvae_jax import Facet, MultiFacetClustering, compare_facets
+from mfcvae_jax.estimator import format_comparisons
 
 IMAGES = datasets.load_digits().images[:150]
 
@@ -36,6 +37,14 @@ def test_compares_what_single_fits_give():
         metrics.adjusted_mutual_info_score(*labels)
     )
     assert found[0].n_used.tolist() == [[len(set(a))] for a in labels]
+    assert found[0].redundancy.tolist() == [0.0, 0.0]
+    two_facets = MultiFacetClustering(two, epochs=4, random_state=5).fit(train)
+    assert found[1].redundancy[1] == pytest.approx(
+        metrics.normalized_mutual_info_score(*two_facets.predict(test).T)
+    )
+    text = format_comparisons(found)
+    mean, std = found[0].bounds.mean(), found[0].bounds.std(ddof=1)
+    assert f"| 1 | K = 4, D = 2 | {mean:.2f} ({std:.2f}) |" in text
 
 
 def test_one_seed_says_nothing_of_stability():

@@ -13,7 +13,11 @@
 """
 
 from mfcvae_jax.estimator.clustering import MultiFacetClustering
-from mfcvae_jax.estimator.comparison import FacetComparison, compare_facets
+from mfcvae_jax.estimator.comparison import (
+    FacetComparison,
+    compare_facets,
+    format_comparisons,
+)
 from mfcvae_jax.estimator.facet import Facet
 
 __all__ = [
@@ -21,4 +25,5 @@ __all__ = [
     "FacetComparison",
     "MultiFacetClustering",
     "compare_facets",
+    "format_comparisons",
 ]

@@ -9,11 +9,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
+from mfcvae_jax import tables
 from mfcvae_jax.estimator.clustering import MultiFacetClustering
 from mfcvae_jax.estimator.facet import Facet, check_facets
+from mfcvae_jax.evaluation.redundancy import facet_redundancy
 from mfcvae_jax.evaluation.stability import stability
 
-__all__ = ["FacetComparison", "compare_facets"]
+__all__ = ["FacetComparison", "compare_facets", "format_comparisons"]
 
 # Of the split: one for all candidates and seeds, so that they are comparable.
 _SPLIT_SEED = 0
@@ -31,12 +33,53 @@ class FacetComparison(NamedTuple):
             alike, 0 if they agree by chance alone.
         n_used: clusters with held-out examples, shape (S, J). A facet that
             uses a single one is stable, and says nothing.
+        redundancy: of each seed the greatest normalised mutual information of
+            two facets, in [0, 1], shape (S,); 0 of a single facet.
     """
 
     facets: tuple[Facet, ...]
     bounds: np.ndarray
     stability: np.ndarray
     n_used: np.ndarray
+    redundancy: np.ndarray
+
+
+def format_comparisons(comparisons: Sequence[FacetComparison]) -> str:
+    """Writes comparisons as a Markdown table.
+
+    Args:
+        comparisons: of choices of facets, on the same data.
+
+    Returns:
+        A row for each, means over the seeds.
+    """
+    rows = []
+    for found in comparisons:
+        sizes = " and ".join(
+            f"K = {facet.n_components}, D = {facet.latent_dim}"
+            for facet in found.facets
+        )
+        rows.append(
+            (
+                len(found.facets),
+                sizes,
+                f"{found.bounds.mean():.2f} ({found.bounds.std(ddof=1):.2f})",
+                ", ".join(f"{value:.2f}" for value in found.stability),
+                ", ".join(f"{n:.1f}" for n in found.n_used.mean(axis=0)),
+                f"{found.redundancy.mean():.2f}",
+            )
+        )
+    return tables.markdown(
+        (
+            "J",
+            "facets",
+            "bound, nats",
+            "stability",
+            "clusters",
+            "redundancy",
+        ),
+        rows,
+    )
 
 
 def compare_facets(
@@ -98,6 +141,16 @@ def compare_facets(
                 n_used=np.array(
                     [[len(np.unique(c)) for c in a.T] for a in assignments]
                 ),
+                redundancy=np.array([_redundancy(a) for a in assignments]),
             )
         )
     return found
+
+
+def _redundancy(assignments: np.ndarray) -> float:
+    """The greatest of any two facets."""
+    found = facet_redundancy(
+        assignments, (assignments.max(axis=0) + 1).tolist()
+    )
+    pairs = found.normalised[np.triu_indices(assignments.shape[1], k=1)]
+    return float(pairs.max(initial=0.0))

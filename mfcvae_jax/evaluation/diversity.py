@@ -54,6 +54,7 @@ def sample_diversity(
     """
     n_components, n, n_facets = assignments.shape
     weights = np.asarray(weights, np.float64)
+    weights = weights / weights.sum()  # of float32 they sum to 1 not quite
     kept = (assignments[:, :, facet] == np.arange(n_components)[:, None]).mean(
         axis=1
     )
@@ -95,7 +96,8 @@ def within_share(
     Returns:
         A fraction; 1 if nothing varies at all.
     """
-    pixels = np.asarray(pixels, np.float64)
+    # What does not vary is 0 then, and no mean of it is off by rounding.
+    pixels = np.asarray(pixels, np.float64) - pixels[0]
     if weights is None:
         weights = np.ones(len(pixels))
     weights = weights / weights.sum()

@@ -491,5 +491,53 @@ class MixturePriorTest(parameterized.TestCase):
         self.assertTrue(np.all(gradient[:, ~upper] != 0))
 
 
+class MomentsTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.enter_context(jax.enable_x64(True))
+
+    @parameterized.product(
+        covariance=tuple(Covariance), shape=((1, 1), (1, 3), (5, 2), (4, 3))
+    )
+    def test_equal_the_law_of_total_variance(self, covariance, shape):
+        mixture, covariances = _mixture(9, *shape, covariance)
+        weights = np.exp(mixture.log_weights)
+        mean, std = jax.jit(prior.moments)(mixture)
+        of_z = np.average(mixture.means, axis=0, weights=weights)
+        second = sum(
+            w * (c + np.outer(m, m))
+            for w, c, m in zip(weights, covariances, mixture.means, strict=True)
+        )
+        variances = np.diag(second - np.outer(of_z, of_z))
+        np.testing.assert_allclose(mean, of_z, rtol=1e-10)
+        np.testing.assert_allclose(std, np.sqrt(variances), rtol=1e-10)
+
+    @parameterized.parameters(*Covariance)
+    def test_are_those_of_samples_drawn_by_scipy(self, covariance):
+        mixture, covariances = _mixture(10, 3, 2, covariance)
+        n, rng = 200_000, np.random.default_rng(11)
+        drawn = rng.choice(3, n, p=np.exp(mixture.log_weights))
+        z = np.concatenate(
+            [
+                stats.multivariate_normal(m, c).rvs((drawn == k).sum(), rng)
+                for k, (m, c) in enumerate(
+                    zip(mixture.means, covariances, strict=True)
+                )
+            ]
+        )
+        mean, std = prior.moments(mixture)
+        np.testing.assert_allclose(mean, z.mean(0), atol=5 * max(std) / n**0.5)
+        np.testing.assert_allclose(std, z.std(0), rtol=0.01)
+
+    def test_components_far_from_0_keep_their_digits_in_float32(self):
+        """E z^2 - (E z)^2 would lose them."""
+        mixture = prior.Mixture(
+            np.log(np.full(4, 0.25)).astype(np.float32),
+            np.full((4, 1), 1000, np.float32),
+            np.full((4, 1), 0.01, np.float32),
+        )
+        np.testing.assert_allclose(prior.moments(mixture)[1], 0.01, rtol=1e-5)
+
+
 if __name__ == "__main__":
     absltest.main()

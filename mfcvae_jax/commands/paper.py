@@ -1,0 +1,167 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+r"""Draws the figures and tables of the paper from a run, without training.
+
+    mfcvae paper --workdir=runs/mnist
+    mfcvae paper --workdir=runs/mnist --make=figure_5 --pairs=3:18,7:40
+
+All of them unless --make names some:
+
+  figure_4    examples of each cluster, the first ten and all
+  table_1     what a classifier can tell from each facet; slow on large data
+  figure_5    one facet swapped between pairs of inputs, and how often it works
+  table_2     accuracy beside the paper's and its rivals'
+  figure_6    samples of each cluster, the first ten and all
+  grid        samples of every pair of clusters of the first and the last facet
+  traversals  one latent dimension at a time
+  diversity   how diverse the samples of each cluster are
+  pruning     how many clusters each facet needs, without labels
+
+They are written to the folder paper/ in the workdir. Of several seeds, the one
+with the best held-out bound is drawn, or --seed. What a run cannot have is
+said, with the reason. (Fig. 1: figure_1.py. App. E.1: ablation.py.)
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from absl import flags
+
+if TYPE_CHECKING:
+    from mfcvae_jax.finished import Finished
+    from mfcvae_jax.workdir import Workdir
+
+__all__ = ["define_flags", "main"]
+
+
+def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
+    """Defines the flags; see ``running.Command``."""
+    flags.DEFINE_string(
+        "workdir",
+        None,
+        "Folder of the run.",
+        required=True,
+        flag_values=values,
+    )
+    flags.DEFINE_list(
+        "make", None, "What to draw; all by default.", flag_values=values
+    )
+    flags.DEFINE_integer(
+        "seed", None, "Which of several seeds to draw.", flag_values=values
+    )
+    flags.DEFINE_float(
+        "temperature",
+        None,
+        "Factor on standard deviations in figure_6 and diversity; by default "
+        "that of the config.",
+        lower_bound=0.0,
+        flag_values=values,
+    )
+    flags.DEFINE_list(
+        "pairs",
+        None,
+        "Held-out examples to swap in figure_5, a:b,c:d,...; by default the "
+        "most confident.",
+        flag_values=values,
+    )
+
+
+def main(values: flags.FlagValues) -> int:
+    """Draws what is wanted, as far as the run can have it."""
+    from mfcvae_jax import exhibits, pictures
+    from mfcvae_jax.finished import NotDrawnError
+    from mfcvae_jax.workdir import Workdir
+
+    wanted = _wanted(values.make, list(exhibits.EXHIBITS))
+    pairs = _pairs(values.pairs)
+    whole = Workdir(values.workdir)
+    finished = _finished(_of_seed(whole, values.seed), values.temperature)
+    if pairs is not None:  # before what takes long
+        pictures.check_pairs(pairs, len(finished.run.dataset.test.images))
+    folder = finished.workdir.path / "paper"
+    folder.mkdir(exist_ok=True)
+    request = exhibits.Request(finished, folder, whole, pairs)
+    for name in wanted:
+        try:
+            made = exhibits.EXHIBITS[name](request)
+        except NotDrawnError as reason:
+            made = f"not drawn: {reason}"
+        print(f"{name}\n{made}\n", flush=True)
+    return 0
+
+
+def _wanted(names: list[str] | None, known: list[str]) -> list[str]:
+    if names is None:
+        return known
+    unknown = sorted(set(names) - set(known))
+    if unknown or not names:
+        raise ValueError(
+            f"--make={','.join(unknown)}: choose from {', '.join(known)}"
+        )
+    return names
+
+
+def _pairs(texts: list[str] | None) -> np.ndarray | None:
+    if texts is None:
+        return None
+    if not texts or not all(re.fullmatch(r"\d+:\d+", t) for t in texts):
+        raise ValueError(
+            f"--pairs={','.join(texts)}: expected pairs of examples such as "
+            "3:18,7:40"
+        )
+    return np.array([text.split(":") for text in texts], int)
+
+
+def _of_seed(whole: "Workdir", seed: int | None) -> "Workdir":
+    """The folder of one seed of a run."""
+    settings = whole.settings()
+    folders = {
+        settings.seed + i: folder
+        for i, folder in enumerate(whole.of_each_seed(settings))
+    }
+    if seed is not None and seed not in folders:
+        raise ValueError(
+            f"--seed={seed}: the run in {whole.path} has the seeds "
+            f"{', '.join(map(str, folders))}"
+        )
+    if seed is not None:
+        return folders[seed]
+    if len(folders) == 1:
+        return whole
+    if whole.results.exists():
+        return folders[json.loads(whole.results.read_text())["seeds"][0]]
+    # A run that is not at its end: the first seed that may come to one.
+    going_on = [f for f in folders.values() if not f.diverged.exists()]
+    return (going_on or list(folders.values()))[0]
+
+
+def _finished(folder: "Workdir", temperature: float | None) -> "Finished":
+    """Restores the last state of a run."""
+    from mfcvae_jax.finished import Finished
+    from mfcvae_jax.training import loop, runs
+
+    settings = folder.settings()
+    if temperature is not None:
+        settings = dataclasses.replace(
+            settings,
+            figures=dataclasses.replace(
+                settings.figures, temperature=temperature
+            ),
+        )
+    run = runs.make_run(settings)
+    (state,) = loop.restore(run, folder)
+    if state is None:
+        raise RuntimeError(
+            f"the seed in {folder.path} diverged ({folder.diverged.name} says "
+            "how): choose another --seed"
+        )
+    n_steps = run.stepper.schedule.n_steps
+    print(f"{folder.path}, step {int(state.step)} of {n_steps}")
+    if int(state.step) < n_steps:
+        print("This run is not at its end; it is drawn as it stands.")
+    print()
+    return Finished(run, state, folder)
