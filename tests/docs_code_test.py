@@ -35,7 +35,7 @@ from absl import flags
 from absl.testing import absltest, parameterized
 from packaging.requirements import Requirement
 
-from mfcvae_jax import model, settings
+from mfcvae_jax import exhibits, model, settings
 from mfcvae_jax.commands import config_flag, running
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.estimator import defaults
@@ -64,11 +64,6 @@ _GIVEN = {
 }
 _SHELL = {"", "sh", "bash", "shell"}
 _PROGRAMS = ("bash", "git", "make", "mfcvae", "pip", "python", "source")
-_COMMANDS = {
-    "train": "train",
-    "evaluate": "report",
-    "import_weights": "import_weights",
-}
 _SHORT = (
     "--config.progressive.fade_in_steps=5",
     "--config.evaluate.importance_samples=0",
@@ -152,9 +147,12 @@ def parse_command(name: str, args: list[str]):
     values = running.parse(module, [name, *args])
     if "config" in values:
         found = config_flag.read(values)
-        # A data set that the page has just made is read for real.
+        # Data that the page has just made are read for real.
         if found.data.path and pathlib.Path(found.data.path).exists():
             reader.load(found.data.name, path=found.data.path)
+    if name == "paper":
+        unknown = set(values.make or ()) - set(exhibits.EXHIBITS)
+        assert not unknown, f"--make: there is no {unknown}"
     return module, values
 
 
@@ -210,8 +208,12 @@ def check_call(words: list[str]) -> None:
         case ["python", path, *args] if path.startswith("experiments/"):
             script = _ROOT / path
             assert script.exists(), path
-            if script.stem in _COMMANDS:
-                parse_command(_COMMANDS[script.stem], args)
+            # A script may do no more than call a command of mfcvae.
+            command = re.search(
+                r"running\.start\((\w+), sys\.argv\)", script.read_text()
+            )
+            if command:
+                parse_command(command[1], args)
             else:
                 parse_script(script, args)
         case _:
@@ -273,6 +275,7 @@ class ShellTest(parameterized.TestCase):
         "mfcvae fly --workdir=x",
         "python experiments/nowhere.py",
         "python experiments/paper.py --workdir=x --mark=figure_4",
+        "mfcvae paper --workdir=x --make=figure_44",
         "python experiments/bounds.py --out=x y",
         "python experiments/sweep.py --workdir=x --vary=seed=1 "
         "--configs=nowhere.py",
@@ -351,7 +354,7 @@ class PlainTextTest(parameterized.TestCase):
     """What is named between backticks exists."""
 
     @parameterized.parameters(*_PAGES)
-    def test_files_and_settings_exist(self, page):
+    def test_files_settings_and_flags_exist(self, page):
         get_config = runpy.run_path(
             str(_ROOT / "experiments" / "configs" / "svhn.py")
         )["get_config"]
@@ -366,6 +369,13 @@ class PlainTextTest(parameterized.TestCase):
                 )
                 if path:
                     self.assertTrue((_ROOT / path[0]).exists(), code)
+                if code.startswith("mfcvae ") and "--" in code:
+                    # A table need not name the folder each time.
+                    _, name, *args = shlex.split(code)
+                    with contextlib.chdir(_ROOT):
+                        parse_command(
+                            name.replace("-", "_"), ["--workdir=x", *args]
+                        )
                 for setting in re.findall(r"--config\.([\w.]+)=", code):
                     section, _, name = setting.rpartition(".")
                     place = known[section] if section else known
