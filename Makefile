@@ -8,7 +8,7 @@ ABLATION := $(CONFIGS)/digits.py,$(CONFIGS)/digits_at_once.py,$\
 	$(CONFIGS)/digits_shared.py,$(CONFIGS)/digits_shared_at_once.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo experiments ablation test test-fast lint clean
+.PHONY: help demo experiments ablation test test-fast lint docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' \
@@ -50,6 +50,10 @@ lint: $(INSTALLED)  ## Check style, formatting and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+docs: .venv/.installed-docs  ## Build the site in build/docs
+	$(BIN)/python -m sphinx --quiet -W --keep-going -b html docs build/docs
+	@echo "Open build/docs/index.html."
+
 clean:  ## Remove caches and build outputs; .venv and runs stay
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
@@ -64,4 +68,9 @@ $(INSTALLED): requirements.txt setup.cfg pyproject.toml
 		&& $(PYTHON) -m venv .venv; \
 	fi
 	$(BIN)/python -m pip install -r requirements.txt -e '.[test]'
+	@touch $@
+
+.venv/.installed-docs: $(INSTALLED) docs/requirements.txt
+	$(BIN)/python -m pip install -r requirements.txt -r docs/requirements.txt \
+		-e '.[docs]'
 	@touch $@

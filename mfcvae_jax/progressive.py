@@ -5,7 +5,7 @@
 MFCVAE (arXiv:2106.05241), Section 3.2 and App. D.3. Facets enter one by one,
 deepest first: with a stage for each, stage s brings in facet J-1-s; with fewer
 stages, the first brings in all that are left. Each facet goes through three
-phases, waiting -> fading in -> active:
+phases, waiting -> fading in -> active::
 
               decoder rung (alpha)    KL weights (gamma)
   waiting     0                       the pretraining weights

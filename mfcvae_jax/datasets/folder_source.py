@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Anyone's images, from a folder of picture files.
 
+::
+
     mine/cat/001.png        mine/001.png
     mine/cat/002.png   or   mine/002.png
     mine/dog/001.png

@@ -4,7 +4,7 @@
 
 What is in it is that of an .npz (see ``npz_source``): `images`, and if you
 like `labels` and `label_names`. The names may be an attribute instead, of
-`labels` or of the file.
+`labels` or of the file. ::
 
     with h5py.File("mine.h5", "w") as file:
         file["images"] = images

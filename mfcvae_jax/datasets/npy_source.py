@@ -6,11 +6,13 @@ For sets that are too large for memory: files are mapped, and only the rows of
 a batch are read. The user splits them, and puts the training images in a
 random order if the initialisation looks at the first batch.
 
-`train_images.npy`, `test_images.npy`  shape (N, H, W) or (N, H, W, C); uint8,
-                                       where 255 means 1.0, or float32 in [0, 1]
-`train_labels.npy`, `test_labels.npy`  optional; integers from 0 on, shape (N,)
-                                       or (N, M) for M labelings
-`label_names.npy`                      optional; M strings
+`train_images.npy`, `test_images.npy`
+    shape (N, H, W) or (N, H, W, C); uint8, where 255 means 1.0, or float32 in
+    [0, 1]
+`train_labels.npy`, `test_labels.npy`
+    optional; integers from 0 on, shape (N,) or (N, M) for M labelings
+`label_names.npy`
+    optional; M strings
 """
 
 import pathlib

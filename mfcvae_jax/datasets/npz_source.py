@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Anyone's images, from a NumPy .npz file.
 
-`images`       shape (N, H, W) or (N, H, W, C); uint8, where 255 means 1.0, or
-               floats in [0, 1]
-`labels`       optional; integers from 0 on, shape (N,) or (N, M) for M
-               labelings
-`label_names`  optional; M strings
+`images`
+    shape (N, H, W) or (N, H, W, C); uint8, where 255 means 1.0, or floats in
+    [0, 1]
+`labels`
+    optional; integers from 0 on, shape (N,) or (N, M) for M labelings
+`label_names`
+    optional; M strings
+
+It is written by ::
 
     np.savez_compressed("mine.npz", images=images, labels=labels)
 

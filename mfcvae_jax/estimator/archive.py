@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file of a fitted estimator, an .npz: a zip of plain arrays.
 
-`about`      JSON, a string: format, version, and all that is no array
-`arrays/*`   arrays of numbers
-`net/*`      parameters and statistics of the net, named by their path
+`about`
+    JSON, a string: format, version, and all that is no array
+`arrays/*`
+    arrays of numbers
+`net/*`
+    parameters and statistics of the net, named by their path
 
 Nothing in it is code, so a file from anywhere is safe to read.
 """

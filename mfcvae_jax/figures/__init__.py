@@ -4,7 +4,7 @@
 
 Nothing here knows of models, training or JAX. Every figure is readable when
 shown about 900 px wide, uses one colour per facet throughout, and is written
-without a display and without touching Matplotlib's global state.
+without a display and without touching Matplotlib's global state. ::
 
   mixtures.py         one facet or several, drawn (the paper's Fig. 1)
   clusters.py         examples of each cluster, per facet (the paper's Fig. 4)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Curves out of the records of a run.
 
-Records are dictionaries as they stand in a run's metrics.jsonl, one per line:
+Records are dictionaries as they stand in a run's metrics.jsonl, one per line::
 
   epoch                           float, epochs since the start
   split                           'train' or 'test'

@@ -155,7 +155,7 @@ def _shape_after(layer: Layer, height: int, width: int) -> tuple[int, int, int]:
 class Convolution(nn.Module):
     """A convolution or its transpose, with a bias.
 
-    With weight normalisation the kernel is gain * direction / |direction|, one
+    With weight normalisation the kernel is gain * direction / norm, one
     gain per output channel and the norm over all other axes. All starts from
     PyTorch's default draws, uniform in +-1/sqrt(fan_in). The fan-in of a
     transposed convolution is, as there, that of the convolution it transposes.

@@ -3,7 +3,7 @@
 """Convolutions and transposed convolutions, in the form that suits the backend.
 
 Both pad by one pixel, with a kernel K pixels wide and a stride S. Input pixel
-i, output pixel o and kernel tap t = 0..K-1 meet, along either axis, where
+i, output pixel o and kernel tap t = 0..K-1 meet, along either axis, where ::
 
     convolve:             i = S o + t - 1
     convolve_transposed:  o = S i + t - 1

@@ -3,7 +3,7 @@
 """The steps of a run as one compiled program, over seeds and devices.
 
 The only file that says pmap. One pure step, ``Stepper.step``, is compiled in
-one of four forms:
+one of four forms::
 
                  one device             several devices
     one seed     jit(scan)              pmap(scan): the batch is split, and

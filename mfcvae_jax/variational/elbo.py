@@ -3,7 +3,7 @@
 """Two bounds on log p(x), the estimators of them, and the training loss.
 
 MFCVAE (arXiv:2106.05241), Eqs. 5 and 14 and App. C. Each facet adds one block
-to log p(x|z), and there are two exact targets, in nats per example:
+to log p(x|z), and there are two exact targets, in nats per example::
 
     M, the mixture bound:     -KL(q(z_j|x) || p(z_j)), with c_j summed out
     F, the mean-field bound:  -[E KL(q(z_j|x) || p(z_j|c_j)) + KL(q(c_j|x) ||

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """log p(x) by importance sampling from q(z|x), in flat memory.
 
+::
+
     p(x) = E_q(z|x) w(z),   w(z) = p(x|z) p(z) / q(z|x)
 
 with every c summed out in p(z). The expectation of the log of the mean of S

@@ -3,7 +3,7 @@
 """The VaDE trick: the optimal q(c|x) in closed form, never a network.
 
 MFCVAE (arXiv:2106.05241), Theorems 1 and 2, and Theorem 3 of App. B.3. For any
-q(z|x), the q(c|x) that minimises
+q(z|x), the q(c|x) that minimises ::
 
     E_q(z|x) KL[q(c|x) || p(c|z)]                                 (Eq. 6)
 
@@ -13,7 +13,7 @@ is not zero in general; this corrects the original VaDE paper.
 
 The expectation can be a mean over samples. For a Gaussian q(z|x) the optimum is
 also known without any (it is not in the paper): log p(c|z) differs from
-log p(z|c) + log p(c) by log p(z), which does not depend on c, so
+log p(z|c) + log p(c) by log p(z), which does not depend on c, so ::
 
     q(c|x) proportional to p(c) exp(E_q(z|x) log p(z|c)),
 

@@ -1,0 +1,403 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every block of code in README.md and docs/*.md does what it says.
+
+Python blocks run, in a folder of their own, the blocks of a page one after the
+other with the same names. Shell blocks run in bash with every program replaced
+by one that writes down how it was called; of each call, flags and settings are
+then read by the program itself. Readers do not see the comments
+
+    <!-- test: python ... -->   code of the test, in its place between blocks
+    <!-- test: run -->          the commands of the next block run, made short
+
+Training is made short in both: the estimator's own choice of epochs, and the
+stages of a config.
+"""
+
+import configparser
+import contextlib
+import importlib
+import io
+import os
+import pathlib
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+import tempfile
+from typing import NamedTuple
+from unittest import mock
+
+import numpy as np
+import pytest
+from absl import flags
+from absl.testing import absltest, parameterized
+from packaging.requirements import Requirement
+
+from mfcvae_jax import exhibits, model, settings
+from mfcvae_jax.commands import config_flag, running
+from mfcvae_jax.datasets import reader
+from mfcvae_jax.estimator import defaults
+from mfcvae_jax.variational import elbo, likelihood
+from tests.packaging_test import parse
+
+_ROOT = pathlib.Path(__file__).parents[1]
+_DOCS = _ROOT / "docs"
+_PAGES = tuple(
+    str(path.relative_to(_ROOT))
+    for path in (_ROOT / "README.md", *sorted(_DOCS.glob("*.md")))
+)
+# A comment of the test, or a block with its language.
+_PART = re.compile(
+    r"^<!-- test: (?P<comment>.*?)\s*-->$|"
+    r"^(?P<fence>```+)(?P<language>.*?)\n(?P<code>.*?)^(?P=fence)$",
+    re.MULTILINE | re.DOTALL,
+)
+# What a page does not define.
+_GIVEN = {
+    "README.md": {
+        "np": np,
+        "images": np.random.default_rng(0).random((20, 8, 8), np.float32),
+        "labels": np.tile([[0, 1], [1, 0]], (10, 1)),
+    }
+}
+_SHELL = {"", "sh", "bash", "shell"}
+_PROGRAMS = ("bash", "git", "make", "mfcvae", "pip", "python", "source")
+_SHORT = (
+    "--config.progressive.fade_in_steps=5",
+    "--config.evaluate.importance_samples=0",
+    "--config.evaluate.every_epochs=1",
+)
+
+
+class Part(NamedTuple):
+    """A block, or a comment of the test.
+
+    Attributes:
+        language: of the block, "test" for a comment.
+        code: the text.
+        line: where it starts.
+    """
+
+    language: str
+    code: str
+    line: int
+
+
+def parts_of(text: str) -> list[Part]:
+    """The blocks and comments of a page in order."""
+    return [
+        Part(
+            "test" if found["comment"] else found["language"].strip(),
+            found["comment"] or found["code"],
+            text.count("\n", 0, found.start()) + 1,
+        )
+        for found in _PART.finditer(text)
+    ]
+
+
+def calls_of(code: str) -> list[list[str]]:
+    """The calls of programs in a shell block, by the shell that runs it.
+
+    Raises:
+        AssertionError: if the shell stops, or a program is none of ours.
+    """
+    with tempfile.NamedTemporaryFile("r") as record:
+        record_call = f'{{ printf "%s\\0" "$@" "" >> {record.name}; }}'
+        lines = [
+            "set -u",
+            *(
+                f'{name}() {{ record {name} "$@"; }}'
+                for name in (*_PROGRAMS, "command_not_found_handle")
+            ),
+            f"record() {record_call}",
+            "PATH=",
+            code,
+            "wait",
+        ]
+        done = subprocess.run(
+            ["/bin/bash", "-c", "\n".join(lines)],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode or done.stderr:
+            raise AssertionError(f"bash: {done.stderr or done.returncode}")
+        # An empty word ends a call.
+        calls, call = [], []
+        for word in record.read().split("\0")[:-1]:
+            if word:
+                call.append(word)
+            else:
+                calls.append(call)
+                call = []
+    for name, *rest in calls:
+        if name == "command_not_found_handle":
+            raise AssertionError(f"not known here: {shlex.join(rest)}")
+    return calls
+
+
+def parse_command(name: str, args: list[str]):
+    """Reads the flags of a command of ours, and its settings.
+
+    Returns:
+        The module and the values of its flags.
+    """
+    module = importlib.import_module(f"mfcvae_jax.commands.{name}")
+    values = running.parse(module, [name, *args])
+    if "config" in values:
+        found = config_flag.read(values)
+        # Data that the page has just made are read for real.
+        if found.data.path and pathlib.Path(found.data.path).exists():
+            reader.load(found.data.name, path=found.data.path)
+    if name == "paper":
+        unknown = set(values.make or ()) - set(exhibits.EXHIBITS)
+        assert not unknown, f"--make: there is no {unknown}"
+    return module, values
+
+
+def parse_script(path: pathlib.Path, args: list[str]) -> None:
+    """Reads the flags of a script of experiments/; nothing runs."""
+    before = set(flags.FLAGS)
+    argv = [str(path), *args]
+    with (
+        mock.patch.object(sys, "argv", argv),
+        mock.patch.object(sys, "path", [str(path.parent), *sys.path]),
+    ):
+        try:
+            script = runpy.run_path(str(path), run_name="documented")
+            rest = flags.FLAGS(argv)[1:]
+            if "config" in flags.FLAGS:
+                settings.from_config(flags.FLAGS.config.to_dict())
+            if path.name == "sweep.py":
+                script["make_arms"](
+                    flags.FLAGS.configs, flags.FLAGS.vary, flags.FLAGS.n_seeds
+                )
+        finally:
+            for name in set(flags.FLAGS) - before:
+                delattr(flags.FLAGS, name)
+            flags.FLAGS.unparse_flags()
+    if rest and path.name != "summarise.py":
+        raise AssertionError(f"{path.name}: unexpected arguments {rest}")
+
+
+def check_call(words: list[str]) -> None:
+    """Checks one call of a program, as far as that goes without running it.
+
+    Raises:
+        AssertionError, SystemExit, ValueError or flags.Error: if it would not
+            run.
+    """
+    match words:
+        case ["source", path]:
+            assert path == ".venv/bin/activate", path
+        case ["make", *targets]:
+            known = re.findall(
+                r"^([a-z-]+):", (_ROOT / "Makefile").read_text(), re.MULTILINE
+            )
+            for target in targets:
+                assert "=" in target or target in known, f"make {target}"
+        case ["pip", "install", *what]:
+            check_install(what)
+        case ["bash", path]:
+            assert (_ROOT / path).exists(), path
+        case ["python", "-c", code]:
+            compile(code, "docs", "exec")
+        case ["mfcvae", name, *args]:
+            parse_command(name.replace("-", "_"), args)
+        case ["python", path, *args] if path.startswith("experiments/"):
+            script = _ROOT / path
+            assert script.exists(), path
+            # A script may do no more than call a command of mfcvae.
+            command = re.search(
+                r"running\.start\((\w+), sys\.argv\)", script.read_text()
+            )
+            if command:
+                parse_command(command[1], args)
+            else:
+                parse_script(script, args)
+        case _:
+            raise AssertionError(f"not known here: {shlex.join(words)}")
+
+
+def check_install(what: list[str]) -> None:
+    """Checks that the extras and files of a pip install are there."""
+    config = configparser.ConfigParser()
+    config.read(_ROOT / "setup.cfg")
+    extras = config["options.extras_require"]
+    for word in what:
+        found = re.fullmatch(r"\.(?:\[([\w,]+)\])?", word)
+        if found and found[1]:
+            for extra in found[1].split(","):
+                assert extra in extras, f"no extra {extra}"
+        elif word.endswith(".txt"):
+            assert (_ROOT / word).exists(), word
+        else:
+            assert found or word in ("-e", "-r"), f"pip install {word}"
+
+
+def run_call(words: list[str]) -> None:
+    """Runs a command of ours with little training."""
+    _, name, *args = words
+    if name == "train":
+        _, values = parse_command(name, args)
+        n_stages = len(values.config.progressive.stage_epochs)
+        stages = f"--config.progressive.stage_epochs={(1,) * n_stages}"
+        args = [*args, *_SHORT, stages]
+    module, values = parse_command(name, args)
+    assert module.main(values) == 0, shlex.join(words)
+
+
+@contextlib.contextmanager
+def own_folder():
+    """A new working folder, in which experiments/ lies as in the repository."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        os.symlink(_ROOT / "experiments", "experiments")
+        yield
+
+
+class ShellTest(parameterized.TestCase):
+    """That a wrong block would be found."""
+
+    def test_loops_and_continued_lines_are_those_of_the_shell(self):
+        self.assertEqual(
+            calls_of(
+                "for i in 1 2; do\n  mfcvae x \\\n    --n=$i &\ndone; wait"
+            ),
+            [["mfcvae", "x", "--n=1"], ["mfcvae", "x", "--n=2"]],
+        )
+
+    @parameterized.parameters(
+        "wget http://example.com",
+        "mfcvae train --config=experiments/configs/digits.py",
+        "mfcvae train --config=nowhere.py --workdir=x",
+        "mfcvae evaluate --workdir=x --n=3",
+        "mfcvae fly --workdir=x",
+        "python experiments/nowhere.py",
+        "python experiments/paper.py --workdir=x --mark=figure_4",
+        "mfcvae paper --workdir=x --make=figure_44",
+        "python experiments/bounds.py --out=x y",
+        "python experiments/sweep.py --workdir=x --vary=seed=1 "
+        "--configs=nowhere.py",
+        "make tea",
+        "pip install '.[tea]'",
+        "pip install sphinx",
+        "for",
+        "mfcvae train --config=experiments/configs/digits.py --workdir=x "
+        "--config.seed=-1",
+    )
+    def test_a_command_that_would_not_run_is_refused(self, code):
+        with (
+            own_folder(),
+            contextlib.redirect_stderr(io.StringIO()),
+            self.assertRaises(
+                (
+                    AssertionError,
+                    ImportError,
+                    OSError,
+                    SystemExit,
+                    ValueError,
+                    flags.Error,
+                )
+            ),
+        ):
+            for call in calls_of(code):
+                check_call(call)
+
+
+@pytest.mark.slow
+class PagesTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        # The examples register what they add.
+        for table in (
+            elbo.ESTIMATORS,
+            model._NETS,
+            *settings._KINDS.values(),
+        ):
+            self.enterContext(mock.patch.dict(table))
+        self.enterContext(
+            mock.patch.object(likelihood, "log_prob", likelihood.log_prob)
+        )
+        for name in ("_STEPS_PER_STAGE", "_LEAST_EPOCHS_PER_STAGE"):
+            self.enterContext(mock.patch.object(defaults, name, 2))
+        self.enterContext(own_folder())
+
+    @parameterized.parameters(*_PAGES)
+    def test_code_runs(self, page):
+        names = dict(_GIVEN.get(page, {}))
+        is_run = False
+        for part in parts_of((_ROOT / page).read_text()):
+            where = f"{page}:{part.line}"
+            with self.subTest(where):
+                # An HTML page shows no place of an error in exec.
+                if part.language == "test":
+                    word, _, code = part.code.partition("\n")
+                    self.assertIn(word, ("run", "python"), where)
+                    is_run = word == "run"
+                    if word == "python":
+                        exec(compile(code, where, "exec"), names)
+                    continue
+                if part.language == "python":
+                    exec(compile(part.code, where, "exec"), names)
+                elif part.language in _SHELL:
+                    for call in calls_of(part.code):
+                        check_call(call)
+                        if is_run:
+                            run_call(call)
+                else:
+                    self.assertRegex(part.language, r"^(text|\{.*\}.*)$", where)
+                is_run = False
+
+
+class PlainTextTest(parameterized.TestCase):
+    """What is named between backticks exists."""
+
+    @parameterized.parameters(*_PAGES)
+    def test_files_settings_and_flags_exist(self, page):
+        get_config = runpy.run_path(
+            str(_ROOT / "experiments" / "configs" / "svhn.py")
+        )["get_config"]
+        known = settings.to_config(settings.from_config(get_config().to_dict()))
+        text = (_ROOT / page).read_text()
+        for code in re.findall(r"`([^`\n]+)`", text):
+            with self.subTest(code):
+                path = re.match(
+                    r"(?:mfcvae_jax|experiments|benchmarks|tests|docs)/"
+                    r"[\w/]+(?:\.\w+)?",
+                    code,
+                )
+                if path:
+                    self.assertTrue((_ROOT / path[0]).exists(), code)
+                if code.startswith("mfcvae ") and "--" in code:
+                    # A table need not name the folder each time.
+                    _, name, *args = shlex.split(code)
+                    with contextlib.chdir(_ROOT):
+                        parse_command(
+                            name.replace("-", "_"), ["--workdir=x", *args]
+                        )
+                for setting in re.findall(r"--config\.([\w.]+)=", code):
+                    section, _, name = setting.rpartition(".")
+                    place = known[section] if section else known
+                    self.assertIn(name, place, code)
+
+    def test_pins_of_the_site_are_in_the_ranges_of_its_extra(self):
+        config = configparser.ConfigParser()
+        config.read(_ROOT / "setup.cfg")
+        pins = {
+            pin.name: next(iter(pin.specifier)).version
+            for pin in parse((_DOCS / "requirements.txt").read_text())
+        }
+        wanted: list[Requirement] = parse(
+            config["options.extras_require"]["docs"]
+        )
+        self.assertNotEmpty(wanted)
+        for requirement in wanted:
+            self.assertTrue(
+                requirement.specifier.contains(pins[requirement.name]),
+                requirement,
+            )
+
+
+if __name__ == "__main__":
+    absltest.main()
