@@ -252,12 +252,6 @@ class ThreeFacetsTest(_OfARun):
         )
         self.assertEqual(draw.call_args.kwargs["column_title"], "Facet 2")
 
-    @pytest.mark.slow
-    def test_all_is_drawn(self):
-        drawn, reasons = pictures.draw(self.finished, self.folder)
-        self.assertEqual(list(reasons), ["learning_curves"])
-        self.assertEqual(set(drawn), set(pictures.PICTURES) - set(reasons))
-
 
 @pytest.mark.slow
 class NoLabelsTest(absltest.TestCase):
