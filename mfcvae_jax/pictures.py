@@ -98,23 +98,21 @@ def draw_swaps(
             )
         )
         failures += [
-            (facet, inputs[i], mirrored[i], swapped[i])
-            for i in np.flatnonzero(~works[shown:]) + shown
+            (turn, facet, inputs[i], mirrored[i], swapped[i])
+            for turn, i in enumerate(np.flatnonzero(~works[shown:]) + shown)
         ]
     if failures:
-        # Evenly from all, so that every facet's are seen.
-        n_failed = min(_N_PAIRS, len(failures))
-        some = [
-            failures[i * len(failures) // n_failed] for i in range(n_failed)
-        ]
+        # In turns, so that every facet's are seen; the most confident first.
+        in_turns = sorted(failures, key=lambda failure: failure[:2])
+        some = sorted(in_turns[:_N_PAIRS], key=lambda failure: failure[1])
         pages.append(
             figures.SwapPage(
                 "Swaps that fail",
-                np.stack([failure[1] for failure in some]),
                 np.stack([failure[2] for failure in some]),
                 np.stack([failure[3] for failure in some]),
+                np.stack([failure[4] for failure in some]),
                 tuple(
-                    f"facet {failure[0]}" if finished.n_facets > 2 else ""
+                    f"facet {failure[1]}" if finished.n_facets > 2 else ""
                     for failure in some
                 ),
                 -1,

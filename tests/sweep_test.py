@@ -3,14 +3,19 @@
 """The sweep: its arms, its files, and that nothing is trained twice."""
 
 import csv
+import json
 import pathlib
 import statistics
 import subprocess
 import sys
 import tempfile
 
+import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
+
+from mfcvae_jax import summary, workdir
+from tests import examples
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _DIGITS = _ROOT / "experiments" / "configs" / "digits.py"
@@ -65,6 +70,140 @@ class ArmsTest(parameterized.TestCase):
     def test_config_that_is_not_there(self):
         with self.assertRaisesRegex(FileNotFoundError, "nowhere.py"):
             sweep.make_arms(["nowhere.py"], [], n_seeds=2)
+
+
+class RowsTest(absltest.TestCase):
+    """An arm of three seeds that was trained before, one of which diverged."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(
+            self.enterContext(tempfile.TemporaryDirectory())
+        )
+        self.arm = sweep.Arm("arm", examples.settings(seed=5, n_seeds=3))
+        home = workdir.Workdir(self.folder / "arm")
+        with home.claim(self.arm.settings, resume=False):
+            pass
+        folders = home.of_each_seed(self.arm.settings)
+        folders[1].diverged.write_text("nan\n")
+        self.results = {5: self._results(0), 7: self._results(1)}
+        for seed, at in ((5, folders[0]), (7, folders[2])):
+            at.write_results(self.results[seed])
+        rng = np.random.default_rng(0)
+        assignments = {seed: rng.integers(0, 4, (60, 2)) for seed in (5, 7)}
+        summed_up = summary.to_json(
+            summary.summarise(self.results, assignments)
+        )
+        home.write_results(summed_up)
+        self.stability = summed_up["stability"]
+
+    def _results(self, seed):
+        """Of one seed, all numbers at random."""
+        rng = np.random.default_rng(seed)
+        names = ("many_to_one", "one_to_one", "nmi", "ari")
+        terms = ("mixture_bound", "mean_field_bound", "gap/0", "gap/1")
+        shared = float(rng.random())
+        return {
+            "terms": {name: float(rng.normal()) for name in terms},
+            "clusters_in_use": rng.integers(1, 6, 2).tolist(),
+            "clusters_needed": rng.integers(1, 6, 2).tolist(),
+            "diversity": [
+                {
+                    "kept": float(rng.random()),
+                    "spread": float(rng.random()),
+                    "spread_of_inputs": 0.5,
+                    "reach": [0.2, 0.9],
+                }
+                for _ in range(2)
+            ],
+            "normalised_mutual_information": [[1.0, shared], [shared, 1.0]],
+            "scores": [
+                {"facet": j, "n_components": k, "labeling": "digit"}
+                | {name: float(rng.random()) for name in names}
+                for j, k in enumerate((6, 10))
+            ],
+        }
+
+    def _values(self, rows, measure):
+        """By seed, facet and labeling."""
+        return {
+            (row["seed"], row["facet"], row["labeling"]): row["value"]
+            for row in rows
+            if row["measure"] == measure
+        }
+
+    def test_every_number_of_every_seed_that_came_to_its_end_has_a_row(self):
+        rows = sweep.train(self.arm, self.folder)
+        self.assertEqual({row["arm"] for row in rows}, {"arm"})
+        for name in ("kept", "spread"):
+            self.assertEqual(
+                self._values(rows, name),
+                {
+                    (seed, j, ""): found["diversity"][j][name]
+                    for seed, found in self.results.items()
+                    for j in range(2)
+                },
+            )
+        self.assertEqual(
+            self._values(rows, "redundancy"),
+            {
+                (seed, "0, 1", ""): found["normalised_mutual_information"][0][1]
+                for seed, found in self.results.items()
+            },
+        )
+        self.assertEqual(
+            self._values(rows, "nmi"),
+            {
+                (seed, j, "digit"): found["scores"][j]["nmi"]
+                for seed, found in self.results.items()
+                for j in range(2)
+            },
+        )
+        self.assertEqual(
+            self._values(rows, "gap/1"),
+            {
+                (seed, "", ""): found["terms"]["gap/1"]
+                for seed, found in self.results.items()
+            },
+        )
+
+    def test_stability_is_of_all_seeds(self):
+        rows = sweep.train(self.arm, self.folder)
+        self.assertEqual(
+            self._values(rows, "stability"),
+            {("all", j, ""): v for j, v in enumerate(self.stability)},
+        )
+
+    def test_single_seed_left_has_no_stability(self):
+        home = workdir.Workdir(self.folder / "arm")
+        home.write_results(
+            summary.to_json(summary.summarise({5: self.results[5]}, {}))
+        )
+        (self.folder / "arm" / "seed_7" / "results.json").unlink()
+        rows = sweep.train(self.arm, self.folder)
+        self.assertEqual(self._values(rows, "stability"), {})
+        self.assertEqual({row["seed"] for row in rows}, {5})
+
+    def test_table_and_file_hold_the_same_numbers(self):
+        rows = sweep.train(self.arm, self.folder)
+        sweep.write_results(rows, self.folder)
+        with (self.folder / "results.csv").open() as file:
+            found = list(csv.DictReader(file))
+        self.assertEqual(
+            [row["value"] for row in found], [str(row["value"]) for row in rows]
+        )
+        kept = [r["diversity"][1]["kept"] for r in self.results.values()]
+        mean, std = np.mean(kept), np.std(kept, ddof=1)
+        table = (self.folder / "results.md").read_text()
+        self.assertIn(
+            f"| arm | 1 |  | kept | {mean:.3f} ({std:.3f}) | 2 |", table
+        )
+        self.assertIn(
+            f"| arm | 0 |  | stability | {self.stability[0]:.3f} (-) | 1 |",
+            table,
+        )
+        self.assertEmpty(list(self.folder.glob("*.part")))
+        json.dumps(rows)  # plain numbers
 
 
 @pytest.mark.slow
