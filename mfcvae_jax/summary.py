@@ -72,10 +72,16 @@ def summarise(
         The summary.
 
     Raises:
-        ValueError: if there are none.
+        ValueError: if there are none, or some lack what is written today.
     """
     if not results:
         raise ValueError("there are no results to sum up")
+    old = [s for s, found in results.items() if "clusters_needed" not in found]
+    if old:
+        raise ValueError(
+            f"the results of seed {', '.join(map(str, old))} were written by "
+            "an older version: write them again with mfcvae report"
+        )
     seeds = sorted(
         results, key=lambda seed: -results[seed]["terms"]["mixture_bound"]
     )

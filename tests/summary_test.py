@@ -91,6 +91,11 @@ class SummaryTest(absltest.TestCase):
         self.assertIn("clusters in use, facet 1", text)
         self.assertNotIn("labeling", text)
 
+    def test_results_of_an_older_version_are_named(self):
+        del self.results[7]["clusters_needed"]
+        with self.assertRaisesRegex(ValueError, "seed 7 .* mfcvae report"):
+            summary.summarise(self.results, self.assignments)
+
     def test_nothing_cannot_be_summed_up(self):
         with self.assertRaisesRegex(ValueError, "no results"):
             summary.summarise({}, {})
