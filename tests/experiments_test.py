@@ -81,8 +81,15 @@ class SummariseTest(absltest.TestCase):
         )
         folder.write_results(
             {
-                "terms": {"mixture_bound": seed, "mean_field_bound": -seed},
+                "terms": {
+                    "mixture_bound": seed,
+                    "mean_field_bound": -seed,
+                    "gap/0": 0.1,
+                    "gap/1": 0.2,
+                },
                 "clusters_in_use": [6, 10],
+                "clusters_needed": [5, 9],
+                "diversity": [{"kept": 0.5, "spread": 0.5}] * 2,
                 "scores": [score],
                 "normalised_mutual_information": [[1.0, 0.1], [0.1, 1.0]],
             }
