@@ -491,6 +491,17 @@ class MixturePriorTest(parameterized.TestCase):
         self.assertTrue(np.all(gradient[:, ~upper] != 0))
 
 
+class UnconstrainedTest(parameterized.TestCase):
+    @parameterized.parameters(*Covariance)
+    def test_parameters_give_the_mixture_back(self, covariance):
+        mixture, _ = _mixture(3, 4, 2, covariance)
+        module = prior.MixturePrior(4, 2, covariance, 0.01)
+        with jax.enable_x64(True):
+            again = module.apply({"params": prior.unconstrained(mixture)})
+        for part, same in zip(again, mixture, strict=True):
+            np.testing.assert_allclose(part, same, rtol=1e-9, atol=1e-12)
+
+
 class MomentsTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()

@@ -1,0 +1,96 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Facets whose number of clusters is found."""
+
+import dataclasses
+import pathlib
+import tempfile
+
+import numpy as np
+import pytest
+from absl.testing import absltest
+from sklearn import datasets
+
+from mfcvae_jax import Facet, MultiFacetClustering
+
+
+class AutoFacetTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.images = datasets.load_digits().images[:200]
+        cls.facets = (Facet("auto", 2), Facet(6, 3), Facet("auto", 2, "full"))
+        cls.model = MultiFacetClustering(
+            cls.facets, epochs=6, random_state=0
+        ).fit(cls.images)
+
+    def test_facets_have_as_many_clusters_as_the_evidence_is_for(self):
+        first, given, last = self.model.evidence_
+        self.assertIsNone(given)
+        sizes = [p.shape[1] for p in self.model.predict_proba(self.images)]
+        self.assertEqual(sizes, [first.n_kept, 6, last.n_kept])
+        for evidence in (first, last):
+            np.testing.assert_array_equal(
+                evidence.n_components, np.arange(25, 0, -1)
+            )
+        self.assertEqual([len(u) for u in self.model.cluster_usage_], sizes)
+        np.testing.assert_array_equal(
+            self.model.predict(self.images), self.model.labels_
+        )
+
+    def test_nothing_else_changes(self):
+        given = MultiFacetClustering(
+            [
+                Facet(25, 2),
+                Facet(6, 3),
+                dataclasses.replace(self.facets[2], n_components=25),
+            ],
+            epochs=6,
+            random_state=0,
+        ).fit(self.images)
+        self.assertEqual(given.evidence_, [None] * 3)
+        for z, same in zip(
+            given.transform(self.images),
+            self.model.transform(self.images),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(z, same)
+        np.testing.assert_array_equal(
+            given.labels_[:, 1], self.model.labels_[:, 1]
+        )
+
+    def test_saved_and_loaded(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        path = pathlib.Path(folder) / "model.npz"
+        self.model.save(path)
+        again = MultiFacetClustering.load(path)
+        self.assertEqual(again.facets, self.facets)
+        np.testing.assert_array_equal(
+            again.predict(self.images), self.model.labels_
+        )
+        self.assertIsNone(again.evidence_[1])
+        for j in (0, 2):
+            for part, same in zip(
+                again.evidence_[j], self.model.evidence_[j], strict=True
+            ):
+                np.testing.assert_array_equal(part, same)
+        self.assertEqual(
+            again.sample(3, facet=0, component=0, random_state=0).shape,
+            (3, 8, 8),
+        )
+
+
+class AutoFacetFaultsTest(absltest.TestCase):
+    def test_weights_that_stay_cannot_go_to_others(self):
+        with pytest.raises(ValueError, match="needs learn_weights=True"):
+            Facet("auto", learn_weights=False)
+
+    def test_other_words_are_refused(self):
+        with pytest.raises(ValueError, match="at least 1 or auto, got 'many'"):
+            Facet("many")
+        with pytest.raises(ValueError, match="latent_dim must be an integer"):
+            Facet(5, "auto")
+
+
+if __name__ == "__main__":
+    absltest.main()
