@@ -8,9 +8,6 @@ The runs may differ in their seed only. Best and worst are told by the held-out
 bound.
 """
 
-import json
-
-import numpy as np
 from absl import app
 
 from mfcvae_jax import settings as settings_lib
@@ -28,14 +25,12 @@ def _summarise(paths):
     folders = [workdir.Workdir(path) for path in paths]
     try:
         runs = [folder.settings() for folder in folders]
-        results = {
-            run.seed: json.loads(folder.results.read_text())
-            for run, folder in zip(runs, folders, strict=True)
-        }
-        assignments = {
-            run.seed: np.load(folder.assignments)
-            for run, folder in zip(runs, folders, strict=True)
-        }
+        results, assignments = summary.read(
+            {
+                run.seed: folder
+                for run, folder in zip(runs, folders, strict=True)
+            }
+        )
     except FileNotFoundError as error:
         raise FileNotFoundError(f"not a finished run: {error}") from error
     for run in runs[1:]:

@@ -7,7 +7,6 @@ names them, or raises ``NotDrawnError``. (Fig. 1 and App. E.1 are of no single
 run: see experiments/figure_1.py and ablation.py.)
 """
 
-import json
 import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
@@ -63,18 +62,17 @@ def _figure_5(request: Request) -> str:
 
 def _table_2(request: Request) -> str:
     settings = request.whole.settings()
-    results, assignments = {}, {}
-    for i, folder in enumerate(request.whole.of_each_seed(settings)):
-        if folder.results.exists():  # else it diverged, or is not at its end
-            seed = settings.seed + i
-            results[seed] = json.loads(folder.results.read_text())
-            assignments[seed] = np.load(folder.assignments)
-    if not results:
+    finished = {
+        settings.seed + i: folder
+        for i, folder in enumerate(request.whole.of_each_seed(settings))
+        if folder.results.exists()  # else it diverged, or is not at its end
+    }
+    if not finished:
         raise NotDrawnError(
             "no seed has a results.json: train to the end, or give "
             "experiments/evaluate.py this --workdir"
         )
-    found = summary.summarise(results, assignments)
+    found = summary.summarise(*summary.read(finished))
     if not found.scores:
         raise NotDrawnError("these examples have no labels")
     dataset = request.finished.run.dataset.spec.name

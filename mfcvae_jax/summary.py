@@ -6,6 +6,7 @@ The best and the worst seed are those with the greatest and the least held-out
 mixture bound: labels score runs here, they never choose among them.
 """
 
+import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -14,8 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mfcvae_jax.evaluation.stability import stability
+from mfcvae_jax.workdir import Workdir
 
-__all__ = ["Spread", "Summary", "format_summary", "summarise", "to_json"]
+__all__ = [
+    "Spread",
+    "Summary",
+    "format_summary",
+    "read",
+    "summarise",
+    "to_json",
+]
 
 _SCORES = ("many_to_one", "one_to_one", "nmi", "ari")
 
@@ -56,6 +65,26 @@ class Summary(NamedTuple):
     numbers: dict[str, Spread]
     stability: tuple[float, ...]
     scores: dict[tuple[int, int, str], dict[str, Spread]]
+
+
+def read(
+    folders: Mapping[int, Workdir],
+) -> tuple[dict[int, dict[str, Any]], dict[int, np.ndarray]]:
+    """Reads what finished runs have left.
+
+    Args:
+        folders: by seed.
+
+    Returns:
+        By seed, results.json and assignments.npy, as ``summarise`` takes them.
+
+    Raises:
+        FileNotFoundError: if one is not finished.
+    """
+    return (
+        {s: json.loads(f.results.read_text()) for s, f in folders.items()},
+        {s: np.load(f.assignments) for s, f in folders.items()},
+    )
 
 
 def summarise(
