@@ -23,8 +23,7 @@ from mfcvae_jax.workdir import Workdir
 
 __all__ = ["Finished", "NotDrawnError"]
 
-# Training examples whose latents tell how many clusters a facet needs.
-_N_PRUNED_ON = 20_000
+_N_PAIRS = 200  # that are swapped, to see how often it works
 
 
 class NotDrawnError(Exception):
@@ -90,7 +89,7 @@ class Finished:
         samples = latents.sampled_latents(
             self.run.stepper.model,
             self.state.variables,
-            self.run.dataset.train.images[:_N_PRUNED_ON],
+            self.run.dataset.train.images[: pruning.N_EXAMPLES],
             self.key(KeyUse.SAMPLES, self.n_facets + 1),
             batch_size=self.run.settings.evaluate.batch_size,
         )
@@ -149,6 +148,11 @@ class Finished:
         return np.asarray(
             generation.swap_facet(*self._model, pairs, facet=facet)
         )
+
+    @property
+    def confident_pairs(self) -> np.ndarray:
+        """Held-out examples to swap, (P, 2); see ``swaps.choose_pairs``."""
+        return swaps.choose_pairs(self.scored.predictions.resp, _N_PAIRS)
 
     def try_swap(
         self, pairs: np.ndarray, facet: int

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from mfcvae_jax import figures
-from mfcvae_jax.evaluation import swaps
 from mfcvae_jax.evaluation.contingency import contingency_table
 from mfcvae_jax.finished import Finished, NotDrawnError
 
@@ -18,7 +17,6 @@ _N_COLUMNS = 10
 _N_RECONSTRUCTIONS = 42  # three rows of 14
 _N_GRID = 12  # clusters on each side
 _N_PAIRS = 7
-_N_TRIED = 200  # pairs, among which those that fail are looked for
 _TRAVERSAL = np.linspace(-2.0, 2.0, 9)  # standard deviations of p(z_j)
 
 
@@ -69,7 +67,7 @@ def draw_swaps(
     if finished.n_facets == 1:
         raise NotDrawnError("there is one facet, and a swap needs two")
     if pairs is None:
-        tried = swaps.choose_pairs(finished.scored.predictions.resp, _N_TRIED)
+        tried = finished.confident_pairs
         shown = min(_N_PAIRS, len(tried))
         if not shown:
             raise NotDrawnError(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mfcvae_jax import published
-from mfcvae_jax.evaluation import accuracy, latents, probes, swaps
+from mfcvae_jax.evaluation import accuracy, latents, probes
 from mfcvae_jax.evaluation import diversity as diversity_lib
 from mfcvae_jax.finished import Finished, NotDrawnError
 from mfcvae_jax.summary import Summary
@@ -29,7 +29,6 @@ __all__ = [
 
 _N_PROBES = 3  # runs, as in the paper
 _N_SAMPLES = 50  # of each cluster
-_N_PAIRS = 200
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -128,7 +127,7 @@ def swap_rates(finished: Finished) -> str:
     """
     if finished.n_facets == 1:
         raise NotDrawnError("there is one facet, and a swap needs two")
-    pairs = swaps.choose_pairs(finished.scored.predictions.resp, _N_PAIRS)
+    pairs = finished.confident_pairs
     if not len(pairs):
         raise NotDrawnError(
             "no two inputs are in different clusters of every facet"

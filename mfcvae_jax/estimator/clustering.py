@@ -13,9 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any, Self, cast
 
-import chex
 import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import logging
 from sklearn.base import BaseEstimator, ClusterMixin, clone
@@ -35,15 +33,12 @@ from mfcvae_jax.training import loop, runs
 from mfcvae_jax.training.state import KeyUse, run_key
 from mfcvae_jax.training.stopping import Stopped
 from mfcvae_jax.variational import elbo, prior
-from mfcvae_jax.variational import likelihood as likelihood_lib
 from mfcvae_jax.workdir import Workdir
 
 __all__ = ["MultiFacetClustering"]
 
 # So many training examples are scored for history_.
 _N_SCORED = 5000
-# So many tell how many clusters a facet needs.
-_N_PRUNED_ON = 20_000
 
 # One compilation for all estimators of one model, also after load or clone.
 _predictor = functools.lru_cache(maxsize=16)(predictions.make_predictor)
@@ -195,10 +190,7 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
 
         self._layout, self._settings = layout, settings
         self._variables = variables
-        self.evidence_ = [
-            self._prune(j, images) if facet.is_auto else None
-            for j, facet in enumerate(facets)
-        ]
+        self.evidence_ = self._prune(facets, images)
         if hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         if hasattr(checked, "feature_names_in_"):
@@ -494,34 +486,44 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
             record for record in records if record["split"] != "speed"
         ]
 
-    def _prune(self, facet: int, images: np.ndarray) -> pruning.Evidence:
-        """Leaves a facet as many clusters as can be told apart."""
+    def _prune(
+        self, facets: Sequence[Facet], images: np.ndarray
+    ) -> list[pruning.Evidence | None]:
+        """Leaves facets whose K is found the clusters that can be told apart.
+
+        Returns:
+            The evidence for each of them; None for the others.
+        """
+        found: list[pruning.Evidence | None] = [None] * len(facets)
+        if not any(facet.is_auto for facet in facets):
+            return found
         samples = latents.sampled_latents(
             self._model(),
             self._variables,
-            images[:_N_PRUNED_ON],
+            images[: pruning.N_EXAMPLES],
             run_key(self._settings.seed, KeyUse.SAMPLES),
             batch_size=EVALUATION_BATCH,
         )
-        left, evidence = pruning.prune(self._mixtures()[facet], samples[facet])
-        name = f"priors_{facet}"
-        params = self._variables["params"]
-        old = params[name]
-        params[name] = {
-            key: np.asarray(value, np.float32)
-            for key, value in prior.unconstrained(left).items()
-        }
-        assert params[name].keys() == old.keys()
         section = self._settings.facets
         n_components = list(section.n_components)
-        n_components[facet] = evidence.n_kept
+        for j, (facet, mixture) in enumerate(
+            zip(facets, self._mixtures(), strict=True)
+        ):
+            if facet.is_auto:
+                left, evidence = pruning.prune(mixture, samples[j])
+                self._variables["params"][f"priors_{j}"] = {
+                    name: np.asarray(value, np.float32)
+                    for name, value in prior.unconstrained(left).items()
+                }
+                n_components[j] = evidence.n_kept
+                found[j] = evidence
         self._settings = dataclasses.replace(
             self._settings,
             facets=dataclasses.replace(
                 section, n_components=tuple(n_components)
             ),
         )
-        return evidence
+        return found
 
     def _images(self, X: Any) -> np.ndarray:
         """Checks examples and brings them to the form the model takes."""
@@ -548,10 +550,11 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         for start in range(0, n_examples, size):
             chunk = [z[start : start + size] for z in latents]
             n_real = len(chunk[0])
-            decoded = _decode_chunk(
+            decoded = generation.decode(
                 self._model(),
                 self._settings.likelihood,
                 self._variables,
+                self._coefficients().alpha,
                 # A shorter chunk would be compiled anew, and so would a slice.
                 tuple(np.pad(z, ((0, size - n_real), (0, 0))) for z in chunk),
             )
@@ -629,19 +632,6 @@ def _predictor_of(
         elbo.find_estimator(settings.train.estimator).terms,
         settings.evaluate.batch_size,
     )
-
-
-@functools.partial(jax.jit, static_argnames=("model", "likelihood"))
-def _decode_chunk(
-    model: model_lib.MFCVAE,
-    likelihood: settings_lib.Likelihood,
-    variables: Any,
-    z: tuple[chex.Array, ...],
-) -> chex.Array:
-    """E[x|z], shape (B, H, W, C), every facet being fully in."""
-    alpha = jnp.ones(len(z))
-    output = model.apply(variables, z, alpha, method=model.decode)
-    return likelihood_lib.mean(likelihood, output)
 
 
 def _evidence(rows: np.ndarray) -> pruning.Evidence:

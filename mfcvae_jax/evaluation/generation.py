@@ -19,12 +19,37 @@ from mfcvae_jax.variational import likelihood as likelihood_lib
 from mfcvae_jax.variational import posterior, prior
 
 __all__ = [
+    "decode",
     "reconstruct",
     "sample_clusters",
     "sample_combinations",
     "swap_facet",
     "traverse",
 ]
+
+
+@functools.partial(jax.jit, static_argnames=("model", "likelihood"))
+def decode(
+    model: MFCVAE,
+    likelihood: Likelihood,
+    variables: Any,
+    alpha: chex.Array,
+    z: tuple[chex.Array, ...],
+) -> chex.Array:
+    """Decodes latents.
+
+    Args:
+        model: the module.
+        likelihood: form of p(x|z).
+        variables: of the model.
+        alpha: fade-in of each facet, shape (J,).
+        z: one array of shape (..., D_j) per facet.
+
+    Returns:
+        E[x|z], shape (..., H, W, C).
+    """
+    output = model.apply(variables, z, alpha, method=model.decode)
+    return likelihood_lib.mean(likelihood, output)
 
 
 @functools.partial(jax.jit, static_argnames=("model", "likelihood"))
@@ -52,8 +77,7 @@ def reconstruct(
         model.apply(variables, x, method=model.encode),
     )
     z = tuple(q.mean for q in posteriors)
-    output = model.apply(variables, z, alpha, method=model.decode)
-    return likelihood_lib.mean(likelihood, output)
+    return decode(model, likelihood, variables, alpha, z)
 
 
 @functools.partial(
@@ -106,8 +130,7 @@ def sample_clusters(
                 seed=facet_key, sample_shape=(n_components, n_samples)
             )
         z.append(drawn)
-    output = model.apply(variables, tuple(z), alpha, method=model.decode)
-    return likelihood_lib.mean(likelihood, output)
+    return decode(model, likelihood, variables, alpha, tuple(z))
 
 
 def sample_combinations(
@@ -185,8 +208,7 @@ def _sample_chunk(
         p_z = prior.distribution(picked, temperature).components_distribution
         drawn = p_z.sample(seed=facet_key, sample_shape=(n_samples,))
         z.append(drawn.swapaxes(0, 1))
-    output = model.apply(variables, tuple(z), alpha, method=model.decode)
-    return likelihood_lib.mean(likelihood, output)
+    return decode(model, likelihood, variables, alpha, tuple(z))
 
 
 @functools.partial(jax.jit, static_argnames=("model", "likelihood", "facet"))
@@ -219,8 +241,7 @@ def swap_facet(
     )
     z = [q.mean.reshape(*pairs.shape[:2], -1) for q in posteriors]
     z[facet] = z[facet][:, ::-1]
-    output = model.apply(variables, tuple(z), alpha, method=model.decode)
-    return likelihood_lib.mean(likelihood, output)
+    return decode(model, likelihood, variables, alpha, tuple(z))
 
 
 @functools.partial(jax.jit, static_argnames=("model", "likelihood", "facet"))
@@ -266,5 +287,4 @@ def traverse(
     ]
     every = jnp.arange(n_dims)
     z[facet] = z[facet].at[every, :, every].set(places.T)
-    output = model.apply(variables, tuple(z), alpha, method=model.decode)
-    return likelihood_lib.mean(likelihood, output)
+    return decode(model, likelihood, variables, alpha, tuple(z))

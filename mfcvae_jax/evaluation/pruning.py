@@ -28,7 +28,10 @@ from sklearn.mixture import GaussianMixture
 
 from mfcvae_jax.variational.prior import Mixture
 
-__all__ = ["Evidence", "prune"]
+__all__ = ["N_EXAMPLES", "Evidence", "prune"]
+
+# So many examples tell enough; a caller samples q(z|x) of no more.
+N_EXAMPLES = 20_000
 
 _N_EM = 20
 # Added to variances, relative to that of all samples: no component may shrink
