@@ -12,6 +12,7 @@ import tempfile
 
 import numpy as np
 import pytest
+from absl import flags
 from absl.testing import absltest, parameterized
 
 from mfcvae_jax import summary, workdir
@@ -21,7 +22,12 @@ _ROOT = pathlib.Path(__file__).parents[1]
 _DIGITS = _ROOT / "experiments" / "configs" / "digits.py"
 # The experiments are commands, not a package.
 sys.path.insert(0, str(_ROOT / "experiments"))
+_BEFORE = set(flags.FLAGS)
 import sweep  # noqa: E402
+
+# Flags are the process's: other tests parse scripts with flags of these names.
+for _name in set(flags.FLAGS) - _BEFORE:
+    delattr(flags.FLAGS, _name)
 
 
 class ArmsTest(parameterized.TestCase):
