@@ -20,6 +20,7 @@ from mfcvae_jax.variational import elbo, likelihood, posterior, prior
 
 __all__ = [
     "MFCVAE",
+    "NETS",
     "Forward",
     "densities",
     "elbo_terms",
@@ -28,8 +29,8 @@ __all__ = [
     "nets_cast",
 ]
 
-# net settings -> (encoder, decoder)
-_NETS = {
+# net settings -> (encoder, decoder); others may be added (docs/extending.md).
+NETS: dict[type, tuple[Callable[..., Any], Callable[..., Any]]] = {
     settings_lib.ConvLadder: (conv.ConvEncoder, conv.ConvDecoder),
     settings_lib.DenseLadder: (dense.LadderEncoder, dense.LadderDecoder),
     settings_lib.SharedEncoder: (shared.OneEncoder, shared.JointDecoder),
@@ -77,7 +78,7 @@ class MFCVAE(nn.Module):
 
     def setup(self):
         """Makes the submodules."""
-        make_encoder, make_decoder = _NETS[type(self.net)]
+        make_encoder, make_decoder = NETS[type(self.net)]
         self.encoder = make_encoder(
             self.net, self.facets.latent_dim, self.axis_name
         )

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
+    "KINDS",
     "Activation",
     "Bernoulli",
     "Checkpoints",
@@ -492,8 +493,9 @@ class Figures:
 Net = ConvLadder | DenseLadder | SharedEncoder | SeparateEncoders
 Likelihood = Bernoulli | Gaussian
 
-# A section with a `kind` key becomes the dataclass that the kind names.
-_KINDS: dict[str, dict[str, type]] = {
+# A section with a `kind` key becomes the dataclass that the kind names. Others
+# may be added: docs/extending.md says what goes with them.
+KINDS: dict[str, dict[str, type]] = {
     "net": {
         "conv_ladder": ConvLadder,
         "dense_ladder": DenseLadder,
@@ -604,7 +606,7 @@ def to_config(settings: Any) -> dict[str, Any]:
         A dict with enums as their values and tuples as they are.
     """
     config = {}
-    for kinds in _KINDS.values():
+    for kinds in KINDS.values():
         for kind, cls in kinds.items():
             if type(settings) is cls:
                 config["kind"] = kind
@@ -680,7 +682,7 @@ def _build(cls: type, config: Mapping[str, Any], path: str) -> Any:
 
 def _convert(kind: Any, value: Any, path: str) -> Any:
     """Converts one value to the annotated type of its field."""
-    if path in _KINDS:
+    if path in KINDS:
         return _build_by_kind(value, path)
     if dataclasses.is_dataclass(kind):
         _require(
@@ -717,7 +719,7 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
 
 
 def _build_by_kind(value: Any, section: str) -> Any:
-    kinds = _KINDS[section]
+    kinds = KINDS[section]
     given = dict(value) if isinstance(value, Mapping) else {}
     kind = given.pop("kind", None)
     _require(

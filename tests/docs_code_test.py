@@ -39,7 +39,7 @@ from mfcvae_jax import exhibits, model, settings
 from mfcvae_jax.commands import config_flag, running
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.estimator import defaults
-from mfcvae_jax.variational import elbo, likelihood
+from mfcvae_jax.variational import elbo
 from tests.packaging_test import parse
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -315,13 +315,10 @@ class PagesTest(parameterized.TestCase):
         # The examples register what they add.
         for table in (
             elbo.ESTIMATORS,
-            model._NETS,
-            *settings._KINDS.values(),
+            model.NETS,
+            *settings.KINDS.values(),
         ):
             self.enterContext(mock.patch.dict(table))
-        self.enterContext(
-            mock.patch.object(likelihood, "log_prob", likelihood.log_prob)
-        )
         for name in ("_STEPS_PER_STAGE", "_LEAST_EPOCHS_PER_STAGE"):
             self.enterContext(mock.patch.object(defaults, name, 2))
         self.enterContext(own_folder())

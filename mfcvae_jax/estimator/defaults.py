@@ -142,7 +142,7 @@ def _stage_epochs(
 def _net(
     net: Any, layout: Layout, facets: settings_lib.Facets
 ) -> settings_lib.Net:
-    if isinstance(net, settings_lib.Net):
+    if type(net) in settings_lib.KINDS["net"].values():
         net.check(facets)
         return net
     if not isinstance(net, str) or net not in ("auto", "dense", "conv"):
@@ -198,7 +198,7 @@ def _is_small(layout: Layout) -> bool:
 def _likelihood(
     likelihood: Any, layout: Layout, net: settings_lib.Net
 ) -> settings_lib.Likelihood:
-    if isinstance(likelihood, settings_lib.Likelihood):
+    if type(likelihood) in settings_lib.KINDS["likelihood"].values():
         return likelihood
     known = ("auto", "bernoulli", "gaussian")
     if not isinstance(likelihood, str) or likelihood not in known:

@@ -2,9 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """p(x|z): what the decoder's last layer means for the pixels.
 
-Both forms are independent over pixels given z. ``log_prob`` is written out for
-speed; ``distribution`` says the same with distrax, and the tests compare them.
+Every form is a dataclass of ``settings``, independent over pixels given z. The
+three functions here go by the type of that dataclass, so another form is one
+implementation of each, ``@log_prob.register`` and so on (docs/extending.md).
+``log_prob`` is written out for speed; ``distribution`` says the same with
+distrax, and the tests compare them.
 """
+
+import functools
 
 import chex
 import distrax
@@ -18,28 +23,7 @@ __all__ = ["distribution", "log_prob", "mean"]
 _PIXEL_AXES = (-3, -2, -1)
 
 
-def distribution(
-    likelihood: Likelihood, output: chex.Array
-) -> distrax.Independent:
-    """Returns p(x|z) as a distribution over images, event shape (H, W, C).
-
-    Args:
-        likelihood: its form.
-        output: last layer of the decoder, shape (..., H, W, C).
-
-    Returns:
-        The distribution, batch shape (...).
-    """
-    match likelihood:
-        case Bernoulli():
-            pixels = distrax.Bernoulli(logits=output)
-        case Gaussian(std=std):
-            pixels = distrax.Normal(
-                mean(likelihood, output), jnp.full_like(output, std)
-            )
-    return distrax.Independent(pixels, reinterpreted_batch_ndims=3)
-
-
+@functools.singledispatch
 def log_prob(
     likelihood: Likelihood, output: chex.Array, x: chex.Array
 ) -> chex.Array:
@@ -57,18 +41,14 @@ def log_prob(
 
     Returns:
         Log densities in nats, shape (...).
+
+    Raises:
+        TypeError: if the form is not known.
     """
-    match likelihood:
-        case Bernoulli():
-            pixels = x * output - jax.nn.softplus(output)
-        case Gaussian(std=std):
-            white = (x - mean(likelihood, output)) / std
-            pixels = -0.5 * jnp.square(white) - jnp.log(
-                std * jnp.sqrt(2 * jnp.pi)
-            )
-    return jnp.sum(pixels, axis=_PIXEL_AXES)
+    raise _unknown(likelihood)
 
 
+@functools.singledispatch
 def mean(likelihood: Likelihood, output: chex.Array) -> chex.Array:
     """Returns E[x|z], the image that figures show.
 
@@ -78,9 +58,69 @@ def mean(likelihood: Likelihood, output: chex.Array) -> chex.Array:
 
     Returns:
         Pixel intensities, the same shape.
+
+    Raises:
+        TypeError: if the form is not known.
     """
-    match likelihood:
-        case Gaussian(output=OutputUnits.LINEAR):
-            return output
-        case _:
-            return jax.nn.sigmoid(output)
+    raise _unknown(likelihood)
+
+
+@functools.singledispatch
+def distribution(
+    likelihood: Likelihood, output: chex.Array
+) -> distrax.Independent:
+    """Returns p(x|z) as a distribution over images, event shape (H, W, C).
+
+    Args:
+        likelihood: its form.
+        output: last layer of the decoder, shape (..., H, W, C).
+
+    Returns:
+        The distribution, batch shape (...).
+
+    Raises:
+        TypeError: if the form is not known.
+    """
+    raise _unknown(likelihood)
+
+
+@log_prob.register
+def _(form: Bernoulli, output, x):
+    return jnp.sum(x * output - jax.nn.softplus(output), axis=_PIXEL_AXES)
+
+
+@mean.register
+def _(form: Bernoulli, output):
+    return jax.nn.sigmoid(output)
+
+
+@distribution.register
+def _(form: Bernoulli, output):
+    pixels = distrax.Bernoulli(logits=output)
+    return distrax.Independent(pixels, reinterpreted_batch_ndims=3)
+
+
+@log_prob.register
+def _(form: Gaussian, output, x):
+    white = (x - mean(form, output)) / form.std
+    log_scale = jnp.log(form.std * jnp.sqrt(2 * jnp.pi))
+    return jnp.sum(-0.5 * jnp.square(white) - log_scale, axis=_PIXEL_AXES)
+
+
+@mean.register
+def _(form: Gaussian, output):
+    is_linear = form.output is OutputUnits.LINEAR
+    return output if is_linear else jax.nn.sigmoid(output)
+
+
+@distribution.register
+def _(form: Gaussian, output):
+    pixels = distrax.Normal(mean(form, output), jnp.full_like(output, form.std))
+    return distrax.Independent(pixels, reinterpreted_batch_ndims=3)
+
+
+def _unknown(form: object) -> TypeError:
+    return TypeError(
+        f"p(x|z) of the form {form!r} has no such function: implement it with "
+        "@likelihood.log_prob.register, and mean likewise (docs/extending.md)"
+    )

@@ -180,6 +180,16 @@ class BothTest(parameterized.TestCase):
             self.assertEqual(ours.shape, theirs.shape)
             np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
+    def test_a_form_that_nobody_implemented_is_named(self):
+        output, x = _batch(3)
+        for call in (
+            lambda: likelihood.log_prob("poisson", output, x),
+            lambda: likelihood.mean("poisson", output),
+            lambda: likelihood.distribution("poisson", output),
+        ):
+            with self.assertRaisesRegex(TypeError, "poisson.*register"):
+                call()
+
     def test_mean_is_the_output_itself_only_where_units_are_linear(self):
         output, _ = _batch(4)
         bernoulli, sigmoid, linear = (
