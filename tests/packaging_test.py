@@ -1,12 +1,18 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""What pip reads agrees with itself and with the package."""
+"""What pip reads agrees with itself, and what it installs is enough."""
 
 import configparser
 import importlib.metadata
+import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
+from email import message_from_bytes
 
 import pytest
 from packaging.requirements import Requirement
@@ -28,6 +34,31 @@ sys.meta_path.insert(0, OutOfReach)
 import mfcvae_jax
 for module in pkgutil.walk_packages(mfcvae_jax.__path__, "mfcvae_jax."):
     importlib.import_module(module.name)
+"""
+
+# A fresh clone has none of these, or the package does not.
+NOT_COPIED = shutil.ignore_patterns(
+    ".*", "build", "dist", "runs", "*.egg-info", "__pycache__"
+)
+BUILD = "from setuptools import build_meta; build_meta.build_{}({!r})"
+SHORT = """
+from mfcvae_jax.estimator import defaults
+defaults._STEPS_PER_STAGE = defaults._LEAST_EPOCHS_PER_STAGE = 2
+"""
+KEEP_LABELS = """
+import mfcvae_jax, numpy as np
+np.save("labels.npy", model.predict(images))
+print(mfcvae_jax.__file__)
+"""
+IN_A_NEW_PROCESS = """
+import sys
+import numpy as np
+from sklearn.datasets import load_digits
+from mfcvae_jax import MultiFacetClustering
+again = MultiFacetClustering.load("digits.npz")
+found = again.predict(load_digits().images)
+np.testing.assert_array_equal(found, np.load("labels.npy"))
+assert not {"torch", "tensorflow"} & set(sys.modules)
 """
 
 
@@ -72,18 +103,6 @@ def test_every_range_holds_its_pin(python_version):
         )
 
 
-def test_every_file_of_the_package_is_shipped():
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    globs = {
-        ROOT.joinpath(*package.split(".")): patterns.replace(",", " ").split()
-        for package, patterns in config["options.package_data"].items()
-    }
-    for path in (ROOT / "mfcvae_jax").rglob("*.*"):
-        if path.suffix not in (".py", ".pyc"):
-            assert any(map(path.match, globs[path.parent])), path
-
-
 def test_every_module_imports_without_tensorflow_and_torch():
     result = subprocess.run(
         [sys.executable, "-c", IMPORT_EVERYTHING],
@@ -92,3 +111,83 @@ def test_every_module_imports_without_tensorflow_and_torch():
         text=True,
     )
     assert result.returncode == 0, result.stderr
+
+
+def run(code, folder, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel that was made from the sdist, as pip makes it."""
+    folder = tmp_path_factory.mktemp("packages")
+    shutil.copytree(ROOT, folder / "clone", ignore=NOT_COPIED)
+    run(BUILD.format("sdist", str(folder)), folder / "clone")
+    (sdist,) = folder.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder / "sdist", filter="data")
+    (source,) = (folder / "sdist").iterdir()
+    run(BUILD.format("wheel", str(folder)), source)
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def all_requirements(requirements):
+    """What pip installs for requirements, by what is installed here."""
+    found = set()
+    waiting = [(each, {""}) for each in requirements]
+    while waiting:
+        requirement, extras = waiting.pop()
+        marker = requirement.marker
+        if marker and not any(marker.evaluate({"extra": e}) for e in extras):
+            continue
+        name = canonicalize_name(requirement.name)
+        wanted = {""} | requirement.extras
+        if (name, frozenset(wanted)) not in found:
+            found.add((name, frozenset(wanted)))
+            needs = importlib.metadata.requires(name) or ()
+            waiting += [(Requirement(each), wanted) for each in needs]
+    return {name for name, _ in found}
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_library_and_nothing_else(wheel):
+    found = {n for n in wheel.namelist() if ".dist-info/" not in n}
+    wanted = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "mfcvae_jax").rglob("*.*")
+        if path.suffix != ".pyc"
+    }
+    assert found == wanted
+
+
+@pytest.mark.slow
+def test_the_wheel_needs_neither_torch_nor_tensorflow(wheel):
+    (name,) = (n for n in wheel.namelist() if n.endswith("/METADATA"))
+    needed = message_from_bytes(wheel.read(name)).get_all("Requires-Dist")
+    found = all_requirements(map(Requirement, needed))
+    # The second is needed by the first.
+    assert {"flax", "msgpack"} <= found
+    assert not {"torch", "tensorflow"} & found
+
+
+@pytest.mark.slow
+def test_the_quickstart_runs_with_the_wheel(wheel, tmp_path):
+    installed = str(tmp_path / "installed")
+    wheel.extractall(installed)
+    page = (ROOT / "docs" / "quickstart.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    code = "\n".join([SHORT, *blocks, KEEP_LABELS])
+    said = run(code, tmp_path, PYTHONPATH=installed)
+    assert said.startswith(installed)
+    assert (tmp_path / "clusters.png").stat().st_size > 10_000
+    run(IN_A_NEW_PROCESS, tmp_path, PYTHONPATH=installed)
