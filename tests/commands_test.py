@@ -443,6 +443,7 @@ class ImportTest(absltest.TestCase):
         self.assertEqual((done.code, done.err), (2, "error: no torch\n"))
 
 
+@pytest.mark.slow
 class ProcessTest(absltest.TestCase):
     """The same through absl's app.run, in a process of its own."""
 

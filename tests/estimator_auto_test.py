@@ -14,6 +14,7 @@ from sklearn import datasets
 from mfcvae_jax import Facet, MultiFacetClustering
 
 
+@pytest.mark.slow
 class AutoFacetTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):

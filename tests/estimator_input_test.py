@@ -239,6 +239,7 @@ def models():
     }
 
 
+@pytest.mark.slow
 class TestErrorsOnceFitted:
     @pytest.mark.parametrize(
         ("name", "x", "expected"),

@@ -222,6 +222,7 @@ class TestManners:
             other.transform(IMAGES)[0], fitted.transform(IMAGES)[0]
         )
 
+    @pytest.mark.slow
     def test_random_state_object_and_none(self):
         first, second = (
             estimator(random_state=np.random.RandomState(3), epochs=2)
@@ -350,6 +351,7 @@ class TestFile:
             assert getattr(again, name) == getattr(fitted, name)
         again.fit(IMAGES[:60])
 
+    @pytest.mark.slow
     def test_sections_and_state_objects(self, tmp_path):
         model = estimator(
             facets=[Facet(3, 2, covariance="full", learn_weights=False)],

@@ -193,6 +193,7 @@ class TrainTest(absltest.TestCase):
         )
 
 
+@pytest.mark.slow
 class BoundsTest(absltest.TestCase):
     def test_draws_the_bounds_with_the_estimates_between_them(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())

@@ -39,8 +39,8 @@ class NotebooksTest(parameterized.TestCase):
                 self.assertNotEqual(output.output_type, "error")
                 self.assertNotEqual(output.get("name"), "stderr", output)
 
-    @pytest.mark.slow
     @parameterized.parameters(*_NOTEBOOKS)
+    @pytest.mark.slow
     def test_runs_with_little_training(self, name):
         notebook = nbformat.read(_ROOT / name, as_version=4)
         notebook.cells.insert(0, nbformat.v4.new_code_cell(_SHORT))

@@ -214,6 +214,7 @@ class TwoFacetsTest(_OfARun):
             self.assertGreater(path.stat().st_size, 3000)
 
 
+@pytest.mark.slow
 class ThreeFacetsTest(_OfARun):
     n_components = (4, 5, 3)
 
@@ -252,6 +253,7 @@ class ThreeFacetsTest(_OfARun):
         self.assertEqual(draw.call_args.kwargs["column_title"], "Facet 2")
 
 
+@pytest.mark.slow
 class NoLabelsTest(absltest.TestCase):
     def test_clusters_are_drawn_and_confusion_is_not(self):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))

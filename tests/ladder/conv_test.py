@@ -362,6 +362,7 @@ class TrainTest(absltest.TestCase):
         self.assertTrue(np.all(np.isfinite(metrics.loss)))
         self.assertLess(metrics.log_p_x_z[0] + 100, metrics.log_p_x_z[-1])
 
+    @pytest.mark.slow
     def test_one_facet_learns(self):
         self._assert_loss_falls(1, 16)
 

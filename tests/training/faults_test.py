@@ -250,6 +250,7 @@ class DamageTest(_Folders):
         # The pieces that orbax has merged into others do no harm.
         self.assertGreaterEqual(n_skipped, 9)
 
+    @pytest.mark.slow
     def test_none_that_can_be_read(self):
         self._save(1, 2)
         for folder in self.workdir.checkpoints.iterdir():
