@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """scikit-learn's own checks of an estimator."""
 
+import pathlib
+import re
+
 import pytest
 from sklearn.utils import estimator_checks
 
@@ -48,6 +51,13 @@ class FirstFacet(MultiFacetClustering):
 
     def transform(self, X):
         return super().transform(X)[0]
+
+
+class TestDocumentation:
+    def test_names_all_that_cannot_pass(self):
+        page = pathlib.Path(__file__).parents[1] / "docs/api/estimator.md"
+        named = re.findall(r"^\| `(check_\w+)`", page.read_text(), re.M)
+        assert set(named) == set(CANNOT_PASS)
 
 
 @pytest.mark.slow
