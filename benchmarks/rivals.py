@@ -29,7 +29,7 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
-from mfcvae_jax import Facet, MultiFacetClustering, tables
+from mfcvae_jax import Facet, MultiFacetClustering, markdown, tables
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.evaluation import accuracy, redundancy
 
@@ -226,7 +226,7 @@ def main(argv):
             if case.data == name
             for line in rows(case, dataset)
         ]
-        print(tables.markdown(heads.split("|"), lines))
+        print(markdown.table(heads.split("|"), lines))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ since for these data the truth is known, what it found, against the labels.
 import numpy as np
 from absl import app, flags
 
-from mfcvae_jax import Facet, MultiFacetClustering, tables
+from mfcvae_jax import Facet, MultiFacetClustering, markdown
 from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.estimator import compare_facets, format_comparisons
@@ -61,7 +61,7 @@ def _compare() -> int:
         ]
     names = [f"{x.name} ({x.n_classes})" for x in dataset.spec.labelings]
     print("\nagainst labels, seed 0, all examples: NMI, one-to-one in %\n")
-    print(tables.markdown(("J", "facet", "clusters", *names), rows))
+    print(markdown.table(("J", "facet", "clusters", *names), rows))
     return 0
 
 

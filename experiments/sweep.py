@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from absl import app, flags, logging
 
-from mfcvae_jax import report, workdir
+from mfcvae_jax import markdown, report, workdir
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.commands import running
 from mfcvae_jax.training import loop, runs
@@ -146,25 +146,24 @@ def write_results(rows: list[dict[str, Any]], folder: pathlib.Path) -> None:
         writer.writerows(rows)
     csv_part.replace(folder / "results.csv")
     md_part = folder / "results.md.part"
-    md_part.write_text(markdown(rows) + "\n")
+    md_part.write_text(means(rows) + "\n")
     md_part.replace(folder / "results.md")
 
 
-def markdown(rows: list[dict[str, Any]]) -> str:
+def means(rows: list[dict[str, Any]]) -> str:
     """A row per arm and measure: mean (standard deviation), number of seeds."""
-    lines = [
-        "| arm | facet | labeling | measure | mean (std) | n |",
-        "|---|---|---|---|---|---|",
-    ]
     groups: dict[tuple, list[float]] = {}
     for row in rows:
         key = tuple(row[c] for c in ("arm", "facet", "labeling", "measure"))
         groups.setdefault(key, []).append(row["value"])
+    lines = []
     for key, values in groups.items():
         std = f"{statistics.stdev(values):.3f}" if len(values) > 1 else "-"
-        cells = (*key, f"{statistics.mean(values):.3f} ({std})", len(values))
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
+        mean = f"{statistics.mean(values):.3f} ({std})"
+        lines.append((*key, mean, len(values)))
+    return markdown.table(
+        ("arm", "facet", "labeling", "measure", "mean (std)", "n"), lines
+    )
 
 
 def _choices(text: str) -> list[tuple[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mfcvae_jax import figures, tables
+from mfcvae_jax import figures, markdown, tables
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.figures import records as records_lib
 from mfcvae_jax.workdir import Workdir
@@ -163,7 +163,7 @@ def end_table(arms: Sequence[Arm]) -> str:
                         len(arm.records),
                     )
                 )
-    return tables.markdown(
+    return markdown.table(
         (
             "arm",
             "facet",

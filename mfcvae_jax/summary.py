@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mfcvae_jax import markdown
 from mfcvae_jax.evaluation.stability import stability
 from mfcvae_jax.workdir import Workdir
 
@@ -147,35 +148,47 @@ def format_summary(summary: Summary) -> str:
         f"seed {summary.seeds[0]}, best bound",
         f"seed {summary.seeds[-1]}, worst bound",
     )
-    lines = [
+    parts = [
         f"{len(summary.seeds)} seeds: mean (standard deviation)",
-        "",
-        f"| | all | {best} | {worst} |",
-        "|---|---|---|---|",
-        *(
-            f"| {name} | {spread} | {spread.best:.1f} | {spread.worst:.1f} |"
-            for name, spread in summary.numbers.items()
-        ),
-        *(
-            f"| agreement of the seeds in facet {j}, % (adjusted mutual "
-            f"information) | {100 * value:.1f} | | |"
-            for j, value in enumerate(summary.stability)
+        markdown.table(
+            ("", "all", best, worst),
+            [
+                (name, spread, f"{spread.best:.1f}", f"{spread.worst:.1f}")
+                for name, spread in summary.numbers.items()
+            ]
+            + [
+                (
+                    f"agreement of the seeds in facet {j}, % (adjusted mutual "
+                    "information)",
+                    f"{100 * value:.1f}",
+                    "",
+                    "",
+                )
+                for j, value in enumerate(summary.stability)
+            ],
         ),
     ]
     if summary.scores:  # images with labels
-        lines += [
-            "",
-            "| facet | K | labeling | "
-            + " | ".join(f"{name}, %" for name in _SCORES)
-            + f" | {_SCORES[0]}: {best} | {worst} |",
-            "|---" * (5 + len(_SCORES)) + "|",
-        ]
-    for where, scores in summary.scores.items():
-        first = scores[_SCORES[0]]
-        cells = [*where, *scores.values(), f"{first.best:.1f}"]
-        cells.append(f"{first.worst:.1f}")
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
+        heads = [f"{name}, %" for name in _SCORES]
+        rows = []
+        for where, scores in summary.scores.items():
+            first = scores[_SCORES[0]]
+            ends = f"{first.best:.1f}", f"{first.worst:.1f}"
+            rows.append((*where, *scores.values(), *ends))
+        parts.append(
+            markdown.table(
+                (
+                    "facet",
+                    "K",
+                    "labeling",
+                    *heads,
+                    f"{_SCORES[0]}: {best}",
+                    worst,
+                ),
+                rows,
+            )
+        )
+    return "\n\n".join(parts)
 
 
 def to_json(summary: Summary) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mfcvae_jax import published
+from mfcvae_jax import markdown, published
 from mfcvae_jax.evaluation import accuracy, latents, probes
 from mfcvae_jax.evaluation import diversity as diversity_lib
 from mfcvae_jax.finished import Finished, NotDrawnError
@@ -20,7 +20,6 @@ __all__ = [
     "accuracies",
     "diversity",
     "format_diversity",
-    "markdown",
     "percent",
     "probe",
     "pruning",
@@ -29,20 +28,6 @@ __all__ = [
 
 _N_PROBES = 3  # runs, as in the paper
 _N_SAMPLES = 50  # of each cluster
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Writes a table in Markdown.
-
-    Args:
-        header: of the columns.
-        rows: of cells, written by ``str``.
-
-    Returns:
-        Lines of text.
-    """
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def percent(values: Sequence[float]) -> str:
@@ -110,7 +95,7 @@ def probe(finished: Finished) -> str:
         if len(values) == len(names):
             header.append(f"{labeling.name}, the paper")
             columns.append([_value(value) for value in values])
-    return markdown(header, list(zip(*columns, strict=True)))
+    return markdown.table(header, list(zip(*columns, strict=True)))
 
 
 def swap_rates(finished: Finished) -> str:
@@ -145,7 +130,7 @@ def swap_rates(finished: Finished) -> str:
                 2 * len(pairs),
             )
         )
-    return markdown(
+    return markdown.table(
         (
             "swapped facet",
             "takes the other's cluster, %",
@@ -202,7 +187,7 @@ def format_diversity(rows: Sequence[dict[str, Any]]) -> str:
         Lines of text.
     """
     n_facets = len(rows)
-    return markdown(
+    return markdown.table(
         (
             "facet",
             "kept",
@@ -273,7 +258,7 @@ def pruning(finished: Finished) -> str:
                 (j, len(finished.mixtures[j].means), evidence.n_kept)
                 + ("",) * 4
             )
-    return markdown(
+    return markdown.table(
         (
             "facet",
             "K",
@@ -328,7 +313,7 @@ def accuracies(dataset: str, summary: Summary) -> str:
                         ),
                     )
                 )
-    return markdown(
+    return markdown.table(
         ("labeling", "method", "many-to-one, %", "one-to-one, %"), rows
     )
 

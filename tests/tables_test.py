@@ -11,7 +11,7 @@ import pytest
 from absl.testing import absltest, parameterized
 from scipy import stats
 
-from mfcvae_jax import published, tables
+from mfcvae_jax import markdown, published, tables
 from mfcvae_jax.evaluation import probes
 from mfcvae_jax.finished import NotDrawnError
 from mfcvae_jax.summary import Spread, Summary
@@ -30,7 +30,7 @@ def _cells(table):
 
 class WritingTest(parameterized.TestCase):
     def test_markdown(self):
-        found = tables.markdown(("a", "b"), [(1, "x"), (2.5, "")])
+        found = markdown.table(("a", "b"), [(1, "x"), (2.5, "")])
         self.assertEqual(
             found, "| a | b |\n| --- | --- |\n| 1 | x |\n| 2.5 |  |"
         )

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
-from mfcvae_jax import tables
+from mfcvae_jax import markdown
 from mfcvae_jax.estimator.clustering import MultiFacetClustering
 from mfcvae_jax.estimator.facet import Facet, check_facets
 from mfcvae_jax.evaluation.redundancy import facet_redundancy
@@ -69,7 +69,7 @@ def format_comparisons(comparisons: Sequence[FacetComparison]) -> str:
                 f"{found.redundancy.mean():.2f}",
             )
         )
-    return tables.markdown(
+    return markdown.table(
         (
             "J",
             "facets",
