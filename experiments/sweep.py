@@ -116,11 +116,18 @@ def make_arms(
 
 
 def train(arm: Arm, folder: pathlib.Path) -> list[dict[str, Any]]:
-    """Trains what is left of an arm; returns its results, one number a row."""
+    """Trains what is left of an arm; returns its results, one number a row.
+
+    An arm whose seeds all diverge has none; the others go on.
+    """
     run = runs.make_run(arm.settings)
     home = workdir.Workdir(folder / arm.name)
     if not home.results.exists():
-        states = loop.train(run, home, resume=home.config.exists())
+        try:
+            states = loop.train(run, home, resume=home.config.exists())
+        except FloatingPointError as error:
+            print(f"{arm.name} has no results: {error}", flush=True)
+            return []
         report.write_reports(run, states, home)
     rows = []
     for seed, at in zip(

@@ -72,7 +72,10 @@ def _table_2(request: Request) -> str:
             "no seed has a results.json: train to the end, or give "
             "experiments/evaluate.py this --workdir"
         )
-    found = summary.summarise(*summary.read(finished))
+    try:
+        found = summary.summarise(*summary.read(finished))
+    except summary.OldResultsError as error:
+        raise NotDrawnError(str(error)) from error
     if not found.scores:
         raise NotDrawnError("these examples have no labels")
     dataset = request.finished.run.dataset.spec.name

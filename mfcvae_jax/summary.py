@@ -19,6 +19,7 @@ from mfcvae_jax.evaluation.stability import stability
 from mfcvae_jax.workdir import Workdir
 
 __all__ = [
+    "OldResultsError",
     "Spread",
     "Summary",
     "format_summary",
@@ -28,6 +29,10 @@ __all__ = [
 ]
 
 _SCORES = ("many_to_one", "one_to_one", "nmi", "ari")
+
+
+class OldResultsError(ValueError):
+    """Results that an older version wrote, without all that is needed."""
 
 
 class Spread(NamedTuple):
@@ -102,13 +107,14 @@ def summarise(
         The summary.
 
     Raises:
-        ValueError: if there are none, or some lack what is written today.
+        ValueError: if there are none.
+        OldResultsError: if some lack what is written today.
     """
     if not results:
         raise ValueError("there are no results to sum up")
     old = [s for s, found in results.items() if "clusters_needed" not in found]
     if old:
-        raise ValueError(
+        raise OldResultsError(
             f"the results of seed {', '.join(map(str, old))} were written by "
             "an older version: write them again with mfcvae report"
         )

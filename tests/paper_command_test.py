@@ -126,6 +126,13 @@ class PaperTest(absltest.TestCase):
             (last,) = (half / f"seed_{seed}" / "checkpoints").glob("*66")
             shutil.rmtree(last)
 
+        # Written before results said how many clusters are needed.
+        old = folder / "old"
+        shutil.copytree(cls.home.path, old)
+        results = json.loads((old / "seed_1" / "results.json").read_text())
+        del results["clusters_needed"]
+        (old / "seed_1" / "results.json").write_text(json.dumps(results))
+
         def paper(home, *args):
             return ("paper.py", f"--workdir={home}", *args)
 
@@ -136,6 +143,7 @@ class PaperTest(absltest.TestCase):
                 "all": paper(run),
                 "no run": paper(folder),
                 "no checkpoint": paper(bare),
+                "old": paper(old, "--make=table_2,figure_6"),
                 "half": paper(half, "--make=grid,table_2"),
                 "diverged": paper(half, "--make=grid", "--seed=0"),
                 "seed": paper(run, "--seed=3"),
@@ -193,6 +201,15 @@ class PaperTest(absltest.TestCase):
     def test_workdir_without_a_run_or_checkpoint(self):
         self.assertIn("no run in workdir", self._error("no run"))
         self.assertIn("no checkpoint", self._error("no checkpoint"))
+
+    def test_results_of_an_older_version_stop_nothing_else(self):
+        outcome = self.outcomes["old"]
+        self.assertEqual(outcome.code, 0, outcome.errors)
+        parts = _parts(outcome.out)
+        self.assertRegex(
+            parts["table_2"], "not drawn: .* seed 1 .* with mfcvae report"
+        )
+        self.assertIn("old/seed_", parts["figure_6"])
 
     def test_half_finished_run_is_drawn_and_says_so(self):
         outcome = self.outcomes["half"]

@@ -93,7 +93,9 @@ class SummaryTest(absltest.TestCase):
 
     def test_results_of_an_older_version_are_named(self):
         del self.results[7]["clusters_needed"]
-        with self.assertRaisesRegex(ValueError, "seed 7 .* mfcvae report"):
+        with self.assertRaisesRegex(
+            summary.OldResultsError, "seed 7 .* mfcvae report"
+        ):
             summary.summarise(self.results, self.assignments)
 
     def test_nothing_cannot_be_summed_up(self):

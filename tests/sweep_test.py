@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sweep: its arms, its files, and that nothing is trained twice."""
 
+import contextlib
 import csv
+import io
 import json
 import pathlib
 import statistics
 import subprocess
 import sys
 import tempfile
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -72,6 +75,16 @@ class ArmsTest(parameterized.TestCase):
     def test_faults_are_found_before_anything_is_trained(self, vary, message):
         with self.assertRaisesRegex(ValueError, message):
             sweep.make_arms([str(_DIGITS)], [vary], n_seeds=2)
+
+    def test_arm_that_diverges_is_named_and_has_no_results(self):
+        (arm,) = sweep.make_arms([str(_DIGITS)], [], n_seeds=2)
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        said = self.enterContext(contextlib.redirect_stdout(io.StringIO()))
+        with mock.patch.object(
+            sweep.loop, "train", side_effect=FloatingPointError("seeds gone")
+        ):
+            self.assertEmpty(sweep.train(arm, pathlib.Path(folder)))
+        self.assertIn("digits has no results: seeds gone", said.getvalue())
 
     def test_config_that_is_not_there(self):
         with self.assertRaisesRegex(FileNotFoundError, "nowhere.py"):
