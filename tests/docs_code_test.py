@@ -58,8 +58,8 @@ _PART = re.compile(
 _GIVEN = {
     "README.md": {
         "np": np,
-        "images": np.random.default_rng(0).random((20, 8, 8), np.float32),
-        "labels": np.tile([[0, 1], [1, 0]], (10, 1)),
+        "images": np.random.default_rng(0).random((200, 8, 8), np.float32),
+        "labels": np.tile([[0, 1], [1, 0]], (100, 1)),
     }
 }
 _SHELL = {"", "sh", "bash", "shell"}
@@ -181,13 +181,31 @@ def parse_script(path: pathlib.Path, args: list[str]) -> None:
         raise AssertionError(f"{path.name}: unexpected arguments {rest}")
 
 
+def command_of(words: list[str]) -> tuple[str, list[str]] | None:
+    """Name and arguments of a call of `mfcvae`, or of a script that is one."""
+    match words:
+        case ["mfcvae", name, *args]:
+            return name.replace("-", "_"), args
+        case ["python", path, *args] if path.startswith("experiments/"):
+            found = re.search(
+                r"running\.start\((\w+), sys\.argv\)",
+                (_ROOT / path).read_text(),
+            )
+            return (found[1], args) if found else None
+    return None
+
+
 def check_call(words: list[str]) -> None:
     """Checks one call of a program, as far as that goes without running it.
 
     Raises:
-        AssertionError, SystemExit, ValueError or flags.Error: if it would not
-            run.
+        AssertionError, SystemExit, OSError, ValueError or flags.Error: if it
+            would not run.
     """
+    command = command_of(words)
+    if command:
+        parse_command(*command)
+        return
     match words:
         case ["source", path]:
             assert path == ".venv/bin/activate", path
@@ -203,21 +221,10 @@ def check_call(words: list[str]) -> None:
             assert (_ROOT / path).exists(), path
         case ["python", "-c", code]:
             compile(code, "docs", "exec")
-        case ["mfcvae", name, *args]:
-            parse_command(name.replace("-", "_"), args)
         case ["python", path, *args] if path.startswith(
             ("experiments/", "benchmarks/")
         ):
-            script = _ROOT / path
-            assert script.exists(), path
-            # A script may do no more than call a command of mfcvae.
-            command = re.search(
-                r"running\.start\((\w+), sys\.argv\)", script.read_text()
-            )
-            if command:
-                parse_command(command[1], args)
-            else:
-                parse_script(script, args)
+            parse_script(_ROOT / path, args)
         case _:
             raise AssertionError(f"not known here: {shlex.join(words)}")
 
@@ -240,7 +247,10 @@ def check_install(what: list[str]) -> None:
 
 def run_call(words: list[str]) -> None:
     """Runs a command of ours with little training."""
-    _, name, *args = words
+    command = command_of(words)
+    if not command:  # what makes the environment
+        return
+    name, args = command
     if name == "train":
         _, values = parse_command(name, args)
         n_stages = len(values.config.progressive.stage_epochs)
@@ -319,7 +329,7 @@ class PagesTest(parameterized.TestCase):
             *settings.KINDS.values(),
         ):
             self.enterContext(mock.patch.dict(table))
-        for name in ("_STEPS_PER_STAGE", "_LEAST_EPOCHS_PER_STAGE"):
+        for name in ("_STEPS_PER_FACET", "_LEAST_EPOCHS_PER_FACET"):
             self.enterContext(mock.patch.object(defaults, name, 2))
         self.enterContext(own_folder())
 

@@ -85,8 +85,8 @@ class TestDefaults:
             assert getattr(found, name) == getattr(expected, name)
         for name in ("batch_size", "learning_rate", "estimator", "n_samples"):
             assert getattr(found.train, name) == getattr(expected.train, name)
-        assert found.progressive.stage_epochs == (150, 150)
-        assert found.progressive.fade_in_steps == pytest.approx(500, abs=10)
+        assert found.progressive.stage_epochs == (38, 262)
+        assert found.progressive.fade_in_steps == pytest.approx(576, abs=10)
 
     @pytest.mark.parametrize(
         ("shape", "net", "likelihood"),
@@ -108,6 +108,10 @@ class TestDefaults:
         if len(shape) == 1:
             assert found.likelihood.output is settings_lib.OutputUnits.LINEAR
 
+    def test_loss_of_one_facet_is_that_of_the_vade_config(self):
+        found = defaults(IMAGES, (Facet(4, 2),))
+        assert found.train.estimator == "closed_form"
+
     @pytest.mark.parametrize("n_facets", [1, 2, 3, 4])
     def test_any_number_of_facets(self, n_facets):
         found = defaults(IMAGES, (Facet(4, 2),) * n_facets)
@@ -115,10 +119,13 @@ class TestDefaults:
 
     def test_epochs(self):
         two = (Facet(4, 2),) * 2
-        assert defaults(IMAGES, two, epochs=5).progressive.stage_epochs == (
-            2,
-            3,
-        )
+        for n_epochs, expected in ((2, (1, 1)), (5, (1, 4)), (80, (10, 70))):
+            found = defaults(IMAGES, two, epochs=n_epochs).progressive
+            assert found.stage_epochs == expected
+        three = defaults(IMAGES, (*two, Facet(4, 2)), epochs=120).progressive
+        assert three.stage_epochs == (10, 10, 100)
+        (one,) = defaults(IMAGES, two[:1], epochs=7).progressive.stage_epochs
+        assert one == 7
         found = defaults(IMAGES, two, epochs=[7, 3]).progressive
         assert found.stage_epochs == (7, 3)
         assert found.fade_in_steps <= 3 * 2

@@ -19,7 +19,7 @@ _NOTEBOOKS = tuple(
 # Runs before the first cell, and is not part of what readers see.
 _SHORT = """
 from mfcvae_jax.estimator import defaults
-defaults._STEPS_PER_STAGE = defaults._LEAST_EPOCHS_PER_STAGE = 2
+defaults._STEPS_PER_FACET = defaults._LEAST_EPOCHS_PER_FACET = 2
 """
 
 

@@ -62,7 +62,8 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
     other images, a Gaussian with its mean in [0, 1], and a standard deviation
     of 0.15 (grey), 0.2 (colours) or 0.3 (convolutional); epochs: 1650 steps,
     and 20 epochs at least, for each facet; learning rate: 1e-3 for up to 256
-    values per example in a dense net, else 5e-4.
+    values per example in a dense net, else 5e-4. The loss is the published one
+    and, of a single facet, its closed form (docs/estimators.md).
 
     All of X is trained on; nothing is held out. Keep a part of it back and
     compare ``score`` on it to choose between models.
@@ -71,9 +72,10 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         facets: one Facet for each clustering, shallowest first. Training
             brings them in one by one, the last one first; it tends to take
             what is easiest to see.
-        epochs: passes over X, divided among the stages of training; or one
-            number for each stage, so that epochs[0] is that of the last facet;
-            or "auto".
+        epochs: passes over X, or "auto". A stage in which facets are still left
+            out gets a quarter of an equal share of them, the last stage the
+            rest: the first facet would take more than its own in a longer one.
+            Or one number for each stage, epochs[0] for the last facet alone.
         likelihood: p(x|z): "auto", "bernoulli", "gaussian", or an object
             ``settings.Bernoulli`` or ``settings.Gaussian``.
         net: encoder and decoder: "auto", "dense", "conv", or a net of

@@ -21,9 +21,12 @@ __all__ = ["EVALUATION_BATCH", "make_settings"]
 EVALUATION_BATCH = 256
 
 # Fewer do not settle a facet of the digits; large sets need a few passes, too.
-_STEPS_PER_STAGE = 1650
-_LEAST_EPOCHS_PER_STAGE = 20
-_FADE_IN_SHARE = 0.3
+_STEPS_PER_FACET = 1650
+_LEAST_EPOCHS_PER_FACET = 20
+# A stage that leaves facets out gets so much of an equal share of the epochs:
+# with more, the first facets take what the others should find (docs/choosing).
+_EARLY_SHARE = 0.25
+_FADE_IN_SHARE = 0.2
 # Grey images up to so many pixels are the size of the digits.
 _SMALL = 256
 _SMALLEST_CONV = 16  # pixels
@@ -86,7 +89,12 @@ def make_settings(
         progressive=settings_lib.Progressive(
             stage_epochs=stage_epochs,
             fade_in_steps=max(
-                round(_FADE_IN_SHARE * min(stage_epochs) * steps_per_epoch), 1
+                round(
+                    _FADE_IN_SHARE
+                    * min(stage_epochs[1:], default=0)
+                    * steps_per_epoch
+                ),
+                1,
             ),
             fade_in=settings_lib.Fade.LINEAR,
             pretrain_weight_z=0.0,
@@ -96,7 +104,9 @@ def make_settings(
             batch_size=batch,
             learning_rate=_learning_rate(learning_rate, layout, net_section),
             n_samples=1,
-            estimator="five_terms",
+            # F in closed form gives better clusters than M, but can leave the
+            # facets that come last few of them (docs/estimators.md).
+            estimator="closed_form" if len(facets) == 1 else "five_terms",
             data_dependent_init=True,
             # Enough to hide the return to Python; an interrupt waits for one.
             steps_per_dispatch=25,
@@ -117,8 +127,8 @@ def _stage_epochs(
 ) -> tuple[int, ...]:
     """Length of each stage, deepest facet first."""
     if isinstance(epochs, str) and epochs == "auto":
-        each = math.ceil(_STEPS_PER_STAGE / steps_per_epoch)
-        return (max(each, _LEAST_EPOCHS_PER_STAGE),) * n_facets
+        each = math.ceil(_STEPS_PER_FACET / steps_per_epoch)
+        return _divide(max(each, _LEAST_EPOCHS_PER_FACET) * n_facets, n_facets)
     if isinstance(epochs, tuple | list):
         for stage in epochs:
             _check_count("every entry of epochs", stage)
@@ -134,9 +144,13 @@ def _stage_epochs(
             f"epochs={epochs} is too few: each of the {n_facets} facets needs "
             "one of its own at least"
         )
-    each, over = divmod(int(epochs), n_facets)
-    # The last stages have more facets to settle.
-    return (each,) * (n_facets - over) + (each + 1,) * over
+    return _divide(int(epochs), n_facets)
+
+
+def _divide(n_epochs: int, n_stages: int) -> tuple[int, ...]:
+    """Divides epochs among the stages; most are for the last."""
+    early = max(round(_EARLY_SHARE * n_epochs / n_stages), 1)
+    return (early,) * (n_stages - 1) + (n_epochs - early * (n_stages - 1),)
 
 
 def _net(
