@@ -4,7 +4,7 @@ r"""Compares one, two and three facets without labels, their sizes found.
 
     python experiments/choosing.py --data=digits
     python experiments/choosing.py --data=shapes3d_rendered_floor --pool=2 \
-        --epochs=60
+        --net=dense
 
 Prints the tables of docs/choosing.md: first what the estimator can know, then,
 since for these data the truth is known, what it found, against the labels.
@@ -24,7 +24,10 @@ _DATA_DIR = flags.DEFINE_string("data_dir", "", "Where TFDS data lie.")
 _POOL = flags.DEFINE_integer(
     "pool", 1, "Pixels on each side that are averaged to one.", 1
 )
-_EPOCHS = flags.DEFINE_integer("epochs", 0, "For each facet; 0 for auto.", 0)
+_EPOCHS = flags.DEFINE_integer(
+    "epochs", 0, "Of all stages together; 0 for auto, which grows with J.", 0
+)
+_NET = flags.DEFINE_enum("net", "auto", ["auto", "dense", "conv"], "Of all.")
 _SEEDS = (0, 1, 2)
 # Deepest last; what each looks for is not said.
 _CANDIDATES = (
@@ -47,14 +50,14 @@ def _compare() -> int:
     )
     labels = np.concatenate([dataset.train.labels, dataset.test.labels])
     print(f"{_DATA.value}: images of shape {images.shape[1:]}\n", flush=True)
-    rows, found = [], []
+    model = MultiFacetClustering(
+        epochs=_EPOCHS.value or "auto", net=_NET.value
+    )
+    found = compare_facets(images, _CANDIDATES, estimator=model, seeds=_SEEDS)
+    print(format_comparisons(found), flush=True)
+    rows = []
     for facets in _CANDIDATES:
-        model = MultiFacetClustering(
-            facets, epochs=_EPOCHS.value * len(facets) or "auto"
-        )
-        found += compare_facets(images, [facets], estimator=model, seeds=_SEEDS)
-        print(format_comparisons(found), flush=True)
-        model.set_params(random_state=0).fit(images)
+        model.set_params(facets=facets, random_state=0).fit(images)
         rows += [
             _against_labels(model, j, labels, dataset.spec.labelings)
             for j in range(len(facets))
