@@ -34,7 +34,7 @@ def make_stepper():
             activation=settings_lib.Activation.ELU,
             weight_norm=True,
             output_norm=True,
-            standardise_gains=True,
+            official_init=False,
         ),
         initial_variance=0.01,
         image_shape=(32, 32, 3),

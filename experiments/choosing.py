@@ -50,9 +50,7 @@ def _compare() -> int:
     )
     labels = np.concatenate([dataset.train.labels, dataset.test.labels])
     print(f"{_DATA.value}: images of shape {images.shape[1:]}\n", flush=True)
-    model = MultiFacetClustering(
-        epochs=_EPOCHS.value or "auto", net=_NET.value
-    )
+    model = MultiFacetClustering(epochs=_EPOCHS.value or "auto", net=_NET.value)
     found = compare_facets(images, _CANDIDATES, estimator=model, seeds=_SEEDS)
     print(format_comparisons(found), flush=True)
     rows = []

@@ -261,15 +261,14 @@ class ConvLadder:
         weight_norm: weight normalisation of the encoder's convolutions.
         output_norm: whether the decoder's last layer, too, ends in activation
             and batch norm, before the likelihood's output units.
-        standardise_gains: whether data-dependent initialisation rescales layers
-            with weight normalisation too. The official code loses that
-            rescaling and only moves their bias.
+        official_init: whether data-dependent initialisation is that of the
+            official code, see ``training.data_init``, or does what it means.
     """
 
     activation: Activation
     weight_norm: bool
     output_norm: bool
-    standardise_gains: bool
+    official_init: bool
 
     def check(self, facets: Facets) -> None:
         """Fits any number of facets, given images that are large enough."""

@@ -191,7 +191,7 @@ class Fixture:
                 activation=activation,
                 weight_norm=True,
                 output_norm=True,
-                standardise_gains=False,
+                official_init=True,
             )
         if model["model_type"] == "fc_shared":
             return settings_lib.SharedEncoder(

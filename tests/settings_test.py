@@ -64,7 +64,7 @@ def _configs(draw):
         "conv_ladder": lambda: {
             "weight_norm": draw(st.booleans()),
             "output_norm": draw(st.booleans()),
-            "standardise_gains": draw(st.booleans()),
+            "official_init": draw(st.booleans()),
         },
         "dense_ladder": lambda: {
             "encoder_backbone": per_facet(widths),

@@ -36,7 +36,7 @@ def get_config():
                 "activation": "elu",
                 "weight_norm": True,
                 "output_norm": True,
-                "standardise_gains": False,
+                "official_init": True,
             },
             "likelihood": {
                 "kind": "gaussian",

@@ -35,7 +35,7 @@ def get_config():
                 "activation": "elu",
                 "weight_norm": True,
                 "output_norm": True,
-                "standardise_gains": True,
+                "official_init": False,
             },
             "likelihood": {
                 "kind": "gaussian",

@@ -174,7 +174,7 @@ def _net(
             activation=settings_lib.Activation.ELU,
             weight_norm=True,
             output_norm=True,
-            standardise_gains=True,
+            official_init=False,
         )
     first, deeper = (128, 256) if _is_small(layout) else (500, 2000)
     n_upper = len(facets) - 1

@@ -56,6 +56,10 @@ def dense(width: int, fan_in: int, name: str | None = None) -> nn.Dense:
     return nn.Dense(width, kernel_init=draw, bias_init=draw, name=name)
 
 
+# Of one batch in a running average.
+BATCH_SHARE = 0.1
+
+
 class BatchNorm(nn.Module):
     """Batch normalisation over all axes but the last, as PyTorch has it.
 
@@ -105,8 +109,13 @@ class BatchNorm(nn.Module):
                 var = jax.lax.pmean(var, self.axis_name)
             if not self.is_initializing():
                 unbiased = var * n / max(n - 1, 1)
-                running_mean.value = 0.9 * running_mean.value + 0.1 * mean
-                running_var.value = 0.9 * running_var.value + 0.1 * unbiased
+                for running, found in (
+                    (running_mean, mean),
+                    (running_var, unbiased),
+                ):
+                    running.value = (
+                        1 - BATCH_SHARE
+                    ) * running.value + BATCH_SHARE * found
         else:
             mean, var = running_mean.value, running_var.value
         x = (x - mean) * jax.lax.rsqrt(var + 1e-5) * scale + bias

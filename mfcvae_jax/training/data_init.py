@@ -9,10 +9,18 @@ official code, mean and deviation are taken per channel of a convolution, but
 over batch and units of a linear layer, and batch norm sees the batch twice on
 the way.
 
-With weight normalisation it is the gain that is rescaled; the direction keeps
-its draw, whose length does not matter. The official code loses that rescaling:
-such a layer is standardised for those that follow on this batch, and never
-again. ``ConvLadder.standardise_gains`` says which of the two is done.
+``ConvLadder.official_init`` says whether two more things are as in the official
+code, or as they are meant:
+
+* With weight normalisation it is the gain that is rescaled; the direction keeps
+  its draw, whose length does not matter. The official code loses that
+  rescaling: such a layer is standardised for those that follow on this batch,
+  and never again.
+* The running statistics of batch norm are those of the batch. In the official
+  code that is but a tenth of them, the rest being mean 0 and variance 1, a
+  hundred times that of the standardised layers. What the net encodes with them
+  shrinks from layer to layer, all examples to one point in float32 if the gains
+  are rescaled, and so would be all initial means of a prior.
 """
 
 import functools
@@ -24,6 +32,7 @@ import jax
 import jax.numpy as jnp
 from flax import traverse_util
 
+from mfcvae_jax.ladder.block import BATCH_SHARE
 from mfcvae_jax.ladder.conv import Convolution
 from mfcvae_jax.model import MFCVAE
 from mfcvae_jax.settings import ConvLadder
@@ -109,7 +118,7 @@ def standardise_layers(
     """
     flat = traverse_util.flatten_dict(variables["params"])
     net = model.net
-    standardise_gains = isinstance(net, ConvLadder) and net.standardise_gains
+    is_as_meant = isinstance(net, ConvLadder) and not net.official_init
 
     def standardise(call, args, kwargs, context):
         output = call(*args, **kwargs)
@@ -128,13 +137,18 @@ def standardise_layers(
             # The output channel of a transposed convolution is its last but
             # one axis.
             flat[kernel] *= factor[:, None] if is_transposed else factor
-        elif standardise_gains:
+        elif is_as_meant:
             flat[gain] *= factor
         flat[bias] = (flat[bias] - mean) * factor
         return (output - mean) * factor
 
+    if is_as_meant:  # so that the share of the batch is all there is
+        none = jax.tree.map(jnp.zeros_like, variables["batch_stats"])
+        variables = {**variables, "batch_stats": none}
     with nn.intercept_methods(standardise):
         batch_stats = _batch_stats_after(model, variables, x, noise)
+    if is_as_meant:
+        batch_stats = jax.tree.map(lambda a: a / BATCH_SHARE, batch_stats)
     return {
         "params": traverse_util.unflatten_dict(flat),
         "batch_stats": batch_stats,

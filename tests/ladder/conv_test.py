@@ -34,7 +34,7 @@ _NET = ConvLadder(
     activation=Activation.ELU,
     weight_norm=True,
     output_norm=True,
-    standardise_gains=True,
+    official_init=False,
 )
 
 
@@ -202,7 +202,7 @@ class SizesTest(parameterized.TestCase):
                 "activation": "elu",
                 "weight_norm": True,
                 "output_norm": True,
-                "standardise_gains": True,
+                "official_init": False,
             },
             facets={
                 "n_components": (2,) * n,

@@ -80,7 +80,7 @@ class StandardiseTest(parameterized.TestCase):
     @parameterized.parameters(True, False)
     @pytest.mark.slow
     def test_every_channel_of_every_convolution_has_the_wanted_spread(
-        self, standardise_gains
+        self, official_init
     ):
         settings = examples.settings(
             facets={
@@ -95,7 +95,7 @@ class StandardiseTest(parameterized.TestCase):
                 "activation": "elu",
                 "weight_norm": True,
                 "output_norm": True,
-                "standardise_gains": standardise_gains,
+                "official_init": official_init,
             },
         )
         self.enter_context(mock.patch.object(conv, "_CHANNELS", 2))
@@ -129,11 +129,23 @@ class StandardiseTest(parameterized.TestCase):
             )
         self.assertLen(spread, 4)
         for path, std in spread.items():
-            if standardise_gains or path.startswith("decoder"):
+            if not official_init or path.startswith("decoder"):
                 # 1e-5 is added to a variance that is small at first.
                 np.testing.assert_allclose(std, 0.1, rtol=0.01, err_msg=path)
             else:
                 self.assertGreater(np.max(np.abs(std - 0.1)), 0.02, path)
+        (in_training, _), (q,) = (
+            model.apply(found, x, method="encode", train=True, mutable=True),
+            model.apply(found, x, method="encode", train=False),
+        )
+        spread_in_training = np.std(in_training[0].mean)
+        if official_init:
+            self.assertLess(np.std(q.mean), 0.1 * spread_in_training)
+        else:
+            # But for the variance of a batch, unbiased or not.
+            np.testing.assert_allclose(
+                q.mean, in_training[0].mean, atol=0.05 * spread_in_training
+            )
 
     def test_priors_are_left_alone(self):
         settings = examples.settings()

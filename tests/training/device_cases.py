@@ -45,7 +45,7 @@ _NETS = {
         "activation": "elu",
         "weight_norm": True,
         "output_norm": True,
-        "standardise_gains": True,
+        "official_init": False,
     },
 }
 
