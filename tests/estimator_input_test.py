@@ -85,8 +85,8 @@ class TestDefaults:
             assert getattr(found, name) == getattr(expected, name)
         for name in ("batch_size", "learning_rate", "estimator", "n_samples"):
             assert getattr(found.train, name) == getattr(expected.train, name)
-        assert found.progressive.stage_epochs == (38, 262)
-        assert found.progressive.fade_in_steps == pytest.approx(576, abs=10)
+        assert found.progressive.stage_epochs == (60, 240)
+        assert found.progressive.fade_in_steps == pytest.approx(528, abs=10)
 
     @pytest.mark.parametrize(
         ("shape", "net", "likelihood"),
@@ -119,11 +119,11 @@ class TestDefaults:
 
     def test_epochs(self):
         two = (Facet(4, 2),) * 2
-        for n_epochs, expected in ((2, (1, 1)), (5, (1, 4)), (80, (10, 70))):
+        for n_epochs, expected in ((2, (1, 1)), (5, (1, 4)), (80, (16, 64))):
             found = defaults(IMAGES, two, epochs=n_epochs).progressive
             assert found.stage_epochs == expected
         three = defaults(IMAGES, (*two, Facet(4, 2)), epochs=120).progressive
-        assert three.stage_epochs == (10, 10, 100)
+        assert three.stage_epochs == (16, 16, 88)
         (one,) = defaults(IMAGES, two[:1], epochs=7).progressive.stage_epochs
         assert one == 7
         found = defaults(IMAGES, two, epochs=[7, 3]).progressive

@@ -73,9 +73,9 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
             brings them in one by one, the last one first; it tends to take
             what is easiest to see.
         epochs: passes over X, or "auto". A stage in which facets are still left
-            out gets a quarter of an equal share of them, the last stage the
-            rest: the first facet would take more than its own in a longer one.
-            Or one number for each stage, epochs[0] for the last facet alone.
+            out gets 0.4 of an equal share of them, the last stage the rest: the
+            first facet could take more than its own in a longer one. Or one
+            number for each stage, epochs[0] for the last facet alone.
         likelihood: p(x|z): "auto", "bernoulli", "gaussian", or an object
             ``settings.Bernoulli`` or ``settings.Gaussian``.
         net: encoder and decoder: "auto", "dense", "conv", or a net of

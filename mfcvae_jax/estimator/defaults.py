@@ -24,8 +24,8 @@ EVALUATION_BATCH = 256
 _STEPS_PER_FACET = 1650
 _LEAST_EPOCHS_PER_FACET = 20
 # A stage that leaves facets out gets so much of an equal share of the epochs:
-# with more, the first facets take what the others should find (docs/choosing).
-_EARLY_SHARE = 0.25
+# with more, the first facet takes what others should find (docs/choosing.md).
+_EARLY_SHARE = 0.4
 _FADE_IN_SHARE = 0.2
 # Grey images up to so many pixels are the size of the digits.
 _SMALL = 256
