@@ -69,6 +69,7 @@ _SHORT = (
     "--config.evaluate.importance_samples=0",
     "--config.evaluate.every_epochs=1",
 )
+_MOST_SEEDS = 3
 
 
 class Part(NamedTuple):
@@ -246,16 +247,25 @@ def check_install(what: list[str]) -> None:
 
 
 def run_call(words: list[str]) -> None:
-    """Runs a command of ours with little training."""
+    """Runs a command or script of ours with little training."""
     command = command_of(words)
-    if not command:  # what makes the environment
-        return
+    if command is None:
+        if words[0] == "python":
+            environment = os.environ | {"PYTHONPATH": str(_ROOT)}
+            subprocess.run(
+                [sys.executable, *words[1:]], check=True, env=environment
+            )
+        return  # the others make the environment
     name, args = command
     if name == "train":
         _, values = parse_command(name, args)
         n_stages = len(values.config.progressive.stage_epochs)
-        stages = f"--config.progressive.stage_epochs={(1,) * n_stages}"
-        args = [*args, *_SHORT, stages]
+        args = [
+            *args,
+            *_SHORT,
+            f"--config.progressive.stage_epochs={(1,) * n_stages}",
+            f"--config.n_seeds={min(values.config.n_seeds, _MOST_SEEDS)}",
+        ]
     module, values = parse_command(name, args)
     assert module.main(values) == 0, shlex.join(words)
 
