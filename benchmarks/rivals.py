@@ -29,9 +29,10 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
-from mfcvae_jax import Facet, MultiFacetClustering, markdown, tables
+from mfcvae_jax import Facet, MultiFacetClustering
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.evaluation import accuracy, redundancy
+from mfcvae_jax.report import markdown, tables
 
 _OUT = flags.DEFINE_string("out", "runs/rivals", "Folder of the results.")
 _CLUSTPY = flags.DEFINE_string(

@@ -13,8 +13,8 @@ import pathlib
 
 from absl import app, flags
 
-from mfcvae_jax import comparison
 from mfcvae_jax.commands import running
+from mfcvae_jax.report import comparison
 
 _SWEEP = flags.DEFINE_string(
     "sweep",

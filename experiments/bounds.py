@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
+from bounds_figure import bounds_and_estimates
 from scipy import special
 
-from mfcvae_jax import figures, model
+from mfcvae_jax import model
 from mfcvae_jax.variational import elbo, posterior, prior
 
 _OUT = flags.DEFINE_string("out", None, "Picture to write.", required=True)
@@ -76,7 +77,7 @@ def main(argv):
         name: np.stack([column[name] for column in columns], axis=-1)
         for name in _ESTIMATORS
     }
-    figures.bounds_and_estimates(_N_SAMPLES, estimates, bounds, _OUT.value)
+    bounds_and_estimates(_N_SAMPLES, estimates, bounds, _OUT.value)
     for name, value in bounds.items():
         print(f"{name}: {value:.4f} nats")
     for name, values in estimates.items():

@@ -13,11 +13,12 @@ since for these data the truth is known, what it found, against the labels.
 import numpy as np
 from absl import app, flags
 
-from mfcvae_jax import Facet, MultiFacetClustering, markdown
+from mfcvae_jax import Facet, MultiFacetClustering
 from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.estimator import compare_facets, format_comparisons
 from mfcvae_jax.evaluation import accuracy
+from mfcvae_jax.report import markdown
 
 _DATA = flags.DEFINE_string("data", "digits", "Data set with labels.")
 _DATA_DIR = flags.DEFINE_string("data_dir", "", "Where TFDS data lie.")

@@ -14,7 +14,8 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from mfcvae_jax.datasets import shapes3d, shapes3d_rays, shapes3d_renderer
+from mfcvae_jax.datasets import shapes3d
+from mfcvae_jax.datasets.shapes3d_rendered import rays, renderer
 from mfcvae_jax.figures import tiles
 
 _FRAMES = flags.DEFINE_string("frames", None, "The .npz.", required=True)
@@ -34,7 +35,7 @@ def main(argv):
         f"{len(frames)} frames, mean absolute difference per channel (0-255): "
         f"{distance.mean():.2f}, worst frame {distance.max():.2f}"
     )
-    for i, shape in enumerate(shapes3d_rays.SHAPES):
+    for i, shape in enumerate(rays.SHAPES):
         of_shape = distance[factors[:, 4] == i]
         print(f"  {shape}: {of_shape.mean():.2f} ({len(of_shape)} frames)")
     if _SHEET.value:
@@ -55,7 +56,7 @@ def _nearest(
     distance = np.full(len(frames), np.inf)
     for row in geometry[:, 3:]:
         tried = np.column_stack([hues, np.tile(row, (len(frames), 1))])
-        drawn = shapes3d_renderer.render(tried)
+        drawn = renderer.render(tried)
         found = np.abs(drawn.astype(float) - frames).mean(axis=(1, 2, 3))
         nearer = found < distance
         best[nearer], factors[nearer] = drawn[nearer], tried[nearer]

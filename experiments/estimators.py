@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import app, flags, logging
+from gradient_noise import gradient_noise
 from ml_collections import config_flags
 
 from mfcvae_jax import settings as settings_lib
@@ -25,7 +26,6 @@ from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import redundancy
-from mfcvae_jax.evaluation.gradient_noise import gradient_noise
 from mfcvae_jax.training import loop, runs
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.variational import elbo

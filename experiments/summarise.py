@@ -11,8 +11,9 @@ bound.
 from absl import app
 
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax import summary, tables, workdir
+from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
+from mfcvae_jax.report import summary, tables
 
 
 def main(argv):

@@ -25,9 +25,10 @@ from typing import Any, NamedTuple
 
 from absl import app, flags, logging
 
-from mfcvae_jax import markdown, report, workdir
 from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
+from mfcvae_jax.report import markdown, reports
 from mfcvae_jax.training import loop, runs
 
 _CONFIGS = flags.DEFINE_list(
@@ -128,7 +129,7 @@ def train(arm: Arm, folder: pathlib.Path) -> list[dict[str, Any]]:
         except FloatingPointError as error:
             print(f"{arm.name} has no results: {error}", flush=True)
             return []
-        report.write_reports(run, states, home)
+        reports.write_reports(run, states, home)
     rows = []
     for seed, at in zip(
         runs.of_each_seed(run), home.of_each_seed(arm.settings), strict=True

@@ -35,10 +35,11 @@ from absl import flags
 from absl.testing import absltest, parameterized
 from packaging.requirements import Requirement
 
-from mfcvae_jax import exhibits, model, settings
+from mfcvae_jax import model, settings
 from mfcvae_jax.commands import config_flag, running
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.estimator import defaults
+from mfcvae_jax.report import exhibits
 from mfcvae_jax.variational import elbo
 from tests.packaging_test import parse
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from mfcvae_jax import progressive
 from mfcvae_jax import workdir as workdir_lib
-from mfcvae_jax.finished import Finished
+from mfcvae_jax.report.finished import Finished
 from mfcvae_jax.training import runs
 from tests import examples
 

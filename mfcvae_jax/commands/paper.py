@@ -32,7 +32,7 @@ import numpy as np
 from absl import flags
 
 if TYPE_CHECKING:
-    from mfcvae_jax.finished import Finished
+    from mfcvae_jax.report.finished import Finished
     from mfcvae_jax.workdir import Workdir
 
 __all__ = ["define_flags", "main"]
@@ -72,8 +72,8 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
 
 def main(values: flags.FlagValues) -> int:
     """Draws what is wanted, as far as the run can have it."""
-    from mfcvae_jax import exhibits, pictures
-    from mfcvae_jax.finished import NotDrawnError
+    from mfcvae_jax.report import exhibits, pictures
+    from mfcvae_jax.report.finished import NotDrawnError
     from mfcvae_jax.workdir import Workdir
 
     wanted = _wanted(values.make, list(exhibits.EXHIBITS))
@@ -141,7 +141,7 @@ def _of_seed(whole: "Workdir", seed: int | None) -> "Workdir":
 
 def _finished(folder: "Workdir", temperature: float | None) -> "Finished":
     """Restores the last state of a run."""
-    from mfcvae_jax.finished import Finished
+    from mfcvae_jax.report.finished import Finished
     from mfcvae_jax.training import loop, runs
 
     settings = folder.settings()

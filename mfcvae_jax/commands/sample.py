@@ -191,7 +191,7 @@ def _generate(
         E[x|z], clipped to [0, 1], float32, shape (N, H, W, C).
     """
     from mfcvae_jax import progressive
-    from mfcvae_jax.evaluation import generation
+    from mfcvae_jax.inference import generation
 
     stepper = run.stepper
     found = progressive.coefficients(stepper.schedule, state.progressive)

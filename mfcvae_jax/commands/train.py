@@ -71,7 +71,8 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
 def main(values: flags.FlagValues) -> int:
     """Trains all seeds, and reports on them in process 0."""
     settings = config_flag.read(values)
-    from mfcvae_jax import report, workdir
+    from mfcvae_jax import workdir
+    from mfcvae_jax.report import reports
     from mfcvae_jax.training import loop, processes, runs
 
     if values.distributed:
@@ -89,5 +90,5 @@ def main(values: flags.FlagValues) -> int:
         ),
     )
     if processes.is_main():
-        print(report.write_reports(run, states, folder))
+        print(reports.write_reports(run, states, folder))
     return 0 if all(state is not None for state in states) else 2

@@ -9,7 +9,7 @@ those of floor and object; the rest varies. The images, 64x64, are brought to
 32x32.
 
 The original needs a prepared TFDS copy of the whole set. The rendered sets
-need none: `shapes3d_renderer` draws the same scenes. They look alike, but they
+need none: `shapes3d_rendered` draws the same scenes. They look alike, but they
 are another data set, and results on them are no results on 3D Shapes.
 """
 
@@ -17,7 +17,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mfcvae_jax.datasets import shapes3d_renderer, tfds_source
+from mfcvae_jax.datasets import tfds_source
+from mfcvae_jax.datasets.shapes3d_rendered import renderer
 from mfcvae_jax.datasets.spec import Dataset, DatasetSpec
 from mfcvae_jax.datasets.splitting import random_split
 
@@ -107,7 +108,7 @@ def load_rendered(dataset_spec: DatasetSpec) -> Dataset:
         The data set, as `load_original` returns it and split in the same way.
     """
     factors = _configuration(dataset_spec)
-    images = halve(shapes3d_renderer.render(factors))
+    images = halve(renderer.render(factors))
     return _split(dataset_spec, images, factors)
 
 

@@ -12,12 +12,12 @@
   comparison.py  several choices of facets beside each other
 """
 
-from mfcvae_jax.estimator.clustering import MultiFacetClustering
-from mfcvae_jax.estimator.comparison import (
+from mfcvae_jax.estimator.choosing import (
     FacetComparison,
     compare_facets,
     format_comparisons,
 )
+from mfcvae_jax.estimator.clustering import MultiFacetClustering
 from mfcvae_jax.estimator.facet import Facet
 
 __all__ = [

@@ -28,9 +28,10 @@ from mfcvae_jax.estimator import archive
 from mfcvae_jax.estimator.defaults import EVALUATION_BATCH, make_settings
 from mfcvae_jax.estimator.facet import Facet, check_facets
 from mfcvae_jax.estimator.layout import Layout, layout_of
-from mfcvae_jax.evaluation import generation, latents, predictions, pruning
+from mfcvae_jax.evaluation import pruning
+from mfcvae_jax.inference import generation, latents, predictions
+from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import loop, runs
-from mfcvae_jax.training.state import KeyUse, run_key
 from mfcvae_jax.training.stopping import Stopped
 from mfcvae_jax.variational import elbo, prior
 from mfcvae_jax.workdir import Workdir

@@ -17,14 +17,12 @@ without a display and without touching Matplotlib's global state. ::
   ablation.py         accuracy of each seed over training, per arm
   confusion.py        clusters of each facet against each labeling
   evidence.py         what each number of clusters is worth
-  bounds.py           the two bounds, and what estimators make of them
 
 `tiles.py` assembles images into a sheet, `panels.py` lays labelled sheets side
 by side, and `style.py` holds the colours and the type sizes.
 """
 
 from mfcvae_jax.figures.ablation import Arm, accuracy_over_training
-from mfcvae_jax.figures.bounds import bounds_and_estimates
 from mfcvae_jax.figures.clusters import (
     ClusterOrder,
     cluster_examples,
@@ -46,7 +44,6 @@ __all__ = [
     "EvidenceCurve",
     "SwapPage",
     "accuracy_over_training",
-    "bounds_and_estimates",
     "cluster_examples",
     "cluster_samples",
     "confusion_matrices",

@@ -20,7 +20,11 @@ from orbax.checkpoint import checkpoint_managers
 
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.settings import Settings
-from mfcvae_jax.training.state import TrainState, with_key_data, with_typed_key
+from mfcvae_jax.training.state import (
+    TrainState,
+    with_key_data,
+    with_typed_key,
+)
 
 __all__ = ["Checkpointer", "DamagedError", "NotSavedError"]
 

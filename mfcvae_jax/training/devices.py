@@ -28,7 +28,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.training import processes
-from mfcvae_jax.training.state import TrainState, with_key_data, with_typed_key
+from mfcvae_jax.training.state import (
+    TrainState,
+    with_key_data,
+    with_typed_key,
+)
 from mfcvae_jax.training.steps import Metrics, Stepper
 
 __all__ = ["Program"]

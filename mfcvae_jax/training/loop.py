@@ -16,6 +16,7 @@ from absl import logging
 
 from mfcvae_jax import progressive
 from mfcvae_jax.datasets import batches
+from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import compilation, feeding, processes, runs, steps
 from mfcvae_jax.training import state as state_lib
 from mfcvae_jax.training.checkpoint import Checkpointer
@@ -23,7 +24,7 @@ from mfcvae_jax.training.clock import Clock
 from mfcvae_jax.training.devices import Program
 from mfcvae_jax.training.member import Member, saved_states
 from mfcvae_jax.training.runs import Run
-from mfcvae_jax.training.state import KeyUse, TrainState, run_key
+from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.training.stopping import Stopped, StopRequest
 from mfcvae_jax.workdir import Workdir
 

@@ -18,8 +18,8 @@ import numpy as np
 from absl import logging
 from sklearn import exceptions, mixture
 
+from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.settings import MeansInit, Settings
-from mfcvae_jax.training.state import KeyUse, run_key
 
 __all__ = ["check", "fit_means", "glorot_means", "with_initial_means"]
 

@@ -18,16 +18,17 @@ from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
 from mfcvae_jax.datasets import batches, reader
 from mfcvae_jax.datasets.spec import Dataset
-from mfcvae_jax.evaluation import accuracy, marginal
-from mfcvae_jax.evaluation.predictions import (
+from mfcvae_jax.evaluation import accuracy
+from mfcvae_jax.inference import marginal
+from mfcvae_jax.inference.predictions import (
     Predictions,
     Predictor,
     make_predictor,
 )
+from mfcvae_jax.randomness import KeyUse, draw_noise, run_key
 from mfcvae_jax.settings import Settings
 from mfcvae_jax.training import data_init, optimiser, prior_init, steps
 from mfcvae_jax.training import state as state_lib
-from mfcvae_jax.training.state import KeyUse, run_key
 from mfcvae_jax.variational import elbo, importance
 
 __all__ = [
@@ -194,7 +195,7 @@ def first_state(run: Run) -> state_lib.TrainState:
     )
     if settings.train.data_dependent_init:
         x = batches.as_float(jnp.asarray(images[: settings.train.batch_size]))
-        noise = state_lib.draw_noise(
+        noise = draw_noise(
             run_key(settings.seed, KeyUse.REDRAW_NOISE),
             settings.facets.latent_dim,
             1,

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training state: all that a run needs to go on where it stopped."""
 
-import enum
 import functools
 from typing import Any, NamedTuple
 
@@ -13,32 +12,15 @@ import optax
 
 from mfcvae_jax import progressive
 from mfcvae_jax.model import MFCVAE
+from mfcvae_jax.randomness import draw_noise
 
 __all__ = [
-    "KeyUse",
     "TrainState",
-    "draw_noise",
     "initial_variables",
     "make_state",
-    "run_key",
     "with_key_data",
     "with_typed_key",
 ]
-
-
-class KeyUse(enum.IntEnum):
-    """What a run draws at random; no two share their keys."""
-
-    INIT = 0
-    ORDER = 1
-    NOISE = 2
-    REDRAW = 3
-    REDRAW_NOISE = 4
-    PRIOR = 5
-    EVALUATION = 6
-    SAMPLES = 7
-    IMPORTANCE = 8
-    PROBES = 9
 
 
 class TrainState(NamedTuple):
@@ -64,19 +46,6 @@ class TrainState(NamedTuple):
     def variables(self) -> dict[str, Any]:
         """The collections that ``MFCVAE.apply`` takes."""
         return {"params": self.params, "batch_stats": self.batch_stats}
-
-
-def run_key(seed: int, use: KeyUse) -> chex.PRNGKey:
-    """Returns the base key of one use of randomness in a run.
-
-    Args:
-        seed: of the run.
-        use: what is drawn.
-
-    Returns:
-        A typed key.
-    """
-    return jax.random.fold_in(jax.random.key(seed), use)
 
 
 def initial_variables(model: MFCVAE, key: chex.PRNGKey) -> dict[str, Any]:
@@ -135,23 +104,3 @@ def with_key_data(state: TrainState) -> TrainState:
 def with_typed_key(state: TrainState) -> TrainState:
     """Undoes ``with_key_data``."""
     return state._replace(key=jax.random.wrap_key_data(state.key))
-
-
-def draw_noise(
-    key: chex.PRNGKey, latent_dim: tuple[int, ...], n_samples: int, n: int
-) -> tuple[chex.Array, ...]:
-    """Draws the standard normal noise of one pass.
-
-    Args:
-        key: PRNG key of this pass.
-        latent_dim: D_j of each facet.
-        n_samples: L.
-        n: B, examples in the batch.
-
-    Returns:
-        One array of shape (L, B, D_j) per facet.
-    """
-    return tuple(
-        jax.random.normal(jax.random.fold_in(key, j), (n_samples, n, d))
-        for j, d in enumerate(latent_dim)
-    )

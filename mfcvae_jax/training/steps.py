@@ -12,8 +12,9 @@ import optax
 
 from mfcvae_jax import progressive
 from mfcvae_jax.model import MFCVAE, elbo_terms, facets_in_force, nets_cast
+from mfcvae_jax.randomness import draw_noise
 from mfcvae_jax.settings import Likelihood, Precision
-from mfcvae_jax.training.state import TrainState, draw_noise
+from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.variational import elbo
 
 __all__ = ["Metrics", "Stepper", "summarise"]

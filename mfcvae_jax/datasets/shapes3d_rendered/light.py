@@ -1,0 +1,163 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""How bright the surfaces of 3D Shapes are.
+
+A brightness is a share of the surface's full colour; above 1 the colour is cut
+off at 255. One lamp, high up and fixed in the room, casts the shadow; a second
+light comes from the camera, so that what faces it is brighter. What the two
+leave unexplained on floor and walls is a polynomial in the position.
+
+All constants were fitted to the published example images, see
+docs/shapes3d_rendered.md.
+"""
+
+import numpy as np
+
+from mfcvae_jax.datasets.shapes3d_rendered import rays
+
+__all__ = [
+    "LAMP",
+    "SKY_COLOUR",
+    "floor_brightness",
+    "object_brightness",
+    "object_gloss",
+    "wall_brightness",
+]
+
+LAMP = np.array([-1.39, 0.56, 5.99], np.float32)  # in half sides of the room
+SKY_COLOUR = np.array([153, 226, 249], np.float32)
+
+# Polynomials: row i holds the factors of u^i v^0, u^i v^1, ...
+_FLOOR = (
+    (1.069, 0.123, -0.727, 0.238),
+    (-0.64, 0.097, 0.231),
+    (-0.35, 0.146),
+    (0.282,),
+)  # u = x, v = y
+_SHADOW = 0.322
+_BACK = ((0.15, 0.063, -0.093), (-0.051, -0.033), (0.152,))  # u = x, v = z
+_LEFT = ((-1.011, -0.038, 0.249), (0.208, -0.147), (0.195,))  # u = y, v = z
+_RIGHT = ((-1.143, -0.161, 0.244), (0.343, -0.003), (0.155,))
+# Added per cosine of the angle to the camera.
+_WALL_FACING = {
+    rays.BACK: 0.855,
+    rays.LEFT: 2.116,
+    rays.RIGHT: 2.108,
+}
+_WALL = {
+    rays.BACK: _BACK,
+    rays.LEFT: _LEFT,
+    rays.RIGHT: _RIGHT,
+}
+
+# Smudges on the back wall, repeated along x: brightness, centre x and z, and
+# extent (where it has fallen to 1 / e) in x and z.
+_SMUDGE_PERIOD = 0.58
+_SMUDGES = (
+    (-0.062, 0.045, 0.33, 0.05, 0.07),
+    (-0.044, 0.125, 0.23, 0.05, 0.04),
+)
+
+_OBJECT_AMBIENT = 0.435
+_OBJECT_LAMP = 0.535
+_OBJECT_FACING = (0.672, -0.156)  # of the cosine and its square
+_OBJECT_GLOSS = 0.119  # share of white that the lamp adds
+_GLOSS_EDGE = (-0.026, 0.096)  # cosines between which it sets in
+
+
+def floor_brightness(points: np.ndarray, in_shadow: np.ndarray) -> np.ndarray:
+    """Returns the brightness of the floor.
+
+    Args:
+        points: on the floor, shape (3, R).
+        in_shadow: where the object blocks the lamp, bool, shape (R,).
+
+    Returns:
+        Shares of full colour, shape (R,).
+    """
+    lit = _polynomial(_FLOOR, points[0], points[1])
+    return np.where(in_shadow, np.float32(_SHADOW), lit)
+
+
+def wall_brightness(
+    wall: int, points: np.ndarray, facing: np.ndarray
+) -> np.ndarray:
+    """Returns the brightness of a wall.
+
+    Args:
+        wall: BACK, LEFT or RIGHT of `rays`.
+        points: on the wall, shape (3, R).
+        facing: cosine of the angle between normal and camera, shape (R,).
+
+    Returns:
+        Shares of full colour, shape (R,).
+    """
+    x, y, z = points
+    along = x if wall == rays.BACK else y
+    brightness = _polynomial(_WALL[wall], along, z)
+    brightness = brightness + np.float32(_WALL_FACING[wall]) * facing
+    if wall == rays.BACK:
+        brightness += _smudges(x, z)
+    return brightness
+
+
+def object_brightness(
+    towards_lamp: np.ndarray, facing: np.ndarray
+) -> np.ndarray:
+    """Returns the brightness of the object's own colour.
+
+    Args:
+        towards_lamp: cosine of the angle between normal and lamp, shape (R,).
+        facing: the same for the camera.
+
+    Returns:
+        Shares of full colour, shape (R,).
+    """
+    once, twice = np.array(_OBJECT_FACING, np.float32)
+    return (
+        np.float32(_OBJECT_AMBIENT)
+        + np.float32(_OBJECT_LAMP) * np.maximum(towards_lamp, 0)
+        + (once + twice * facing) * facing
+    )
+
+
+def object_gloss(towards_lamp: np.ndarray) -> np.ndarray:
+    """Returns the white that the lamp adds to the object.
+
+    It is the same almost wherever the lamp shines at all, and so has an edge:
+    on the sphere below an upper cap, on upright sides beside a band on the
+    left.
+
+    Args:
+        towards_lamp: cosine of the angle between normal and lamp, shape (R,).
+
+    Returns:
+        Shares of white, shape (R,).
+    """
+    low, high = np.array(_GLOSS_EDGE, np.float32)
+    ramp = np.clip((towards_lamp - low) / (high - low), 0, 1)
+    return np.float32(_OBJECT_GLOSS) * ramp
+
+
+def _smudges(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    period = np.float32(_SMUDGE_PERIOD)
+    total = np.zeros_like(x)
+    for brightness, at_x, at_z, wide, high in np.array(_SMUDGES, np.float32):
+        dx = np.mod(x - at_x + period / 2, period) - period / 2
+        total += brightness * np.exp(
+            -((dx / wide) ** 2 + ((z - at_z) / high) ** 2)
+        )
+    return total
+
+
+def _polynomial(
+    factors: tuple[tuple[float, ...], ...], u: np.ndarray, v: np.ndarray
+) -> np.ndarray:
+    """Sum of factors[i][j] u^i v^j, by Horner's scheme, float32."""
+    total = np.zeros_like(u)
+    for row in reversed(factors):
+        inner = np.zeros_like(v)
+        for factor in reversed(row):
+            inner = inner * v + np.float32(factor)
+        total = total * u + inner
+    return total

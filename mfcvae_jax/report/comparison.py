@@ -1,0 +1,211 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The arms of a sweep beside each other, over training: the paper's App. E.1.
+
+Each arm is a run of several seeds; what is compared is what they recorded.
+"""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mfcvae_jax import figures
+from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.figures import records as records_lib
+from mfcvae_jax.report import markdown, tables
+from mfcvae_jax.workdir import Workdir
+
+__all__ = ["Arm", "draw_accuracies", "end_table", "read_arms"]
+
+_N_PANELS = 8  # of a picture
+
+
+class Arm(NamedTuple):
+    """The records of one arm.
+
+    Attributes:
+        name: what sets it apart from the other arms.
+        settings: of all its seeds.
+        records: by seed, those of the held-out split, oldest first.
+    """
+
+    name: str
+    settings: settings_lib.Settings
+    records: dict[int, list[dict[str, Any]]]
+
+
+def read_arms(folder: pathlib.Path) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
+    """Reads the arms of a sweep.
+
+    Args:
+        folder: that experiments/sweep.py has written.
+
+    Returns:
+        The arms that recorded anything, and a line on each seed that did not,
+        or that diverged.
+
+    Raises:
+        FileNotFoundError: if there is no run in the folder.
+        ValueError: if the arms are of several data sets, or of one without
+            labels.
+    """
+    homes = [
+        Workdir(path)
+        for path in sorted(folder.glob("*/"))
+        if (path / "config.json").is_file()
+    ]
+    if not homes:
+        raise FileNotFoundError(
+            f"no runs in {folder}: train them with experiments/sweep.py"
+        )
+    arms, missing = [], []
+    for home in homes:
+        settings = home.settings()
+        records = {}
+        for i, at in enumerate(home.of_each_seed(settings)):
+            of_seed = [r for r in at.records() if r["split"] == "test"]
+            if at.diverged.exists():
+                missing.append(f"{at.path}: diverged")
+            elif len(of_seed) > 1:
+                records[settings.seed + i] = of_seed
+            else:
+                missing.append(f"{at.path}: nothing recorded yet")
+        if records:
+            arms.append(Arm(home.path.name, settings, records))
+    data = {(arm.settings.data.name, arm.settings.data.path) for arm in arms}
+    if len(data) > 1:
+        names = sorted(" ".join(filter(None, of_arm)) for of_arm in data)
+        raise ValueError(
+            f"expected the arms in {folder} to be of one data set, found "
+            f"{', '.join(names)}: compare them in folders of their own"
+        )
+    if arms and not _labelings(arms):
+        raise ValueError(
+            f"the examples of the runs in {folder} have no labels, so there "
+            "are no accuracies to compare"
+        )
+    described = [_describe(arm.settings) for arm in arms]
+    if len(set(described)) == len(arms):
+        arms = [
+            arm._replace(name=name)
+            for arm, name in zip(arms, described, strict=True)
+        ]
+    return tuple(arms), tuple(missing)
+
+
+def draw_accuracies(
+    arms: Sequence[Arm], folder: pathlib.Path
+) -> list[pathlib.Path]:
+    """Draws many-to-one accuracy over training, every labeling apart.
+
+    Args:
+        arms: of one data set.
+        folder: where to write.
+
+    Returns:
+        The paths: one picture a labeling, and more of them if arms and facets
+        are too many for one.
+    """
+    paths = []
+    for labeling in _labelings(arms):
+        panels = [
+            _curves(arm, facet, labeling)
+            for arm in arms
+            for facet in range(len(arm.settings.facets))
+        ]
+        for first in range(0, len(panels), _N_PANELS):
+            number = f"_{first // _N_PANELS + 1}" if first else ""
+            name = labeling.replace("/", "_")
+            path = folder / f"accuracy_{name}{number}.png"
+            figures.accuracy_over_training(
+                panels[first : first + _N_PANELS],
+                path,
+                ylabel=f"many-to-one accuracy, {labeling}",
+            )
+            paths.append(path)
+    return paths
+
+
+def end_table(arms: Sequence[Arm]) -> str:
+    """Writes where the accuracies end.
+
+    Args:
+        arms: of one data set.
+
+    Returns:
+        A Markdown table in %, mean (standard deviation) over the seeds.
+    """
+    rows = []
+    for arm in arms:
+        for facet in range(len(arm.settings.facets)):
+            for labeling in _labelings(arms):
+                cells = [
+                    tables.percent(
+                        [
+                            of_seed[-1][f"{name}/{facet}/{labeling}"]
+                            for of_seed in arm.records.values()
+                        ]
+                    )
+                    for name in ("many_to_one", "one_to_one", "nmi")
+                ]
+                n_used = np.mean(
+                    [r[-1][f"clusters/{facet}"] for r in arm.records.values()]
+                )
+                rows.append(
+                    (
+                        arm.name,
+                        f"{facet}, K = "
+                        f"{arm.settings.facets.n_components[facet]}",
+                        labeling,
+                        *cells,
+                        f"{n_used:.1f}",
+                        len(arm.records),
+                    )
+                )
+    return markdown.table(
+        (
+            "arm",
+            "facet",
+            "labeling",
+            "many-to-one, %",
+            "one-to-one, %",
+            "NMI, %",
+            "clusters in use",
+            "seeds",
+        ),
+        rows,
+    )
+
+
+def _describe(settings: settings_lib.Settings) -> str:
+    """What App. E.1 varies: the net, and how the facets come in."""
+    nets = {
+        settings_lib.SharedEncoder: "one encoder",
+        settings_lib.SeparateEncoders: "an encoder each",
+    }
+    net = nets.get(type(settings.net), "ladder")
+    is_progressive = len(settings.progressive.stage_epochs) > 1
+    return f"{net}, {'progressive' if is_progressive else 'all at once'}"
+
+
+def _labelings(arms: Sequence[Arm]) -> tuple[str, ...]:
+    return records_lib.find_labelings(next(iter(arms[0].records.values())))
+
+
+def _curves(arm: Arm, facet: int, labeling: str) -> figures.Arm:
+    """The accuracy of one facet, NaN where a seed has no record."""
+    epochs = sorted({r["epoch"] for rs in arm.records.values() for r in rs})
+    name = f"many_to_one/{facet}/{labeling}"
+    values = np.full((len(arm.records), len(epochs)), np.nan)
+    for row, of_seed in zip(values, arm.records.values(), strict=True):
+        found = {r["epoch"]: r[name] for r in of_seed}
+        row[:] = [found.get(epoch, np.nan) for epoch in epochs]
+    starts = np.cumsum(arm.settings.progressive.stage_epochs)[:-1]
+    return figures.Arm(
+        f"{arm.name}: facet {facet}",
+        np.array(epochs),
+        values,
+        tuple(map(float, starts)),
+    )

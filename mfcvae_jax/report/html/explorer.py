@@ -1,0 +1,425 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The explorer: one cluster of each facet, what is generated, what is there.
+
+``plan`` chooses what the page holds, so that it stays small; the caller
+generates it; ``explorer`` turns both into HTML. Up to two facets, that is every
+combination of clusters; with more, those that occur among the held-out
+examples, most frequent first.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mfcvae_jax import figures
+from mfcvae_jax.figures import style
+from mfcvae_jax.report.html import markup, sprites
+from mfcvae_jax.report.html.markup import Markup, tag
+
+__all__ = ["MAX_COMBINATIONS", "Plan", "Tiles", "explorer", "plan"]
+
+MAX_COMBINATIONS = 2000
+
+# Of uncompressed tiles; as text in the page they take less than 4/3 of it,
+# about half of that for smooth pictures.
+_BUDGET = 7_000_000
+
+
+class _Level(NamedTuple):
+    """How much is shown: of these, the first that the budget allows."""
+
+    n_samples: int  # of each combination that occurs
+    n_here: int  # examples of each combination
+    n_members: int  # examples of each cluster
+
+
+_LEVELS = (
+    _Level(6, 12, 24),
+    _Level(4, 12, 18),
+    _Level(3, 6, 12),
+    _Level(2, 4, 12),
+    _Level(1, 2, 6),
+)
+
+
+class Plan(NamedTuple):
+    """What the explorer holds.
+
+    Attributes:
+        orders: of the clusters of each facet, as in the figures.
+        combinations: of clusters, those to be generated, the most frequent
+            first, shape (G, J).
+        counts: held-out examples in each of them, shape (G,).
+        here: for each of them, the indices of the examples to be shown.
+        members: the same for each cluster in use of each facet, in the order
+            of ``orders``.
+        left_out: combinations that occur but were too many, with their counts,
+            shapes (L, J) and (L,).
+        n_samples: to be generated of each combination that occurs.
+        examples: indices of all examples to be shown, ascending, shape (E,).
+    """
+
+    orders: tuple[figures.ClusterOrder, ...]
+    combinations: np.ndarray
+    counts: np.ndarray
+    here: tuple[np.ndarray, ...]
+    members: tuple[tuple[np.ndarray, ...], ...]
+    left_out: tuple[np.ndarray, np.ndarray]
+    n_samples: int
+    examples: np.ndarray
+
+    @property
+    def n_occurring(self) -> int:
+        """How many of the combinations to be generated occur."""
+        return int((self.counts > 0).sum())
+
+
+class Tiles(NamedTuple):
+    """The pictures that a plan asks for, floats in [0, 1] or uint8.
+
+    Attributes:
+        means: decoded from the component means, shape (G, H, W, C).
+        samples: of the combinations that occur, which are the first, shape
+            (U, n_samples, H, W, C).
+        examples: held out, shape (E, H, W, C).
+        labels: of the examples, integers, shape (E, M).
+    """
+
+    means: np.ndarray
+    samples: np.ndarray
+    examples: np.ndarray
+    labels: np.ndarray
+
+
+def plan(
+    responsibilities: Sequence[np.ndarray], image_shape: Sequence[int]
+) -> Plan:
+    """Chooses what the explorer holds.
+
+    Args:
+        responsibilities: of each facet, shape (N, K_j), probabilities.
+        image_shape: (H, W, C).
+
+    Returns:
+        The plan.
+    """
+    orders = tuple(figures.order_clusters(r) for r in responsibilities)
+    assignments = np.stack([r.argmax(axis=1) for r in responsibilities], axis=1)
+    occurring, inverse, counts = np.unique(
+        assignments, axis=0, return_inverse=True, return_counts=True
+    )
+    # Most confident of all facets together first, as in `order_clusters`.
+    confidence = np.sum([np.log(r.max(axis=1)) for r in responsibilities], 0)
+    by_confidence = np.argsort(-confidence, kind="stable")
+    by_group = np.argsort(inverse.ravel()[by_confidence], kind="stable")
+    groups = np.split(by_confidence[by_group], np.cumsum(counts)[:-1])
+    ranks = np.argsort(-counts, kind="stable")
+    occurring, counts = occurring[ranks], counts[ranks]
+    groups = [groups[rank] for rank in ranks]
+
+    others = []
+    if len(orders) <= 2:
+        known = set(map(tuple, occurring.tolist()))
+        others = [
+            ks
+            for ks in itertools.product(
+                *(range(order.n_components) for order in orders)
+            )
+            if ks not in known
+        ]
+    n_tiles = _BUDGET // math.prod(image_shape)
+    n_kept = min(len(occurring) + len(others), MAX_COMBINATIONS)
+    for level in _LEVELS:
+        if len(orders) == 1:  # a combination is a cluster
+            level = level._replace(n_here=level.n_members)
+        n_used = min(len(occurring), n_kept)
+        examples = _examples(orders, groups[:n_used], level)
+        if n_kept + n_used * level.n_samples + len(examples) <= n_tiles:
+            break
+    else:  # too many even so
+        n_members = len(_examples(orders, [], level))
+        n_kept = (n_tiles - n_members) // (1 + level.n_samples + level.n_here)
+        n_kept = max(n_kept, 1)
+        n_used = min(len(occurring), n_kept)
+        examples = _examples(orders, groups[:n_used], level)
+    combinations = np.array([*occurring.tolist(), *others][:n_kept], np.int32)
+    return Plan(
+        orders=orders,
+        combinations=combinations,
+        counts=np.pad(counts[:n_used], (0, n_kept - n_used)),
+        here=tuple(
+            groups[i][: level.n_here] if i < n_used else np.zeros(0, int)
+            for i in range(n_kept)
+        ),
+        members=tuple(
+            tuple(row[: level.n_members] for row in order.members)
+            for order in orders
+        ),
+        left_out=(occurring[n_used:], counts[n_used:]),
+        n_samples=level.n_samples,
+        examples=examples,
+    )
+
+
+def _examples(
+    orders: Sequence[figures.ClusterOrder],
+    groups: Sequence[np.ndarray],
+    level: _Level,
+) -> np.ndarray:
+    """All examples that a level shows, each once."""
+    rows = [group[: level.n_here] for group in groups]
+    for order in orders:
+        rows += [row[: level.n_members] for row in order.members]
+    return np.unique(np.concatenate(rows))
+
+
+def explorer(chosen: Plan, tiles: Tiles, labelings: Sequence[str]) -> Markup:
+    """Writes the explorer.
+
+    Args:
+        chosen: what it holds.
+        tiles: its pictures.
+        labelings: names of the M labelings.
+
+    Returns:
+        A section, with its pictures and its data.
+    """
+    generated = sprites.sprites(
+        np.concatenate(
+            [
+                sprites.as_bytes(tiles.means),
+                sprites.as_bytes(tiles.samples).reshape(
+                    -1, *tiles.means.shape[1:]
+                ),
+            ]
+        )
+    )
+    examples = sprites.sprites(tiles.examples)
+    data = _data(chosen, tiles, labelings, generated, examples)
+    first = chosen.combinations[0]
+    n_facets = len(chosen.orders)
+    return tag(
+        "section",
+        tag("h2", "Explorer", id="explorer-title"),
+        tag("p", _introduction(chosen)),
+        tag(
+            "noscript",
+            tag("p", "The explorer needs JavaScript; all else does without."),
+        ),
+        tag(
+            "div",
+            tag(
+                "div",
+                *(
+                    _choice(j, order, int(first[j]))
+                    for j, order in enumerate(chosen.orders)
+                ),
+                class_="choices",
+            ),
+            tag(
+                "div",
+                tag(
+                    "p",
+                    "\N{NO-BREAK SPACE}",
+                    id="explorer-status",
+                    role="status",
+                    class_="status",
+                ),
+                tag(
+                    "div",
+                    *(
+                        tag("button", text, type="button", id=identifier)
+                        for identifier, text in (
+                            ("more-frequent", "More frequent"),
+                            ("less-frequent", "Less frequent"),
+                        )
+                    ),
+                    class_="buttons",
+                    role="group",
+                    aria_label="Combinations that occur, by frequency",
+                ),
+                tag("h3", "Generated"),
+                tag("div", id="generated", class_="tiles"),
+                tag("h3", "Held-out inputs here", id="here-title"),
+                tag("div", id="here", class_="tiles"),
+                *(_members(j) for j in range(n_facets if n_facets > 1 else 0)),
+                class_="found",
+                role="region",
+                aria_label="What is there",
+                tabindex=0,  # so that the arrow keys can scroll it
+            ),
+            class_="explorer",
+        ),
+        *(
+            tag(
+                "img",
+                id=f"{name}-sprites",
+                src=markup.data_uri(sheet.png),
+                alt="",
+                hidden=True,
+            )
+            for name, sheet in (
+                ("generated", generated),
+                ("examples", examples),
+            )
+        ),
+        markup.json_script("explorer-data", data),
+        id="explorer",
+        aria_labelledby="explorer-title",
+    )
+
+
+def _introduction(chosen: Plan) -> str:
+    n_facets = len(chosen.orders)
+    start = (
+        "Pick a cluster to see"
+        if n_facets == 1
+        else "Pick a cluster in each facet to see"
+    )
+    text = (
+        f"{start} what the model generates there, large from the means and "
+        "small samples, and which held-out inputs are there. Clusters come in "
+        "the order of the figures, most confident first, each with its most "
+        "confident input; the number below is how many inputs it has. "
+    )
+    n_possible = math.prod(o.n_components for o in chosen.orders)
+    n_generated = len(chosen.combinations)
+    n_all = chosen.n_occurring + len(chosen.left_out[0])
+    if n_generated == n_possible:
+        return text
+    return text + (
+        f"Of {n_possible} combinations, {n_all} occur among the held-out "
+        f"inputs; this page holds what is generated for {n_generated}, the "
+        "most frequent first."
+    )
+
+
+def _choice(facet: int, order: figures.ClusterOrder, selected: int) -> Markup:
+    """The clusters of one facet as a group of radio buttons."""
+    sizes = dict(
+        zip(order.components.tolist(), map(len, order.members), strict=True)
+    )
+    empty = sorted(set(range(order.n_components)) - set(sizes))
+    chips = []
+    for k in [*sizes, *empty]:
+        n = sizes.get(k, 0)
+        chips.append(
+            tag(
+                "label",
+                tag(
+                    "input",
+                    type="radio",
+                    name=f"facet-{facet}",
+                    value=k,
+                    checked=k == selected,
+                    aria_label=f"facet {facet}, cluster {k}, "
+                    + (_inputs(n) if n else "empty"),
+                ),
+                tag("span", class_="picture", aria_hidden="true"),
+                tag("span", str(k), class_="name", aria_hidden="true"),
+                tag(
+                    "span",
+                    str(n) if n else "empty",
+                    class_="size",
+                    aria_hidden="true",
+                ),
+                class_="chip" if n else "chip empty",
+            )
+        )
+    return tag(
+        "fieldset",
+        tag(
+            "legend",
+            f"Facet {facet}",
+            tag(
+                "small",
+                f" {len(sizes)} of {order.n_components} clusters in use",
+            ),
+        ),
+        tag("div", *chips, class_="chips"),
+        data_facet=facet,
+        style=f"--facet: {style.facet_colour(facet)}",
+    )
+
+
+def _members(facet: int) -> Markup:
+    return tag(
+        "div",
+        tag("h3", f"Facet {facet}", id=f"members-title-{facet}"),
+        tag("div", id=f"members-{facet}", class_="tiles"),
+        class_="members",
+        style=f"--facet: {style.facet_colour(facet)}",
+    )
+
+
+def _inputs(n: int) -> str:
+    return f"{n} input" if n == 1 else f"{n} inputs"
+
+
+def _data(
+    chosen: Plan,
+    tiles: Tiles,
+    labelings: Sequence[str],
+    generated: sprites.Sprites,
+    examples: sprites.Sprites,
+) -> dict[str, Any]:
+    """What the script reads; pictures by their place on the sheets."""
+    n_generated = len(chosen.combinations)
+    slot = {int(i): at for at, i in enumerate(chosen.examples)}
+    combinations = []
+    for i, ks in enumerate(chosen.combinations.tolist()):
+        n = int(chosen.counts[i])
+        start = n_generated + i * chosen.n_samples
+        combinations.append(
+            {
+                "at": ks,
+                "n": n,
+                "mean": i,
+                "samples": (
+                    list(range(start, start + chosen.n_samples)) if n else []
+                ),
+                "here": [slot[int(x)] for x in chosen.here[i]],
+            }
+        )
+    for ks, n in zip(*chosen.left_out, strict=True):
+        combinations.append(
+            {
+                "at": ks.tolist(),
+                "n": int(n),
+                "mean": None,
+                "samples": [],
+                "here": [],
+            }
+        )
+    return {
+        "height": tiles.means.shape[1],
+        "width": tiles.means.shape[2],
+        "columns": {
+            "generated": generated.columns,
+            "examples": examples.columns,
+        },
+        "labelings": list(labelings),
+        "examples": [
+            {"index": int(i), "labels": row.tolist()}
+            for i, row in zip(chosen.examples, tiles.labels, strict=True)
+        ],
+        "facets": [
+            {
+                str(k): {
+                    "n": len(everyone),
+                    "members": [slot[int(x)] for x in shown],
+                }
+                for k, everyone, shown in zip(
+                    order.components, order.members, members, strict=True
+                )
+            }
+            for order, members in zip(
+                chosen.orders, chosen.members, strict=True
+            )
+        ],
+        "combinations": combinations,
+    }

@@ -1,0 +1,346 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The commands a user types, in processes of their own."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import pytest
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import workdir as workdir_lib
+from mfcvae_jax.training import loop, runs
+from tests import examples, fixtures
+
+_ROOT = pathlib.Path(__file__).parents[2]
+_CONFIGS = _ROOT / "experiments" / "configs"
+_SMALL = (
+    "--config.seed=3",
+    "--config.progressive.stage_epochs=(2,2)",
+    "--config.progressive.fade_in_steps=5",
+    "--config.checkpoint.every_epochs=1",
+    "--config.evaluate.every_epochs=2",
+    "--config.train.steps_per_dispatch=4",
+)
+
+
+def _command(script, *args):
+    return [sys.executable, str(_ROOT / "experiments" / script), *args]
+
+
+def _call(script, *args):
+    return subprocess.run(
+        _command(script, *args), capture_output=True, text=True, cwd=_ROOT
+    )
+
+
+def _params(folder):
+    workdir = workdir_lib.Workdir(folder)
+    (state,) = loop.restore(runs.make_run(workdir.settings()), workdir)
+    return state.params
+
+
+class ConfigsTest(parameterized.TestCase):
+    @parameterized.parameters(
+        *(path.name for path in sorted(_CONFIGS.glob("*.py")))
+    )
+    def test_config_makes_settings_and_survives_its_json(self, name):
+        namespace: dict = {}
+        exec((_CONFIGS / name).read_text(), namespace)
+        config = namespace["get_config"]()
+        settings = settings_lib.from_config(config.to_dict())
+        as_json = json.dumps(settings_lib.to_config(settings))
+        self.assertEqual(
+            settings_lib.from_config(json.loads(as_json)), settings
+        )
+
+
+class SummariseTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+
+    def _finished(self, seed, accuracy, **overrides):
+        """A workdir as a run leaves it, with one score."""
+        folder = workdir_lib.Workdir(f"{self.folder}/{seed}")
+        settings = examples.settings(seed=seed, **overrides)
+        with folder.claim(settings, resume=False):
+            pass
+        score = {"facet": 0, "n_components": 6, "labeling": "digit"}
+        score |= dict.fromkeys(
+            ("many_to_one", "one_to_one", "nmi", "ari"), accuracy
+        )
+        folder.write_results(
+            {
+                "terms": {
+                    "mixture_bound": seed,
+                    "mean_field_bound": -seed,
+                    "gap/0": 0.1,
+                    "gap/1": 0.2,
+                },
+                "clusters_in_use": [6, 10],
+                "clusters_needed": [5, 9],
+                "diversity": [{"kept": 0.5, "spread": 0.5}] * 2,
+                "scores": [score],
+                "normalised_mutual_information": [[1.0, 0.1], [0.1, 1.0]],
+            }
+        )
+        np.save(folder.assignments, np.arange(20).reshape(10, 2) % 6)
+        return str(folder.path)
+
+    def test_mean_and_sample_standard_deviation_over_seeds(self):
+        runs = [self._finished(s, a) for s, a in ((0, 0.8), (1, 0.9))]
+        done = _call("summarise.py", *runs)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("| 0 | 6 | digit | 85.0 (7.1) |", done.stdout)
+        self.assertIn("| M, nats | 0.5 (0.7) | 1.0 | 0.0 |", done.stdout)
+
+    def test_runs_of_different_settings_are_refused(self):
+        runs = [
+            self._finished(0, 0.8),
+            self._finished(1, 0.9, prior_init={"variance": 0.5}),
+        ]
+        done = _call("summarise.py", *runs)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("prior_init.variance", done.stderr)
+
+
+@pytest.mark.slow
+class TrainTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        cls.whole = cls._train("whole")
+
+    @classmethod
+    def _args(cls, name, *args):
+        config = f"--config={_CONFIGS / 'digits_tinted.py'}"
+        return (config, f"--workdir={cls.folder / name}", *_SMALL, *args)
+
+    @classmethod
+    def _train(cls, name, *args):
+        return _call("train.py", *cls._args(name, *args))
+
+    def test_run_leaves_scores_and_pictures_and_can_be_reported_again(self):
+        self.assertEqual(self.whole.returncode, 0, self.whole.stderr)
+        self.assertIn("stage started (stage 1, facet 0)", self.whole.stderr)
+        self.assertRegex(self.whole.stdout, r"facet 1 +K=\d+")
+        folder = self.folder / "whole"
+        for name in (
+            "clusters",
+            "samples",
+            "reconstructions",
+            "confusion",
+            "learning_curves",
+        ):
+            path = folder / "figures" / f"{name}.png"
+            self.assertIn(str(path), self.whole.stdout)
+            self.assertGreater(path.stat().st_size, 5000)
+        page = folder / "report.html"
+        self.assertIn(str(page), self.whole.stdout)
+        self.assertIn("Explorer", page.read_text())
+        self.assertNotEmpty(list((folder / "tensorboard").iterdir()))
+        environment = json.loads((folder / "environment.json").read_text())
+        self.assertIn("jax", environment["versions"])
+        config = json.loads((folder / "config.json").read_text())
+        self.assertEqual(config["seed"], 3)
+        first = json.loads((folder / "results.json").read_text())
+        self.assertLen(first["scores"], 4)
+
+        (folder / "results.json").unlink()
+        again = _call("evaluate.py", f"--workdir={folder}")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(
+            json.loads((folder / "results.json").read_text()), first
+        )
+
+    def test_workdir_of_another_seed_is_refused(self):
+        refused = self._train("whole", "--config.seed=4")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("seed: 3 != 4", refused.stderr)
+
+    def test_ctrl_c_in_one_process_resumes_to_the_same_bits_in_another(self):
+        cut = self.folder / "cut"
+        with subprocess.Popen(
+            _command("train.py", *self._args("cut")),
+            cwd=_ROOT,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        ) as process:
+            metrics = cut / "metrics.jsonl"
+            while not metrics.exists() or "train" not in metrics.read_text():
+                self.assertIsNone(process.poll(), "ended before its signal")
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(), 128 + signal.SIGINT)
+        resumed = self._train("cut", "--resume")
+        self.assertEqual(resumed.returncode, 0, resumed.stderr)
+        self.assertIn("resumed at step", resumed.stderr)
+        np.testing.assert_equal(
+            _numpy(_params(cut)), _numpy(_params(self.folder / "whole"))
+        )
+
+
+@pytest.mark.slow
+class BoundsTest(absltest.TestCase):
+    def test_draws_the_bounds_with_the_estimates_between_them(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        out = pathlib.Path(folder) / "bounds.png"
+        done = _call("bounds.py", f"--out={out}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreater(out.stat().st_size, 5000)
+
+        def values(name):
+            (line,) = (
+                text
+                for text in done.stdout.splitlines()
+                if text.startswith(name)
+            )
+            return [float(v) for v in re.findall(r"-\d+\.\d+", line)]
+
+        (m,), (f,) = values("M, mixture"), values("F, mean-field")
+        five, below = values("five_terms"), values("gaussian_kl")
+        self.assertAlmostEqual(five[0], m, delta=0.02)
+        self.assertEqual(five, sorted(five, reverse=True))
+        self.assertEqual(below, sorted(below))
+        self.assertBetween(five[-1], f, m)
+        self.assertLess(below[-1], f)
+        self.assertLess(five[-1] - below[-1], 0.1)
+        np.testing.assert_allclose(values("closed_form"), f, atol=1e-3)
+
+
+@pytest.mark.slow
+class NpzTest(absltest.TestCase):
+    def test_images_without_labels_are_trained_on_and_reported(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        np.savez(folder / "mine.npz", images=examples.images(300))
+        done = _call(
+            "train.py",
+            f"--config={_CONFIGS / 'digits.py'}",
+            f"--workdir={folder / 'run'}",
+            "--config.data.name=npz",
+            f"--config.data.path={folder / 'mine.npz'}",
+            *_SMALL,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("mine.npz, 60 held-out examples", done.stdout)
+        self.assertIn("60 examples without labels", done.stdout)
+        page = (folder / "run" / "report.html").read_text()
+        self.assertIn("have no labels", page)
+        results = folder / "run" / "results.json"
+        first = json.loads(results.read_text())
+        self.assertEqual(first["scores"], [])
+        self.assertLen(first["clusters_in_use"], 2)
+        drawn = set(os.listdir(folder / "run" / "figures"))
+        self.assertNotIn("confusion.png", drawn)
+        self.assertContainsSubset(
+            {
+                "clusters.png",
+                "samples.png",
+                "reconstructions.png",
+                "learning_curves.png",
+            },
+            drawn,
+        )
+        again = _call("evaluate.py", f"--workdir={folder / 'run'}")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(json.loads(results.read_text()), first)
+
+
+@pytest.mark.slow
+class FaultsTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("--config.train.batch_sise=3", "batch_sise"),
+        ("--config.train.batch_size=many", "batch_size"),
+        ("--config.train.batch_size=5000", "train.batch_size"),
+        ("--config.net.activation=tanh", "net.activation"),
+        ("--config.facets.n_components=(10,)", "n_components"),
+        ("--config.progressive.stage_epochs=(1,1,1)", "stage_epochs"),
+        ("--config.data.name=digitz", "digits"),
+        ("--resume", "--resume"),
+    )
+    def test_bad_setting_is_named(self, flag, message):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        done = _call(
+            "train.py",
+            f"--config={_CONFIGS / 'digits.py'}",
+            f"--workdir={folder}/run",
+            flag,
+        )
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(message, done.stderr)
+        self.assertEqual(os.listdir(folder), [])
+
+    def test_missing_data_set_says_where_it_looked(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        done = _call(
+            "train.py",
+            f"--config={_CONFIGS / 'mnist.py'}",
+            f"--workdir={folder}/run",
+            f"--config.data.data_dir={folder}/nowhere",
+        )
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(f"{folder}/nowhere", done.stderr)
+        self.assertIn("download_and_prepare", done.stderr)
+
+
+@pytest.mark.slow
+@fixtures.needs_fixtures
+class ImportTest(absltest.TestCase):
+    def test_official_weights_become_a_run_that_can_be_reported(self):
+        torch = pytest.importorskip("torch", reason="PyTorch is optional")
+        data_dir = fixtures.FOLDER.parent / "data" / "tfds"
+        if not data_dir.is_dir():
+            self.skipTest(f"no prepared MNIST in {data_dir}")
+        fixture = fixtures.load("F7")
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        # F7 is a model of 28 x 28 images with widths of its own.
+        state_dict = {
+            key: torch.tensor(value)
+            for key, value in fixture.under("before/").items()
+        }
+        torch.save({"state_dict": state_dict}, f"{folder}/model.pt")
+        done = _call(
+            "import_weights.py",
+            f"--config={_CONFIGS / 'mnist.py'}",
+            f"--weights={folder}/model.pt",
+            f"--workdir={folder}/run",
+            f"--config.data.data_dir={data_dir}",
+            "--config.facets.n_components=(7,5)",
+            "--config.facets.latent_dim=(3,2)",
+            "--config.net.encoder_backbone=((32,),(48,))",
+            "--config.net.encoder_rungs=((),(20,))",
+            "--config.net.decoder_rungs=((24,),(40,))",
+            "--config.net.decoder_backbone=((36,),(24,))",
+            "--config.net.batch_norm=true",
+            "--config.net.activation=elu",
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        params = _params(f"{folder}/run")
+        np.testing.assert_array_equal(
+            params["priors_0"]["means"],
+            fixture["before/mu_p_z_j_c_j_list.0"].T,
+        )
+
+
+def _numpy(tree):
+    return {
+        key: _numpy(value) if isinstance(value, dict) else np.asarray(value)
+        for key, value in tree.items()
+    }
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,96 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Noise of the gradient: where there is none, and against its own formula."""
+
+import jax
+import numpy as np
+import pytest
+from absl.testing import absltest
+from gradient_noise import gradient_noise
+
+from mfcvae_jax import model as model_lib
+from mfcvae_jax import progressive
+from mfcvae_jax.settings import Fade
+from mfcvae_jax.training import optimiser, state, steps
+from mfcvae_jax.variational import elbo
+from tests import examples
+
+
+@pytest.mark.slow
+class GradientNoiseTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        settings = examples.settings(
+            facets={
+                "n_components": (6,),
+                "latent_dim": (2,),
+                "covariance": ("diagonal",),
+                "learn_weights": (True,),
+            },
+            net={
+                **examples.config()["net"],
+                "encoder_backbone": ((16,),),
+                "encoder_rungs": ((),),
+                "decoder_rungs": ((16,),),
+                "decoder_backbone": ((),),
+            },
+            progressive={"stage_epochs": (1,)},
+        )
+        self.stepper = steps.Stepper(
+            model=model_lib.make_model(settings, (8, 8, 1)),
+            likelihood=settings.likelihood,
+            optimiser=optimiser.make_optimiser(1e-3, settings.facets),
+            schedule=progressive.Schedule((1,), 1, Fade.LINEAR, 0.0, 0.0, 1),
+            estimate=elbo.five_terms,
+        )
+        self.state = state.make_state(
+            state.initial_variables(self.stepper.model, jax.random.key(0)),
+            self.stepper.optimiser,
+            jax.random.key(1),
+        )
+        self.x = examples.images(16)
+
+    def _noise(self, estimate, n_samples, n_draws=20):
+        return gradient_noise(
+            self.stepper._replace(estimate=estimate, n_samples=n_samples),
+            self.state,
+            self.x,
+            jax.random.key(2),
+            n_draws,
+        )
+
+    def test_closed_form_leaves_none_in_the_priors_and_some_in_the_nets(self):
+        exact = self._noise(elbo.closed_form, 1)
+        self.assertEqual(exact.priors, 0)
+        self.assertGreater(exact.everything, 0)
+        sampled = self._noise(elbo.five_terms, 1)
+        self.assertGreater(sampled.priors, 0)
+        self.assertGreater(sampled.everything, sampled.priors)
+
+    def test_four_times_the_samples_halve_it(self):
+        one = self._noise(elbo.closed_form, 1, 60).everything
+        four = self._noise(elbo.closed_form, 4, 60).everything
+        np.testing.assert_allclose(one / four, 2, rtol=0.3)
+
+    def test_two_draws_are_apart_by_root_two_times_it(self):
+        found = self._noise(elbo.five_terms, 1, 2).everything
+        coefficients = progressive.full_coefficients(1)
+        gradients = [
+            jax.grad(self.stepper.loss, has_aux=True)(
+                self.state.params,
+                {},
+                self.x,
+                state.draw_noise(key, (2,), 1, 16),
+                coefficients,
+            )[0]
+            for key in jax.random.split(jax.random.key(2), 2)
+        ]
+        squares = jax.tree.map(
+            lambda a, b: np.sum(np.square(np.float64(a) - b)), *gradients
+        )
+        apart = np.sqrt(sum(jax.tree.leaves(squares)))
+        np.testing.assert_allclose(apart, np.sqrt(2) * found, rtol=1e-4)
+
+
+if __name__ == "__main__":
+    absltest.main()

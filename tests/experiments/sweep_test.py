@@ -1,0 +1,276 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The sweep: its arms, its files, and that nothing is trained twice."""
+
+import contextlib
+import csv
+import io
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+from unittest import mock
+
+import numpy as np
+import pytest
+from absl import flags
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax import workdir
+from mfcvae_jax.report import summary
+from tests import examples
+
+_ROOT = pathlib.Path(__file__).parents[2]
+_DIGITS = _ROOT / "experiments" / "configs" / "digits.py"
+# The experiments are commands, not a package.
+sys.path.insert(0, str(_ROOT / "experiments"))
+_BEFORE = set(flags.FLAGS)
+import sweep  # noqa: E402
+
+# Flags are the process's: other tests parse scripts with flags of these names.
+for _name in set(flags.FLAGS) - _BEFORE:
+    delattr(flags.FLAGS, _name)
+
+
+class ArmsTest(parameterized.TestCase):
+    def test_every_combination_is_an_arm_with_its_values(self):
+        arms = sweep.make_arms(
+            [str(_DIGITS)],
+            [
+                "train.learning_rate=1e-3,2e-3",
+                "train.estimator=five_terms,closed_form",
+            ],
+            n_seeds=3,
+        )
+        self.assertEqual(
+            [
+                (arm.settings.train.learning_rate, arm.settings.train.estimator)
+                for arm in arms
+            ],
+            [
+                (1e-3, "five_terms"),
+                (1e-3, "closed_form"),
+                (2e-3, "five_terms"),
+                (2e-3, "closed_form"),
+            ],
+        )
+        self.assertEqual({arm.settings.n_seeds for arm in arms}, {3})
+        self.assertLen({arm.name for arm in arms}, 4)
+
+    def test_tuples_are_values_too(self):
+        (one, other) = sweep.make_arms(
+            [str(_DIGITS)], ["progressive.stage_epochs=(1,2),(3,4)"], n_seeds=1
+        )
+        self.assertEqual(one.settings.progressive.stage_epochs, (1, 2))
+        self.assertEqual(other.settings.progressive.stage_epochs, (3, 4))
+
+    @parameterized.parameters(
+        ("train.learning_rate", "expected section.setting=value"),
+        ("train.learning_rat=1", "train.learning_rat: the config has no such"),
+        ("train.learning_rate=-1.0", "train.learning_rate must be positive"),
+        ("seed.x=1", "seed.x: the config has no such"),
+        ("seed=1,1", "an arm twice"),
+    )
+    def test_faults_are_found_before_anything_is_trained(self, vary, message):
+        with self.assertRaisesRegex(ValueError, message):
+            sweep.make_arms([str(_DIGITS)], [vary], n_seeds=2)
+
+    def test_arm_that_diverges_is_named_and_has_no_results(self):
+        (arm,) = sweep.make_arms([str(_DIGITS)], [], n_seeds=2)
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        said = self.enterContext(contextlib.redirect_stdout(io.StringIO()))
+        with mock.patch.object(
+            sweep.loop, "train", side_effect=FloatingPointError("seeds gone")
+        ):
+            self.assertEmpty(sweep.train(arm, pathlib.Path(folder)))
+        self.assertIn("digits has no results: seeds gone", said.getvalue())
+
+    def test_config_that_is_not_there(self):
+        with self.assertRaisesRegex(FileNotFoundError, "nowhere.py"):
+            sweep.make_arms(["nowhere.py"], [], n_seeds=2)
+
+
+class RowsTest(absltest.TestCase):
+    """An arm of three seeds that was trained before, one of which diverged."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(
+            self.enterContext(tempfile.TemporaryDirectory())
+        )
+        self.arm = sweep.Arm("arm", examples.settings(seed=5, n_seeds=3))
+        home = workdir.Workdir(self.folder / "arm")
+        with home.claim(self.arm.settings, resume=False):
+            pass
+        folders = home.of_each_seed(self.arm.settings)
+        folders[1].diverged.write_text("nan\n")
+        self.results = {5: self._results(0), 7: self._results(1)}
+        for seed, at in ((5, folders[0]), (7, folders[2])):
+            at.write_results(self.results[seed])
+        rng = np.random.default_rng(0)
+        assignments = {seed: rng.integers(0, 4, (60, 2)) for seed in (5, 7)}
+        summed_up = summary.to_json(
+            summary.summarise(self.results, assignments)
+        )
+        home.write_results(summed_up)
+        self.stability = summed_up["stability"]
+
+    def _results(self, seed):
+        """Of one seed, all numbers at random."""
+        rng = np.random.default_rng(seed)
+        names = ("many_to_one", "one_to_one", "nmi", "ari")
+        terms = ("mixture_bound", "mean_field_bound", "gap/0", "gap/1")
+        shared = float(rng.random())
+        return {
+            "terms": {name: float(rng.normal()) for name in terms},
+            "clusters_in_use": rng.integers(1, 6, 2).tolist(),
+            "clusters_needed": rng.integers(1, 6, 2).tolist(),
+            "diversity": [
+                {
+                    "kept": float(rng.random()),
+                    "spread": float(rng.random()),
+                    "spread_of_inputs": 0.5,
+                    "reach": [0.2, 0.9],
+                }
+                for _ in range(2)
+            ],
+            "normalised_mutual_information": [[1.0, shared], [shared, 1.0]],
+            "scores": [
+                {"facet": j, "n_components": k, "labeling": "digit"}
+                | {name: float(rng.random()) for name in names}
+                for j, k in enumerate((6, 10))
+            ],
+        }
+
+    def _values(self, rows, measure):
+        """By seed, facet and labeling."""
+        return {
+            (row["seed"], row["facet"], row["labeling"]): row["value"]
+            for row in rows
+            if row["measure"] == measure
+        }
+
+    def test_every_number_of_every_seed_that_came_to_its_end_has_a_row(self):
+        rows = sweep.train(self.arm, self.folder)
+        self.assertEqual({row["arm"] for row in rows}, {"arm"})
+        for name in ("kept", "spread"):
+            self.assertEqual(
+                self._values(rows, name),
+                {
+                    (seed, j, ""): found["diversity"][j][name]
+                    for seed, found in self.results.items()
+                    for j in range(2)
+                },
+            )
+        self.assertEqual(
+            self._values(rows, "redundancy"),
+            {
+                (seed, "0, 1", ""): found["normalised_mutual_information"][0][1]
+                for seed, found in self.results.items()
+            },
+        )
+        self.assertEqual(
+            self._values(rows, "nmi"),
+            {
+                (seed, j, "digit"): found["scores"][j]["nmi"]
+                for seed, found in self.results.items()
+                for j in range(2)
+            },
+        )
+        self.assertEqual(
+            self._values(rows, "gap/1"),
+            {
+                (seed, "", ""): found["terms"]["gap/1"]
+                for seed, found in self.results.items()
+            },
+        )
+
+    def test_stability_is_of_all_seeds(self):
+        rows = sweep.train(self.arm, self.folder)
+        self.assertEqual(
+            self._values(rows, "stability"),
+            {("all", j, ""): v for j, v in enumerate(self.stability)},
+        )
+
+    def test_single_seed_left_has_no_stability(self):
+        home = workdir.Workdir(self.folder / "arm")
+        home.write_results(
+            summary.to_json(summary.summarise({5: self.results[5]}, {}))
+        )
+        (self.folder / "arm" / "seed_7" / "results.json").unlink()
+        rows = sweep.train(self.arm, self.folder)
+        self.assertEqual(self._values(rows, "stability"), {})
+        self.assertEqual({row["seed"] for row in rows}, {5})
+
+    def test_table_and_file_hold_the_same_numbers(self):
+        rows = sweep.train(self.arm, self.folder)
+        sweep.write_results(rows, self.folder)
+        with (self.folder / "results.csv").open() as file:
+            found = list(csv.DictReader(file))
+        self.assertEqual(
+            [row["value"] for row in found], [str(row["value"]) for row in rows]
+        )
+        kept = [r["diversity"][1]["kept"] for r in self.results.values()]
+        mean, std = np.mean(kept), np.std(kept, ddof=1)
+        table = (self.folder / "results.md").read_text()
+        self.assertIn(
+            f"| arm | 1 |  | kept | {mean:.3f} ({std:.3f}) | 2 |", table
+        )
+        self.assertIn(
+            f"| arm | 0 |  | stability | {self.stability[0]:.3f} (-) | 1 |",
+            table,
+        )
+        self.assertEmpty(list(self.folder.glob("*.part")))
+        json.dumps(rows)  # plain numbers
+
+
+@pytest.mark.slow
+class SweepTest(absltest.TestCase):
+    def test_two_arms_of_two_seeds_are_gathered_and_not_trained_again(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        command = [
+            sys.executable,
+            _ROOT / "experiments" / "sweep.py",
+            f"--configs={_DIGITS}",
+            f"--workdir={folder}",
+            "--n_seeds=2",
+            "--vary=train.learning_rate=1e-3,2e-3",
+            "--vary=progressive.stage_epochs=(1,1)",
+            "--vary=evaluate.importance_samples=0",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with (folder / "results.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        self.assertLen({row["arm"] for row in rows}, 2)
+        seeds = {row["seed"] for row in rows}
+        self.assertEqual(seeds, {"0", "1", "all"})  # all: their agreement
+        arm = rows[0]["arm"]
+        self.assertIn("train.learning_rate=0.001", arm)
+        bounds = [
+            float(row["value"])
+            for row in rows
+            if row["arm"] == arm and row["measure"] == "mixture_bound"
+        ]
+        mean, std = statistics.mean(bounds), statistics.stdev(bounds)
+        self.assertIn(
+            f"| {arm} |  |  | mixture_bound | {mean:.3f} ({std:.3f}) | 2 |",
+            (folder / "results.md").read_text(),
+        )
+        before = {
+            path: path.stat().st_mtime_ns
+            for path in folder.glob("*/seed_*/results.json")
+        }
+        self.assertLen(before, 4)
+        (folder / "results.csv").unlink()
+        done = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for path, time in before.items():
+            self.assertEqual(path.stat().st_mtime_ns, time)
+        self.assertTrue((folder / "results.csv").exists())
+
+
+if __name__ == "__main__":
+    absltest.main()
