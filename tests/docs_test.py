@@ -26,11 +26,11 @@ def _resolve(name):
     """What a name such as vade.log_posterior stands for."""
     package = (
         "mfcvae_jax"
-        if name.startswith("evaluation")
+        if name.startswith("inference")
         else ("mfcvae_jax.variational")
     )
     parts = name.split(".")
-    n_modules = 2 if name.startswith("evaluation") else 1
+    n_modules = 2 if name.startswith("inference") else 1
     found = importlib.import_module(".".join([package, *parts[:n_modules]]))
     for part in parts[n_modules:]:
         found = getattr(found, part)
