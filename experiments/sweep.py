@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 from absl import app, flags, logging
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
@@ -106,7 +107,7 @@ def make_arms(
             for key, value in combination:
                 _set(config, key, value)
                 name += f",{key}={value}".replace("/", "_").replace(" ", "")
-            arms.append(Arm(name, settings_lib.from_config(config)))
+            arms.append(Arm(name, config_lib.from_config(config)))
     names = [arm.name for arm in arms]
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
