@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Digits of 8 x 8 pixels in five hues, embedded: the demo.
+r"""Digits of 8 x 8 pixels in five hues, embedded: the demo.
 
 Facet 1 comes first and is small (two dimensions), so it takes what is easiest
 to see, the hue; facet 0 takes the digit.
@@ -8,7 +8,7 @@ to see, the hue; facet 0 takes the digit.
 Expected, over 5 seeds: 98.7 (3.0) % many-to-one accuracy of facet 1 against the
 hue, 84.3 (7.9) % of facet 0 against the digit. One minute on two cores.
 
-    python experiments/train.py --workdir=runs/digits_tinted
+    python experiments/train.py --workdir=runs/digits_tinted \
         --config=experiments/configs/digits_tinted.py
 """
 
