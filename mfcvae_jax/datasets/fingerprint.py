@@ -70,7 +70,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     for key, what in _ARRAYS.items():
         found += _array_differences(what, before.get(key), now.get(key))
     then, at_hand = before.get("labelings"), now.get("labelings")
-    if None not in (then, at_hand) and then != at_hand:
+    if then is not None and at_hand is not None and then != at_hand:
         found.append(
             f"labelings: {_classes(then)} then, {_classes(at_hand)} now"
         )
@@ -82,7 +82,7 @@ def _array(array: np.ndarray) -> dict[str, Any]:
     digest = hashlib.sha256()
     n_rows = max(1, _BYTES_AT_ONCE // max(1, array[:1].nbytes))
     for start in range(0, len(array), n_rows):
-        digest.update(np.ascontiguousarray(array[start : start + n_rows]))
+        digest.update(np.ascontiguousarray(array[start : start + n_rows]).data)
     return {
         "shape": list(array.shape),
         "dtype": array.dtype.name,
@@ -96,7 +96,7 @@ def _array_differences(what: str, before: Any, now: Any) -> list[str]:
         return []
     for key in ("shape", "dtype", "sha256"):
         then, at_hand = before.get(key), now.get(key)
-        if None in (then, at_hand) or then == at_hand:
+        if then is None or at_hand is None or then == at_hand:
             continue
         if key == "sha256":
             return [f"{what}: as many of the same shape, but other values"]
