@@ -35,6 +35,7 @@ Nothing is ever unpickled.
 
 import functools
 import pathlib
+import re
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -56,10 +57,10 @@ _KINDS = {
     b"\x93NUMPY": "a single .npy array: save it with np.savez(path, "
     "images=array)",
 }
-# What an error says -> what to do.
+# A pattern of what an error says -> what to do.
 _MENDS = {
-    "pickle": "It holds Python objects, which are never unpickled. Make it an "
-    "array of numbers or strings first, for instance with np.stack",
+    "pickle|Python objects": "It holds Python objects, which are never "
+    "unpickled. Make it an array of numbers or strings, as np.stack does",
     "unable to lock": "Another program has it open for writing: close it "
     "there. If none has, set the environment variable "
     "HDF5_USE_FILE_LOCKING=FALSE",
@@ -88,8 +89,8 @@ def load_npz(path: str) -> Dataset:
     logging.info("Reading %s", file)
     if not zipfile.is_zipfile(file):
         raise _of_another_kind(file, b"PK", "an .npz file, a zip of arrays")
-    load = functools.partial(np.load, file, allow_pickle=False)
-    with _attempt(str(file), load) as archive:
+    open_zip = functools.partial(np.lib.npyio.NpzFile, allow_pickle=False)
+    with _attempt(str(file), open_zip, str(file)) as archive:
         found = {
             key: _array(f"{file}: {key!r}", archive.__getitem__, key)
             for key in _KEYS
@@ -260,7 +261,9 @@ def _attempt(what: str, function: Callable[..., Any], *args: Any) -> Any:
     # What is raised depends on where the damage is.
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
-        mend = next(mend for key, mend in _MENDS.items() if key in said)
+        mend = next(
+            mend for cause, mend in _MENDS.items() if re.search(cause, said)
+        )
         raise ValueError(f"{what} cannot be read ({said}). {mend}.") from error
 
 
