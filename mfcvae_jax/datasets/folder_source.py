@@ -27,11 +27,10 @@ it.
 """
 
 import collections
+import contextlib
 import os
 import pathlib
-import struct
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -56,15 +55,6 @@ _OTHER_PICTURES = (
 )
 _GREY = {"1", "L", "LA", "La"}
 _COLOUR = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB"}
-_UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 # Exif's tag, and its values for photos that lie.
 _ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)
 _SPLITS = {
@@ -72,20 +62,6 @@ _SPLITS = {
     "test": ("test", "testing"),
     "val": ("val", "valid", "validation"),
 }
-
-
-class _Picture(NamedTuple):
-    """A file, and the folders that it lies in, below the folder of its split.
-
-    Attributes:
-        file: to read.
-        split: "train", "test" or "val"; "" if no folder says so.
-        folders: the first is its class.
-    """
-
-    file: pathlib.Path
-    split: str
-    folders: tuple[str, ...]
 
 
 class _Header(NamedTuple):
@@ -112,9 +88,8 @@ def load_folder(path: str) -> Dataset:
     """
     folder = arrays.existing(path, "folder")
     logging.info("Reading the images in %s", folder)
-    pictures, is_test = _split(folder, _pictures(folder))
-    labels, names = _labels(folder, pictures)
-    files = [picture.file for picture in pictures]
+    files, folders, is_test = _split(folder, _pictures(folder))
+    labels, names = _labels(folder, files, folders)
     headers = [_header(file) for file in files]
     _check_sizes(files, headers)
     mode = "RGB" if any(header.is_colour for header in headers) else "L"
@@ -139,11 +114,8 @@ def _pictures(folder: pathlib.Path) -> list[pathlib.Path]:
         else:
             others.append(file)
     counts = collections.Counter(file.suffix.lower() for file in unread)
-    of_kinds = ", ".join(f"{n} {ending}" for ending, n in counts.most_common())
-    mend = (
-        f"{of_kinds}. Files of these kinds are not read here: save them in "
-        "another, such as .png"
-    )
+    kinds = ", ".join(f"{n} {ending}" for ending, n in counts.most_common())
+    mend = f"{kinds}. Such files are not read here: save them as .png"
     if unread and not files:
         raise ValueError(
             f"data.path: the pictures in {folder.absolute()} are {mend}"
@@ -167,20 +139,19 @@ def _pictures(folder: pathlib.Path) -> list[pathlib.Path]:
 def _files(folder: pathlib.Path) -> list[pathlib.Path]:
     """Every visible file in the folder and below, by path, each of them once.
 
-    What is there goes before what is linked, and of several links the first in
-    the order of the paths counts. A link to a folder around the top is not
-    followed: what lies beside the top is not meant.
+    What is there goes before what is linked. A link to a folder around the top
+    is not followed: what lies beside the top is not meant.
     """
     files: list[pathlib.Path] = []
     links: list[pathlib.Path] = []
     again: list[pathlib.Path] = []
-    seen = set(folder.resolve().parents)
+    seen = {str(each) for each in folder.resolve().parents}
     waiting = [folder]
     while waiting:
         # A folder that may not be read would be left out without a word.
         for root, folders, names in os.walk(waiting.pop(0), onerror=_raise):
             at = pathlib.Path(root)
-            identity = at.resolve()
+            identity = os.path.realpath(at)
             folders[:] = sorted(n for n in folders if not n.startswith("."))
             if identity in seen:
                 folders.clear()
@@ -194,9 +165,9 @@ def _files(folder: pathlib.Path) -> list[pathlib.Path]:
     def by_path(paths: Iterable[pathlib.Path]) -> list[pathlib.Path]:
         return sorted(paths, key=lambda path: path.relative_to(folder).parts)
 
-    targets = {file.resolve() for file in files} if links else set()
+    targets = set(map(os.path.realpath, files)) if links else set()
     for link in by_path(links):
-        target = link.resolve()
+        target = os.path.realpath(link)
         (again if target in targets else files).append(link)
         targets.add(target)
     if again:
@@ -214,57 +185,61 @@ def _raise(error: OSError) -> None:
 
 def _split(
     folder: pathlib.Path, files: list[pathlib.Path]
-) -> tuple[list[_Picture], np.ndarray | None]:
+) -> tuple[list[pathlib.Path], list[tuple[str, ...]], np.ndarray | None]:
     """Tells folders of splits from folders of classes.
 
     Returns:
-        The pictures to read, and which are for testing, bool, shape (N,); None
-        if no folder says so.
+        The files to read, the folders that each lies in, without that of its
+        split, and which are for testing, bool, shape (N,); None if no folder
+        says so.
     """
     parts = [file.relative_to(folder).parts[:-1] for file in files]
     split_of = {name: key for key, names in _SPLITS.items() for name in names}
     found = [split_of.get(p[0].lower(), "") if p else "" for p in parts]
     if not all(found):
-        plain = zip(files, parts, strict=True)
-        return [_Picture(file, "", p) for file, p in plain], None
-    below = zip(files, found, parts, strict=True)
-    pictures = [_Picture(file, key, p[1:]) for file, key, p in below]
+        return files, parts, None
+    parts = [p[1:] for p in parts]
     counts = collections.Counter(found)
     logging.info("splits: %s", dict(counts))
     if len(counts) == 1:
-        return pictures, None
+        return files, parts, None
     if "train" not in counts:
         raise ValueError(
             f"{folder}: there are folders of images to test on, but none of "
             f"images to train on: expected {folder / 'train'}"
         )
-    if "test" in counts and counts["val"]:
+    used = {"train", "test" if "test" in counts else "val"}
+    if len(counts) > len(used):
         logging.warning(
             "%s: the %d images for validation are not used, as nothing is "
             "chosen by them",
             *(folder, counts["val"]),
         )
-        pictures = [each for each in pictures if each.split != "val"]
-    return pictures, np.array([each.split != "train" for each in pictures])
+    kept = [i for i, key in enumerate(found) if key in used]
+    return (
+        [files[i] for i in kept],
+        [parts[i] for i in kept],
+        np.array([found[i] != "train" for i in kept]),
+    )
 
 
 def _labels(
-    folder: pathlib.Path, pictures: list[_Picture]
+    folder: pathlib.Path,
+    files: list[pathlib.Path],
+    folders: list[tuple[str, ...]],
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """The labels, shape (N,), and the name of the labeling, if there is one."""
-    without = [each.file for each in pictures if not each.folders]
-    if len(without) == len(pictures):
+    without = [f for f, parts in zip(files, folders, strict=True) if not parts]
+    if len(without) == len(files):
         return None, None
     if without:
         raise ValueError(
             f"{folder}: {without[0].relative_to(folder)} and "
             f"{len(without) - 1} more images are in no sub-folder, but "
-            f"{len(pictures) - len(without)} are: move all of them into "
+            f"{len(files) - len(without)} are: move all of them into "
             "sub-folders, which are the classes, or none"
         )
-    classes, labels = np.unique(
-        [each.folders[0] for each in pictures], return_inverse=True
-    )
+    classes, labels = np.unique([p[0] for p in folders], return_inverse=True)
     named = ", ".join(f"{i} = {name}" for i, name in enumerate(classes))
     logging.info("classes: %s", named)
     return labels, np.array(["folder"])
@@ -272,15 +247,12 @@ def _labels(
 
 def _header(file: pathlib.Path) -> _Header:
     """Reads the size, upright, and the kind of an image."""
-    try:
-        with Image.open(file) as image:
-            n_frames = getattr(image, "n_frames", 1)
-            mode, size, kind = image.mode, image.size, image.format
-            # Pillow gives the size of a TIFF upright, of others as stored.
-            if image.getexif().get(_ORIENTATION) in _LYING:
-                size = ImageOps.exif_transpose(image).size
-    except _UNREADABLE as error:
-        raise _unreadable(file, error) from error
+    with _opened(file) as image:
+        n_frames = getattr(image, "n_frames", 1)
+        mode, size, kind = image.mode, image.size, image.format
+        # Pillow gives the size of a TIFF upright, of others as stored.
+        if image.getexif().get(_ORIENTATION) in _LYING:
+            size = ImageOps.exif_transpose(image).size
     if n_frames > 1 and kind != "MPO":
         raise ValueError(
             f"{file} holds {n_frames} images one after the other: save each "
@@ -297,21 +269,16 @@ def _header(file: pathlib.Path) -> _Header:
 
 def _check_sizes(files: list[pathlib.Path], headers: list[_Header]) -> None:
     """Raises ValueError unless all images are of one size."""
-    counts = collections.Counter(header[:2] for header in headers)
-    (width, height), n_usual = counts.most_common(1)[0]
-    if n_usual == len(files):
+    sizes = [header[:2] for header in headers]
+    (usual, n_usual), *others = collections.Counter(sizes).most_common()
+    if not others:
         return
-    odd, header = next(
-        (file, header)
-        for file, header in zip(files, headers, strict=True)
-        if header[:2] != (width, height)
-    )
+    i = next(i for i, size in enumerate(sizes) if size != usual)
     raise ValueError(
-        f"{odd} is {header.width} pixels wide and {header.height} high, but "
-        f"{n_usual} of the {len(files)} images are {width} wide and {height} "
-        "high. All must be of one size: crop or resize the others, for "
-        f"instance with Pillow, Image.open(file).resize(({width}, {height}))"
-        ".save(file)"
+        f"{files[i]} is {sizes[i][0]} pixels wide and {sizes[i][1]} high, but "
+        f"{n_usual} of the {len(files)} images are {usual[0]} wide and "
+        f"{usual[1]} high. All must be of one size: crop or resize the others, "
+        f"for instance with Pillow, Image.open(file).resize({usual}).save(file)"
     )
 
 
@@ -325,18 +292,23 @@ def _decode(file: pathlib.Path, mode: str) -> np.ndarray:
     Returns:
         uint8, shape (H, W, 1) or (H, W, 3).
     """
+    with _opened(file) as opened:
+        image = ImageOps.exif_transpose(opened)
+        if image.has_transparency_data:
+            opaque = arrays.on_black(np.asarray(image.convert("RGBA")))
+            image = Image.fromarray(opaque)
+        return np.atleast_3d(np.asarray(image.convert(mode)))
+
+
+@contextlib.contextmanager
+def _opened(file: pathlib.Path) -> Iterator[Image.Image]:
+    """Opens an image; whatever the block raises names the file."""
     try:
-        with Image.open(file) as opened:
-            image = ImageOps.exif_transpose(opened)
-            if image.has_transparency_data:
-                opaque = arrays.on_black(np.asarray(image.convert("RGBA")))
-                image = Image.fromarray(opaque)
-            return np.atleast_3d(np.asarray(image.convert(mode)))
-    except _UNREADABLE as error:
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: pathlib.Path, error: Exception) -> ValueError:
-    return ValueError(
-        f"{file} cannot be read as an image ({error}): repair it or take it out"
-    )
+        with Image.open(file) as image:
+            yield image
+    # What Pillow raises depends on where the damage is.
+    except Exception as error:
+        raise ValueError(
+            f"{file} cannot be read as an image ({error}): repair it or take "
+            "it out"
+        ) from error

@@ -98,6 +98,13 @@ class LoadTest(FilesTest):
         both = np.concatenate([dataset.train.labels, dataset.test.labels])
         self.assertEqual(sorted(both[:, 0]), list(range(_N)))
 
+    def test_doubles_that_are_0_or_1_in_single_precision(self):
+        images = np.clip(_images(dtype=np.float64), 0.5, 0.6)
+        images[0], images[1] = -1e-60, 1 + 1e-12
+        dataset = self.load("npz", images=images)
+        both = np.concatenate([dataset.train.images, dataset.test.images])
+        self.assertEqual((both.min(), both.max()), (0.0, 1.0))
+
     def test_hdf5_is_what_an_npz_with_the_same_arrays_is(self):
         arrays = {"images": _NOISE, "labels": _TWO.astype(">i8")}
         ours, theirs = (self.load(kind, **arrays) for kind in ("hdf5", "npz"))
@@ -288,6 +295,7 @@ class ContentFaultsTest(FilesTest):
             _with(_NOISE / 255, -np.inf, [5, 7], 2, 1),
             r"6 pixel values in 2 images.*first is images\[5, 2, 1, 0\]",
         ),
+        (_images(dtype=float) * 1e300, "found values from 0 to 9.5e\\+299"),
         (_NOISE[:2], "2 images are too few. At least 3 are needed"),
     )
     def test_images(self, images, message):
@@ -394,13 +402,17 @@ class FileFaultsTest(FilesTest):
             reader.load(kind, path="~/no such file")
 
     @parameterized.parameters(
-        ("npz", b"", "is empty"),
-        ("hdf5", b"", "is empty"),
-        ("npz", b"no zip", "is something else; expected an .npz file"),
-        ("hdf5", b"no HDF5", "is something else; expected an HDF5 file"),
-        ("npz", b"\x93NUMPY\x01", r"is a single .npy array: .*np.savez"),
-        ("npz", b"\x89HDF\r\n\x1a\n", "is an HDF5 file: set data.name='hdf5'"),
-        ("hdf5", b"PK\x03\x04", "is an .npz file: set data.name='npz'"),
+        ("npz", b"", "it is empty"),
+        ("hdf5", b"", "it is empty"),
+        ("npz", b"no zip", "is not an .npz file; it is something else"),
+        ("hdf5", b"no HDF5", "is not an HDF5 file; it is something else"),
+        ("npz", b"\x93NUMPY\x01", r"it is a single .npy array: .*np.savez"),
+        (
+            "npz",
+            b"\x89HDF\r\n\x1a\n",
+            "it is an HDF5 file: set data.name='hdf5'",
+        ),
+        ("hdf5", b"PK\x03\x04", "it is an .npz file: set data.name='npz'"),
     )
     def test_content_of_another_kind(self, kind, content, message):
         (self.folder / f"mine.{kind}").write_bytes(content)
@@ -411,7 +423,7 @@ class FileFaultsTest(FilesTest):
         path = self.write(kind, images=np.concatenate([_NOISE] * 20))
         content = path.read_bytes()
         path.write_bytes(content[: int(share * len(content))])
-        self.refused(kind, "cut short.*download it again")
+        self.refused(kind, "cut short.* Copy or download it again")
 
     @parameterized.parameters(b"", b"\x93NUMPY", b"PK", b"text")
     def test_npy_cut_short_or_of_another_kind(self, content):
