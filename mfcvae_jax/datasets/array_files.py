@@ -222,7 +222,8 @@ def _hdf5_array(file: pathlib.Path, opened: Any, key: str) -> np.ndarray:
     # HDF5 reads zeros where the source of a virtual data set is missing.
     for source in stored.virtual_sources() if stored.is_virtual else ():
         name = pathlib.Path(source.file_name)
-        if not any(at.exists() for at in (file.parent / name, name)):
+        is_pattern = "%" in name.name  # of as many files as there are
+        if not (is_pattern or (file.parent / name).exists() or name.exists()):
             raise ValueError(
                 f"{where} takes its values from {name}, which is not there. "
                 "Put it there, or copy the array itself into the file"

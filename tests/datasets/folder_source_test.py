@@ -290,9 +290,14 @@ class FaultsTest(FolderTest):
         frames[0].save(path, save_all=True, append_images=frames[1:])
         self._refused("odd.gif holds 2 images")
 
-    def test_sixteen_bits(self):
-        self.save("odd.png", np.full((4, 6), 40_000, np.uint16))
-        self._refused("odd.png: its pixels are of mode 'I;16'.*Scale them")
+    @parameterized.parameters(
+        (np.uint16, "I;16", ".png"),
+        (np.int32, "I", ".tif"),
+        (np.float32, "F", ".tif"),
+    )
+    def test_more_than_eight_bits(self, dtype, mode, ending):
+        self.save(f"odd{ending}", np.full((4, 6), 40_000, dtype))
+        self._refused(f"odd{ending}: its pixels are of mode '{mode}'.*Scale")
 
     def test_too_few_to_split(self):
         self.save("one.png", _array(3))
