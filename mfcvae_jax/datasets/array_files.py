@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Anyone's images, from files of arrays: .npz, .npy, HDF5.
+"""Reads users' images from files of arrays: .npz, .npy, HDF5.
 
 `images`
     shape (N, H, W) or (N, H, W, C); uint8, where 255 means 1.0, or floats in

@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""What anyone's images and labels must be, in whatever file they come.
+"""Checks the images and labels that users bring, whatever file they come in.
 
 Errors open with `where`: the file, and the array in it. They count rows as the
 file does, before it is split.

@@ -1,9 +1,8 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Anyone's images, from a folder of picture files.
+"""Reads users' images from a folder of picture files.
 
-Which files are read, and how they are sorted into classes and splits, says
-`folder_tree`. The classes make a labeling called "folder". All images have to
+`folder_tree` says which files are read, and their classes and splits. The classes make a labeling called "folder". All images have to
 be of one size. A fixed random fifth of them is set aside for testing, unless
 there are folders of splits.
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which files of a folder are images, and what their folders say.
+"""Finds the images in a folder, and their classes and splits.
 
 ::
 
