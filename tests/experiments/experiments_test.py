@@ -26,7 +26,7 @@ from absl.testing import absltest, parameterized
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import workdir as workdir_lib
-from mfcvae_jax.commands import evaluate, running, train
+from mfcvae_jax.commands import report, running, train
 from mfcvae_jax.training import loop, runs
 from tests import examples, fixtures
 
@@ -185,7 +185,7 @@ class TrainTest(absltest.TestCase):
         self.assertLen(first["scores"], 4)
 
         (folder / "results.json").unlink()
-        again = _in_process(evaluate, f"--workdir={folder}")
+        again = _in_process(report, f"--workdir={folder}")
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(
             json.loads((folder / "results.json").read_text()), first
@@ -279,7 +279,7 @@ class NpzTest(absltest.TestCase):
             },
             drawn,
         )
-        again = _in_process(evaluate, f"--workdir={folder / 'run'}")
+        again = _in_process(report, f"--workdir={folder / 'run'}")
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(json.loads(results.read_text()), first)
 
