@@ -1,41 +1,50 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The shared look of all figures: colours, type sizes, page, saving.
+"""The shared look of all figures: colours, type, the page and its layout.
 
-Figures are designed for a page 9 inches (900 CSS pixels) wide and saved at
-200 dots per inch, so that they stay sharp on dense displays.
+Figures are made for a page 9 inches (900 CSS pixels) wide, and saved at 200
+dots per inch, so that they stay sharp on dense displays. Matplotlib's
+constrained layout gives every text its room; `fit` then makes the page as
+large as the panels need. Only line breaks are ours: they count characters.
 """
 
-import bisect
-import functools
 import os
 import pathlib
+import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
-from matplotlib import colors as mpl_colors
+import numpy as np
+from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
-from matplotlib import font_manager, textpath
+from matplotlib import text as mpl_text
+from matplotlib import ticker
+from matplotlib.backends import backend_agg
 
 __all__ = [
     "BACKGROUND",
     "DPI",
-    "FAINT",
     "INK",
     "MUTED",
     "SIZE_LABEL",
     "SIZE_TITLE",
     "WIDTH",
     "cut",
+    "epoch_span",
     "facet_colour",
     "facet_titles",
+    "fit",
     "house_style",
+    "n_characters",
     "new_figure",
+    "new_grid",
     "readable_on",
     "save",
-    "text_width",
+    "set_epochs",
     "wrap",
-    "write",
+    "write_after",
+    "write_beside",
 ]
 
 DPI = 200
@@ -44,7 +53,8 @@ WIDTH = 9.0  # inches
 BACKGROUND = "#ffffff"
 INK = "#24292f"
 MUTED = "#6a737d"
-FAINT = "#e4e7eb"
+_FAINT = "#e4e7eb"
+_RULE = "#9aa3ad"
 
 SIZE_TITLE = 9.0  # points
 SIZE_LABEL = 7.5
@@ -60,29 +70,36 @@ _FACET_COLOURS = (
     "#c4506b",
 )
 
-_FONT = "DejaVu Sans"  # comes with Matplotlib, so every machine draws alike
+# Mean width of a character of running text, in units of the type size.
+_CHARACTER = {"normal": 0.58, "bold": 0.66}
 
 # A decorator: the settings hold while the function runs, and no longer.
 house_style = matplotlib.rc_context(
     {
         "font.family": "sans-serif",
-        "font.sans-serif": [_FONT],
+        # Comes with Matplotlib, so every machine draws alike.
+        "font.sans-serif": ["DejaVu Sans"],
         "font.size": SIZE_LABEL,
         "text.color": INK,
         "text.parse_math": False,  # a '$' in a class name is a dollar
-        "axes.edgecolor": "#9aa3ad",
+        "axes.edgecolor": _RULE,
         "axes.linewidth": 0.7,
         "axes.labelcolor": MUTED,
+        "axes.labelsize": SIZE_LABEL,
         "axes.axisbelow": True,
         "axes.facecolor": "none",
         "axes.spines.top": False,
         "axes.spines.right": False,
+        "axes.titlelocation": "left",
+        "axes.titlepad": 9.0,
+        "axes.titlesize": SIZE_TITLE,
+        "axes.titleweight": "bold",
         "axes.grid": False,
-        "grid.color": FAINT,
+        "grid.color": _FAINT,
         "grid.linewidth": 0.7,
         "grid.linestyle": "-",
-        "xtick.color": "#9aa3ad",
-        "ytick.color": "#9aa3ad",
+        "xtick.color": _RULE,
+        "ytick.color": _RULE,
         "xtick.labelcolor": MUTED,
         "ytick.labelcolor": MUTED,
         "xtick.labelsize": SIZE_LABEL,
@@ -129,127 +146,215 @@ def facet_titles(
     return tuple(str(title) for title in titles)
 
 
-def readable_on(colour: tuple[float, float, float]) -> str:
-    """Returns white or ink, whichever contrasts more with a background.
+def readable_on(colour: Sequence[float]) -> str:
+    """Returns white or ink, whichever reads better on a background.
 
     Args:
         colour: red, green and blue of the background, each in [0, 1].
     """
-    background, ink = _luminance(colour), _luminance(mpl_colors.to_rgb(INK))
-    contrast_white = 1.05 / (background + 0.05)
-    contrast_ink = (background + 0.05) / (ink + 0.05)
-    return BACKGROUND if contrast_white > contrast_ink else INK
+    lightness = np.dot(colour, (0.299, 0.587, 0.114))
+    return BACKGROUND if lightness < 0.52 else INK
 
 
-def new_figure(width: float, height: float) -> mpl_figure.Figure:
-    """Returns an empty white figure.
+def new_figure(
+    width: float, height: float, dpi: int = DPI
+) -> mpl_figure.Figure:
+    """Returns an empty white figure that lays itself out.
 
     Args:
         width: in inches.
         height: in inches.
+        dpi: pixels per inch.
     """
-    return mpl_figure.Figure(
-        figsize=(width, height), dpi=DPI, facecolor=BACKGROUND
+    figure = mpl_figure.Figure(
+        figsize=(width, height), dpi=dpi, layout="constrained"
     )
+    backend_agg.FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.09, wspace=0, hspace=0)
+    return figure
+
+
+def new_grid(
+    widths: Sequence[float],
+    heights: Sequence[float],
+    *,
+    dpi: int = DPI,
+    **settings: Any,
+) -> tuple[mpl_figure.Figure, np.ndarray]:
+    """Returns a figure with a grid of axes, to be finished by `fit`.
+
+    Args:
+        widths: of the axes in each column, in inches.
+        heights: of the axes in each row, in inches.
+        dpi: pixels per inch.
+        **settings: of Matplotlib's `Figure.subplots`.
+
+    Returns:
+        The figure, and its axes of shape (rows, columns).
+    """
+    # Room for any label, since axes that collapse cannot be laid out.
+    figure = new_figure(
+        sum(widths) + 2 * len(widths), sum(heights) + 2 * len(heights), dpi
+    )
+    axes = figure.subplots(
+        len(heights),
+        len(widths),
+        squeeze=False,
+        width_ratios=widths,
+        height_ratios=heights,
+        **settings,
+    )
+    return figure, axes
+
+
+def fit(figure: mpl_figure.Figure, *, width: float | None = None) -> None:
+    """Makes the page of `new_grid` as large as axes and labels need.
+
+    Args:
+        figure: a figure with all its labels.
+        width: of the page, in inches; None gives the axes the widths that
+            were asked of `new_grid`.
+    """
+    first = figure.axes[0]
+    grid = first.get_gridspec()
+    ratios = (grid.get_width_ratios(), grid.get_height_ratios())
+    wanted = np.array([ratio[0] for ratio in ratios])
+    total = np.array([sum(ratio) for ratio in ratios])
+    size = figure.get_size_inches()
+    if width is not None:
+        size[0] = width
+        figure.set_size_inches(size)
+    layout = figure.get_layout_engine()
+    layout.execute(figure)
+    # Labels keep their size, so what the page gains goes to the axes.
+    found = first.get_position(original=True).size * size
+    size = size + total * (1 - found / wanted)
+    # Whole pixels, and a little for what divisions lose.
+    pixels = np.ceil((width or size[0], size[1]) * np.array(figure.dpi))
+    figure.set_size_inches((pixels + 0.01) / figure.dpi)
+    layout.execute(figure)
+    figure.set_layout_engine("none")
 
 
 def save(figure: mpl_figure.Figure, path: str | os.PathLike[str]) -> None:
     """Writes a figure; makes the folder; the ending chooses the format."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI)
+    if path.suffix == ".png":
+        figure.canvas.print_png(path)
+    else:  # also draws PNGs, but twice, which takes long for large images
+        figure.savefig(path)
 
 
-@functools.cache
-def text_width(text: str, size: float, weight: str = "normal") -> float:
-    """Returns the width of one line of text, in inches.
-
-    Args:
-        text: the line.
-        size: in points.
-        weight: 'normal' or 'bold'.
-    """
-    if not text.strip():
-        return 0.0
-    font = font_manager.FontProperties(family=_FONT, weight=weight, size=size)
-    width, _, _ = textpath.text_to_path.get_text_width_height_descent(
-        text, font, ismath=False
-    )
-    return float(width) / 72
-
-
-def wrap(
-    text: str, width: float, size: float, weight: str = "normal"
-) -> tuple[str, ...]:
-    """Breaks a text into lines no wider than `width`.
-
-    A single word that is too wide is cut, so that no text ever runs into its
-    neighbour. Words joined by no-break spaces count as one.
+def n_characters(
+    width: float, size: float = SIZE_LABEL, weight: str = "normal"
+) -> int:
+    """Returns how many characters of running text a width holds, at least 2.
 
     Args:
-        text: the text; its own line breaks are kept.
         width: in inches.
-        size: in points.
-        weight: 'normal' or 'bold'.
-
-    Returns:
-        The lines; none for an empty text.
-    """
-    lines = []
-    for paragraph in text.splitlines():
-        line = ""
-        for word in filter(None, paragraph.split(" ")):
-            longer = f"{line} {word}".strip()
-            if line and text_width(longer, size, weight) > width:
-                lines.append(line)
-                longer = word
-            line = cut(longer, width, size, weight)
-        lines.append(line)
-    return tuple(lines)
-
-
-def cut(text: str, width: float, size: float, weight: str = "normal") -> str:
-    """Cuts a line that is wider than `width`, ending it in an ellipsis.
-
-    Args:
-        text: the line.
-        width: in inches.
-        size: in points.
+        size: of the type, in points.
         weight: 'normal' or 'bold'.
     """
-    if text_width(text, size, weight) <= width:
-        return text
-    n_kept = bisect.bisect_right(
-        range(1, len(text)),
-        width,
-        key=lambda n: text_width(text[:n] + "…", size, weight),
-    )
-    return text[: max(1, n_kept)].rstrip() + "…"
+    return max(2, int(width * 72 / (size * _CHARACTER[weight])))
 
 
-def write(
-    figure: mpl_figure.Figure, x: float, y: float, text: str, **settings
-) -> None:
-    """Writes one line of text on the page.
+def wrap(text: str, length: int, n_lines: int = 3) -> str:
+    """Breaks a text into lines; what does not fit ends in an ellipsis.
+
+    Words joined by no-break spaces count as one.
 
     Args:
-        figure: the page.
-        x: in inches from the left.
-        y: of the middle of the line unless `va` says otherwise, in inches
-            from the top.
-        text: the line.
+        text: the text.
+        length: of a line, in characters; longer words are broken.
+        n_lines: lines at most.
+    """
+    lines = textwrap.wrap(text, length)
+    last = " ".join(lines[n_lines - 1 :])
+    return "\n".join([*lines[: n_lines - 1], cut(last, length)]).rstrip()
+
+
+def cut(text: str, length: int) -> str:
+    """Cuts a text that is longer than `length`, ending it in an ellipsis."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def write_after(
+    artist: mpl_text.Text, text: str, **settings: Any
+) -> mpl_text.Text:
+    """Writes a text on the same line as another one, after it.
+
+    Args:
+        artist: the text that stands before it.
+        text: muted, unless the settings say otherwise.
         **settings: of Matplotlib's Text.
     """
-    width, height = figure.get_size_inches()
-    figure.text(
-        x / width, 1 - y / height, text, **{"va": "center_baseline", **settings}
+    return artist.axes.annotate(
+        text,
+        (1, 0),
+        xycoords=artist,
+        xytext=(6, 0),
+        textcoords="offset points",
+        **{"color": MUTED, **settings},
     )
 
 
-def _luminance(colour: tuple[float, float, float]) -> float:
-    """Relative luminance of an sRGB colour, as WCAG 2 defines it."""
-    linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-        for part in colour
-    ]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def write_beside(
+    axes: mpl_axes.Axes,
+    places: Sequence[float],
+    texts: Sequence[str],
+    *,
+    distance: float,
+    side: int = 0,
+    **settings: Any,
+) -> None:
+    """Writes texts beside rows, each ending `distance` from the axes.
+
+    Args:
+        axes: to the side of which they stand.
+        places: of the texts, in data coordinates.
+        texts: one per place.
+        distance: in points; negative to the left.
+        side: 0 for the left end of the axes, 1 for the right one.
+        **settings: of Matplotlib's Text.
+    """
+    longest = max(texts, key=lambda text: max(map(len, text.split("\n"))))
+    for place, text in zip(places, texts, strict=True):
+        written = axes.annotate(
+            text,
+            (side, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(distance, 0),
+            textcoords="offset points",
+            **{"va": "center_baseline", "ha": "right", **settings},
+        )
+        # The layout takes its time for each text; the longest one is enough.
+        written.set_in_layout(text == longest)
+
+
+def epoch_span(epochs: Sequence[float]) -> tuple[float, float]:
+    """Returns the first and the last epoch, or a range around a single one."""
+    low, high = float(min(epochs)), float(max(epochs))
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def set_epochs(
+    axes: mpl_axes.Axes, span: tuple[float, float], *, is_labelled: bool
+) -> None:
+    """Sets the axis of epochs; only the lowest panel of a column has labels."""
+    axes.set_xlim(*span)
+    axes.xaxis.set_major_locator(
+        ticker.MaxNLocator(
+            8,
+            integer=span[1] - span[0] >= 1,
+            min_n_ticks=1,
+            steps=(1, 2, 2.5, 5, 10),
+        )
+    )
+    axes.tick_params(
+        axis="x", labelbottom=is_labelled, length=3 if is_labelled else 0
+    )
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    if is_labelled:
+        axes.set_xlabel("epoch", labelpad=3)
