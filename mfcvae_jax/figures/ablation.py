@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib import axes as mpl_axes
-from matplotlib import figure as mpl_figure
-from matplotlib import ticker
 
 from mfcvae_jax.figures import style
 
@@ -22,16 +20,7 @@ __all__ = ["Arm", "accuracy_over_training"]
 _MOST_ARMS = 8
 _N_COLUMNS = 2
 
-# Inches.
-_LEFT = 0.5
-_RIGHT = 0.88  # of each panel, for its last value
-_TOP = 0.34  # with the line that says what is drawn
-_HEADING = 0.3
-_PANEL = 1.55
-_BETWEEN = 0.14  # rows; columns are apart by _RIGHT and _TICKS
-_TICKS = 0.3
-_BOTTOM = 0.44
-_KEY = 0.3
+_HEIGHT = 1.55  # of a panel, in inches
 
 
 class Arm(NamedTuple):
@@ -87,53 +76,32 @@ def accuracy_over_training(
     summaries = [_summarise(arm) for arm in arms]
     n_columns = min(_N_COLUMNS, len(arms))
     n_rows = -(-len(arms) // n_columns)
-    panel_width = (
-        style.WIDTH - _LEFT - n_columns * _RIGHT - (n_columns - 1) * _TICKS
-    ) / n_columns
-    pitch = (panel_width + _RIGHT + _TICKS, _HEADING + _PANEL + _BETWEEN)
-    height = _TOP + n_rows * pitch[1] - _BETWEEN + _BOTTOM + _KEY
-
-    figure = style.new_figure(style.WIDTH, height)
-    style.write(
-        figure,
-        _LEFT,
-        0.2,
-        style.cut(f"{ylabel}, %", style.WIDTH - 2 * _LEFT, style.SIZE_LABEL),
+    figure, grid = style.new_grid([1.0] * n_columns, [_HEIGHT] * n_rows)
+    figure.suptitle(
+        style.cut(f"{ylabel}, %", style.n_characters(style.WIDTH - 1)),
+        x=0.035,
+        ha="left",
+        size=style.SIZE_LABEL,
         color=style.MUTED,
     )
-    epochs, limits = _epoch_span(arms), _value_limits(summaries, arms)
-    for i, (arm, summary) in enumerate(zip(arms, summaries, strict=True)):
-        row, column = divmod(i, n_columns)
-        left = _LEFT + column * pitch[0]
-        top = _TOP + row * pitch[1] + _HEADING
-        axes = figure.add_axes(
-            (
-                left / style.WIDTH,
-                1 - (top + _PANEL) / height,
-                panel_width / style.WIDTH,
-                _PANEL / height,
-            )
-        )
-        style.write(
-            figure,
-            left,
-            top - _HEADING / 2,
-            style.cut(
-                arm.name, panel_width + 0.7 * _RIGHT, style.SIZE_TITLE, "bold"
-            ),
-            size=style.SIZE_TITLE,
-            weight="bold",
-        )
-        _set_axes(
-            axes,
-            epochs,
-            limits,
-            is_left=column == 0,
-            is_lowest=i + n_columns >= len(arms),
-        )
-        _draw_arm(axes, arm, summary)
-        _write_last(figure, axes, summary, len(arm.values))
-    _write_key(figure, height, arms)
+    figure.supxlabel(_key(arms), size=style.SIZE_LABEL, color=style.MUTED)
+    span = style.epoch_span(np.concatenate([arm.epochs for arm in arms]))
+    limits = _value_limits(summaries, arms)
+    length = style.n_characters(
+        style.WIDTH / n_columns - 1, style.SIZE_TITLE, "bold"
+    )
+    for i, axes in enumerate(grid.flat):
+        if i >= len(arms):
+            axes.remove()
+            continue
+        axes.set_title(style.cut(arms[i].name, length))
+        axes.set_ylim(*limits)
+        axes.locator_params(axis="y", nbins=5, steps=(1, 2, 2.5, 5, 10))
+        axes.tick_params(axis="y", labelleft=i % n_columns == 0)
+        style.set_epochs(axes, span, is_labelled=i + n_columns >= len(arms))
+        _draw_arm(axes, arms[i], summaries[i])
+        _write_last(axes, summaries[i], len(arms[i].values))
+    style.fit(figure, width=style.WIDTH)
     style.save(figure, path)
 
 
@@ -184,12 +152,6 @@ def _summarise(arm: Arm) -> _Summary:
     return _Summary(arm.epochs[kept], mean, std, n_seeds)
 
 
-def _epoch_span(arms: Sequence[Arm]) -> tuple[float, float]:
-    low = float(min(arm.epochs[0] for arm in arms))
-    high = float(max(arm.epochs[-1] for arm in arms))
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
 def _value_limits(
     summaries: Sequence[_Summary], arms: Sequence[Arm]
 ) -> tuple[float, float]:
@@ -202,37 +164,6 @@ def _value_limits(
     if floor == ceiling:  # nothing but one whole ten
         floor, ceiling = floor - 10, ceiling + 10
     return float(max(0.0, floor)), float(min(100.0, ceiling))
-
-
-def _set_axes(
-    axes: mpl_axes.Axes,
-    epochs: tuple[float, float],
-    limits: tuple[float, float],
-    *,
-    is_left: bool,
-    is_lowest: bool,
-) -> None:
-    axes.set_xlim(*epochs)
-    axes.set_ylim(*limits)
-    axes.xaxis.set_major_locator(
-        ticker.MaxNLocator(
-            6,
-            integer=epochs[1] - epochs[0] >= 1,
-            min_n_ticks=1,
-            steps=(1, 2, 2.5, 5, 10),
-        )
-    )
-    axes.yaxis.set_major_locator(
-        ticker.MaxNLocator(5, steps=(1, 2, 2.5, 5, 10))
-    )
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(
-        axis="x", labelbottom=is_lowest, length=3 if is_lowest else 0
-    )
-    axes.tick_params(axis="y", labelleft=is_left)
-    if is_lowest:
-        axes.set_xlabel("epoch", labelpad=3)
 
 
 def _draw_arm(axes: mpl_axes.Axes, arm: Arm, summary: _Summary) -> None:
@@ -282,38 +213,37 @@ def _draw_arm(axes: mpl_axes.Axes, arm: Arm, summary: _Summary) -> None:
     )
 
 
-def _write_last(
-    figure: mpl_figure.Figure,
-    axes: mpl_axes.Axes,
-    summary: _Summary,
-    n_seeds: int,
-) -> None:
+def _write_last(axes: mpl_axes.Axes, summary: _Summary, n_seeds: int) -> None:
     """Writes the last mean and its deviation right of where the mean ends."""
     n_last = int(summary.n_seeds[-1])
-    lines = [f"{summary.mean[-1]:.1f}"]
+    last = f"{summary.mean[-1]:.1f}"
     if n_last > 1:
-        lines[0] += f" ({summary.std[-1]:.1f})"
+        last += f" ({summary.std[-1]:.1f})"
+    settings = {
+        "xycoords": axes.get_yaxis_transform(),
+        "textcoords": "offset points",
+    }
+    axes.annotate(
+        last,
+        (1, summary.mean[-1]),
+        xytext=(5, 0),
+        va="center",
+        weight="bold",
+        color=style.facet_colour(0),
+        **settings,
+    )
     if n_last < n_seeds:
-        lines.append(f"{n_last} of {n_seeds} seeds")
-    box = axes.get_position()
-    width, height = figure.get_size_inches()
-    low, high = axes.get_ylim()
-    part = (summary.mean[-1] - low) / (high - low)
-    y = (1 - box.y0 - box.height * part) * height
-    for i, line in enumerate(lines):
-        style.write(
-            figure,
-            box.x1 * width + 0.07,
-            y + 0.14 * i,
-            line,
-            weight="normal" if i else "bold",
-            color=style.MUTED if i else style.facet_colour(0),
+        axes.annotate(
+            f"{n_last} of {n_seeds} seeds",
+            (1, summary.mean[-1]),
+            xytext=(5, -6),
+            va="top",
+            color=style.MUTED,
+            **settings,
         )
 
 
-def _write_key(
-    figure: mpl_figure.Figure, height: float, arms: Sequence[Arm]
-) -> None:
+def _key(arms: Sequence[Arm]) -> str:
     parts = ["thin: one seed", "bold: mean of the seeds"]
     ends = "at the right: the last mean"
     if any(len(arm.values) > 1 for arm in arms):
@@ -321,7 +251,4 @@ def _write_key(
         ends += " (standard deviation)"
     if any(arm.enters for arm in arms):
         parts.append("dotted: a further facet enters")
-    parts.append(ends)
-    text = " · ".join(part.replace(" ", "\u00a0") for part in parts)
-    (line, *_) = style.wrap(text, style.WIDTH, style.SIZE_LABEL)
-    style.write(figure, _LEFT, height - 0.17, line, color=style.MUTED)
+    return " · ".join([*parts, ends])

@@ -136,7 +136,7 @@ def cluster_examples(
                 f"{n_shown} shown",
             )
         )
-    panels.image_grid(drawn, path)
+    panels.image_grid(drawn, path, row_groups=(1, 6))
 
 
 def _check_responsibilities(responsibilities: np.ndarray) -> np.ndarray:

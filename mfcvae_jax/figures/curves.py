@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import axes as mpl_axes
-from matplotlib import figure as mpl_figure
 from matplotlib import lines as mpl_lines
-from matplotlib import ticker
 
 from mfcvae_jax.figures import records as records_lib
 from mfcvae_jax.figures import style
@@ -21,18 +19,10 @@ _DASHES = ("-", (0, (4, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)))
 _FEW = 10  # curves with fewer values are drawn with markers
 
 # Inches.
-_LEFT = 0.62
-_RIGHT = 0.2
-_TOP = 0.1
-_TITLE = 0.28
-_HEADING = 0.36
-_HEADING_RISE = 0.14  # of the middle of a heading over what is under it
-_PANEL = 1.5
-_BETWEEN = 0.16
-_BOTTOM = 0.46
-_ROW = 0.17  # a line of a legend or of stage labels
-_HANDLE = 0.5  # of a legend, with the space around it
+_HEIGHT = 1.5  # of a panel
+_ROW = 0.17  # a line of a legend
 _LEGEND = 2.2  # a legend is never wider
+_AXES = 6.4  # about the width of the axes
 
 
 class _Curve(NamedTuple):
@@ -49,20 +39,16 @@ class _Stage(NamedTuple):
     end: float
 
 
-class _StageLabel(NamedTuple):
-    text: str
-    x: float  # inches from the left of the axes
-    alignment: str  # "left": begins at x; "right": ends there
-    facet: int
-    row: int  # 0 is next to the axes
-
-
 class _Panel(NamedTuple):
     heading: str
     unit: str
     curves: list[_Curve]
     limits: tuple[float, float]
     ticks: tuple[float, ...] | None = None
+
+    @property
+    def labelled(self) -> list[_Curve]:
+        return [curve for curve in self.curves if curve.label]
 
 
 @style.house_style
@@ -95,72 +81,34 @@ def learning_curves(
             stage is not as described.
     """
     records_lib.check_records(records)
-    span = _epoch_span(records)
+    span = style.epoch_span([record["epoch"] for record in records])
     known = [stage for stage in _check_stages(stages) if stage.start < span[1]]
     panels = _panels(
         records, {s.facet: s.start for s in known}, span[1] - span[0]
     )
-    legend_width = min(
-        _LEGEND,
-        max(
-            style.text_width(curve.label, style.SIZE_LABEL)
-            for panel in panels
-            for curve in panel.curves
-        ),
+    figure, grid = style.new_grid(
+        [_AXES],
+        [max(_HEIGHT, _ROW * (1 + len(panel.labelled))) for panel in panels],
     )
-    width = style.WIDTH - _LEFT - _HANDLE - legend_width - _RIGHT
-    title_lines = style.wrap(title, width, style.SIZE_TITLE + 1, "bold")
-    labels = _place_stage_labels(known, span, width)
-
-    # The top of each panel's axes, from the top of the page.
-    y = _TOP + _TITLE * len(title_lines)
-    label_rows = _ROW * (1 + max((label.row for label in labels), default=-1))
-    heights = [
-        max(_PANEL, _ROW * (1 + sum(bool(c.label) for c in panel.curves)))
-        for panel in panels
-    ]
-    tops = []
-    for i, panel_height in enumerate(heights):
-        y += _HEADING + (label_rows if i == 0 else 0.0)
-        tops.append(y)
-        y += panel_height + _BETWEEN
-    height = y - _BETWEEN + _BOTTOM
-
-    figure = style.new_figure(style.WIDTH, height)
-    for i, line in enumerate(title_lines):
-        style.write(
-            figure,
-            _LEFT,
-            _TOP + _TITLE * (i + 0.5),
-            line,
+    if title:
+        figure.suptitle(
+            style.wrap(
+                title, style.n_characters(_AXES + 1, style.SIZE_TITLE, "bold")
+            ),
+            x=0.07,
+            ha="left",
             size=style.SIZE_TITLE + 1,
             weight="bold",
         )
-    for i, panel in enumerate(panels):
-        axes = figure.add_axes(
-            (
-                _LEFT / style.WIDTH,
-                1 - (tops[i] + heights[i]) / height,
-                width / style.WIDTH,
-                heights[i] / height,
-            )
-        )
-        _draw_epochs(axes, span, is_labelled=i == len(panels) - 1)
+    for axes, panel in zip(grid[:, 0], panels, strict=True):
+        style.set_epochs(axes, span, is_labelled=panel is panels[-1])
         _draw_stages(axes, known)
         _draw_curves(axes, panel)
-        _draw_legend(axes, panel, legend_width)
-        heading = tops[i] - _HEADING_RISE - (label_rows if i == 0 else 0.0)
-        _draw_heading(figure, heading, panel)
-    for label in labels:
-        style.write(
-            figure,
-            _LEFT + label.x,
-            tops[0] - _ROW * (label.row + 0.5) - 0.03,
-            label.text,
-            color=style.facet_colour(label.facet),
-            ha=label.alignment,
-            weight="bold",
-        )
+        _draw_legend(axes, panel)
+        n_rows = _label_stages(axes, known, span) if panel is panels[0] else 0
+        heading = axes.set_title(panel.heading, pad=8 + 11 * n_rows)
+        style.write_after(heading, panel.unit)
+    style.fit(figure, width=style.WIDTH)
     style.save(figure, path)
 
 
@@ -175,12 +123,6 @@ def _check_stages(
                 f"{stage!r}."
             )
     return sorted(_Stage(*stage) for stage in stages)
-
-
-def _epoch_span(records: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    epochs = [float(record["epoch"]) for record in records]
-    low, high = min(epochs), max(epochs)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
 def _panels(
@@ -291,42 +233,8 @@ def _off_scale(curves: Sequence[_Curve], limits: tuple[float, float]) -> str:
     return f"; at first {' and '.join(texts)}, off the scale".replace("-", "−")
 
 
-def _draw_heading(figure: mpl_figure.Figure, y: float, panel: _Panel) -> None:
-    style.write(
-        figure,
-        _LEFT,
-        y,
-        panel.heading,
-        size=style.SIZE_TITLE,
-        weight="bold",
-    )
-    indent = style.text_width(panel.heading, style.SIZE_TITLE, "bold") + 0.1
-    style.write(figure, _LEFT + indent, y, panel.unit, color=style.MUTED)
-
-
-def _draw_epochs(
-    axes: mpl_axes.Axes, span: tuple[float, float], *, is_labelled: bool
-) -> None:
-    axes.set_xlim(*span)
-    axes.xaxis.set_major_locator(
-        ticker.MaxNLocator(
-            8,
-            integer=span[1] - span[0] >= 1,
-            min_n_ticks=1,
-            steps=(1, 2, 2.5, 5, 10),
-        )
-    )
-    axes.tick_params(
-        axis="x", labelbottom=is_labelled, length=3 if is_labelled else 0
-    )
-    if is_labelled:
-        axes.set_xlabel("epoch", labelpad=3)
-
-
 def _draw_curves(axes: mpl_axes.Axes, panel: _Panel) -> None:
     axes.set_ylim(*panel.limits)
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
     if panel.ticks is None:
         axes.locator_params(axis="y", nbins=5)
     else:
@@ -372,23 +280,17 @@ def _draw_stages(axes: mpl_axes.Axes, stages: Sequence[_Stage]) -> None:
         )
 
 
-def _draw_legend(axes: mpl_axes.Axes, panel: _Panel, width: float) -> None:
+def _draw_legend(axes: mpl_axes.Axes, panel: _Panel) -> None:
     """Names the curves, the one that ends highest first."""
-    curves = [curve for curve in panel.curves if curve.label]
-    curves.sort(
+    curves = sorted(
+        panel.labelled,
         key=lambda curve: curve.series.values[-1],  # finite, see `series`
         reverse=True,
     )
-    handles = [
-        mpl_lines.Line2D([], [], **_line_style(curve)) for curve in curves
-    ]
-    texts = [
-        "\n".join(style.wrap(curve.label, width, style.SIZE_LABEL))
-        for curve in curves
-    ]
+    length = style.n_characters(_LEGEND)
     axes.legend(
-        handles,
-        texts,
+        [mpl_lines.Line2D([], [], **_line_style(curve)) for curve in curves],
+        [style.wrap(curve.label, length) for curve in curves],
         loc="center left",
         bbox_to_anchor=(1.0, 0.5),
         borderaxespad=1.2,
@@ -399,27 +301,37 @@ def _draw_legend(axes: mpl_axes.Axes, panel: _Panel, width: float) -> None:
     )
 
 
-def _place_stage_labels(
-    stages: Sequence[_Stage], span: tuple[float, float], width: float
-) -> list[_StageLabel]:
-    """Places the labels of stages in as few rows as keep them apart.
+def _label_stages(
+    axes: mpl_axes.Axes, stages: Sequence[_Stage], span: tuple[float, float]
+) -> int:
+    """Names stages over the axes, in as few rows as keep the names apart.
 
     Args:
+        axes: the uppermost.
         stages: in order of their starts.
         span: first and last epoch of the axes.
-        width: of the axes, in inches.
+
+    Returns:
+        The number of rows.
     """
-    placed = []
-    ends: list[float] = []  # of the last label of each row
+    ends: list[float] = []  # of the last name in each row, in epochs
     for stage in stages:
         text = f"facet {stage.facet} enters"
-        length = style.text_width(text, style.SIZE_LABEL, "bold")
-        x = (stage.start - span[0]) / (span[1] - span[0]) * width
-        alignment = "left" if x + length <= width + 1.0 else "right"
-        left = x if alignment == "left" else x - length
-        row = next(
-            (r for r, end in enumerate(ends) if end + 0.12 <= left), len(ends)
+        length = len(text) / style.n_characters(_AXES, weight="bold")
+        length *= span[1] - span[0]
+        # The last names stand left of their line, or they leave the page.
+        is_late = stage.start + length > span[1]
+        left = stage.start - length * is_late
+        row = next((r for r, end in enumerate(ends) if end <= left), len(ends))
+        ends[row : row + 1] = [left + 1.1 * length]
+        axes.annotate(
+            text,
+            (stage.start, 1),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(0, 3 + 11 * row),
+            textcoords="offset points",
+            ha="right" if is_late else "left",
+            weight="bold",
+            color=style.facet_colour(stage.facet),
         )
-        ends[row : row + 1] = [left + length]
-        placed.append(_StageLabel(text, x, alignment, stage.facet, row))
-    return placed
+    return len(ends)

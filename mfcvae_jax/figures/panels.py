@@ -146,29 +146,32 @@ def image_grid(
 
 def _label_rows(axes: mpl_axes.Axes, panel: Panel, centres: np.ndarray) -> None:
     axes.set_yticks([])
-    # Room that all panels have, so that the tiles of different figures of one
-    # model stand in the same places; nothing is seen of it.
-    style.write_beside(axes, centres[:1], ["00  0000"], distance=_NEAR, alpha=0)
     longest = max(map(len, panel.notes), default=0)
     far = _NEAR - 0.64 * style.SIZE_LABEL * longest - 6 * bool(longest)
-    for texts, distance, colour in (
-        (panel.rows, far, style.INK),
-        (panel.notes, _NEAR, style.MUTED),
-    ):
+    columns = zip(
+        (panel.rows, panel.notes),
+        (far, _NEAR),
+        (*panel.headers, "", "")[:2],
+        (style.INK, style.MUTED),
+        strict=True,
+    )
+    for texts, distance, header, colour in columns:
         if texts:
-            style.write_beside(
-                axes, centres, texts, distance=distance, color=colour
+            style.write_column(
+                axes,
+                -0.5,
+                centres,
+                texts,
+                distance=distance,
+                header=header,
+                rise=4 if panel.columns else 9,
+                color=colour,
             )
-    for header, distance in zip(panel.headers, (far, _NEAR), strict=False):
-        axes.annotate(
-            header,
-            (0, 1),
-            xycoords="axes fraction",
-            xytext=(distance, 4 if panel.columns else 9),
-            textcoords="offset points",
-            ha="right",
-            color=style.MUTED,
-        )
+    # Room that all panels have, so that the tiles of different figures of one
+    # model stand in the same places; nothing is seen of it.
+    style.write_column(
+        axes, -0.5, centres[:1], ["00  0000"], distance=_NEAR, color="none"
+    )
 
 
 def _label_columns(

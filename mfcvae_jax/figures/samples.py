@@ -69,7 +69,7 @@ def cluster_samples(
                 caption=f"{len(rows)} of {len(facet)} clusters shown",
             )
         )
-    panels.image_grid(drawn, path)
+    panels.image_grid(drawn, path, row_groups=(1, 6))
 
 
 def _check_order(

@@ -44,7 +44,7 @@ __all__ = [
     "set_epochs",
     "wrap",
     "write_after",
-    "write_beside",
+    "write_column",
 ]
 
 DPI = 200
@@ -153,7 +153,7 @@ def readable_on(colour: Sequence[float]) -> str:
         colour: red, green and blue of the background, each in [0, 1].
     """
     lightness = np.dot(colour, (0.299, 0.587, 0.114))
-    return BACKGROUND if lightness < 0.52 else INK
+    return BACKGROUND if lightness < 0.475 else INK
 
 
 def new_figure(
@@ -170,7 +170,7 @@ def new_figure(
         figsize=(width, height), dpi=dpi, layout="constrained"
     )
     backend_agg.FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.09, wspace=0, hspace=0)
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.11, wspace=0, hspace=0)
     return figure
 
 
@@ -249,14 +249,14 @@ def save(figure: mpl_figure.Figure, path: str | os.PathLike[str]) -> None:
 def n_characters(
     width: float, size: float = SIZE_LABEL, weight: str = "normal"
 ) -> int:
-    """Returns how many characters of running text a width holds, at least 2.
+    """Returns how many characters of running text a width holds, at least 1.
 
     Args:
         width: in inches.
         size: of the type, in points.
         weight: 'normal' or 'bold'.
     """
-    return max(2, int(width * 72 / (size * _CHARACTER[weight])))
+    return max(1, int(width * 72 / (size * _CHARACTER[weight])))
 
 
 def wrap(text: str, length: int, n_lines: int = 3) -> str:
@@ -295,41 +295,58 @@ def write_after(
         xycoords=artist,
         xytext=(6, 0),
         textcoords="offset points",
+        va="bottom",
         **{"color": MUTED, **settings},
     )
 
 
-def write_beside(
+def write_column(
     axes: mpl_axes.Axes,
-    places: Sequence[float],
+    x: float,
+    rows: Sequence[float],
     texts: Sequence[str],
     *,
     distance: float,
-    side: int = 0,
-    **settings: Any,
+    header: str = "",
+    rise: float = 4.0,
+    color: str = INK,
 ) -> None:
-    """Writes texts beside rows, each ending `distance` from the axes.
+    """Writes texts beside rows, right-aligned, and a muted header over them.
 
     Args:
-        axes: to the side of which they stand.
-        places: of the texts, in data coordinates.
-        texts: one per place.
-        distance: in points; negative to the left.
-        side: 0 for the left end of the axes, 1 for the right one.
-        **settings: of Matplotlib's Text.
+        axes: whose limits are set.
+        x: where the texts stand, in data coordinates.
+        rows: the height of each text, in data coordinates.
+        texts: one per row.
+        distance: from x to the end of the texts, in points.
+        header: one word, or empty.
+        rise: from the top of the axes to the header, in points.
+        color: of the texts.
     """
+    settings = {
+        "textcoords": "offset points",
+        "ha": "right",
+        "annotation_clip": False,
+    }
     longest = max(texts, key=lambda text: max(map(len, text.split("\n"))))
-    for place, text in zip(places, texts, strict=True):
+    for row, text in zip(rows, texts, strict=True):
         written = axes.annotate(
             text,
-            (side, place),
-            xycoords=("axes fraction", "data"),
+            (x, row),
             xytext=(distance, 0),
-            textcoords="offset points",
-            **{"va": "center_baseline", "ha": "right", **settings},
+            va="center_baseline",
+            color=color,
+            **settings,
         )
         # The layout takes its time for each text; the longest one is enough.
         written.set_in_layout(text == longest)
+    axes.annotate(
+        header,
+        (x, axes.get_ylim()[1]),
+        xytext=(distance, rise),
+        color=MUTED,
+        **settings,
+    )
 
 
 def epoch_span(epochs: Sequence[float]) -> tuple[float, float]:
