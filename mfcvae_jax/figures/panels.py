@@ -208,7 +208,7 @@ def _write_title(axes: mpl_axes.Axes, panel: Panel, width: float) -> None:
         # As many lines as the title, so that the mark stands at its first.
         mark = "■" + "\n" * title.count("\n")
         style.write_after(
-            axes.set_title(mark, color=panel.colour, size=style.SIZE_LABEL),
+            axes.set_title(mark, color=panel.colour),
             title,
             color=style.INK,
             size=style.SIZE_TITLE,
