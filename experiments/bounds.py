@@ -94,8 +94,8 @@ def bounds_and_estimates(
                 f"{len(n_samples)}), one column per number of samples; got "
                 f"{np.shape(values)}."
             )
-    figure, grid = style.new_grid([1.0], [_HEIGHT])
-    axes = grid[0, 0]
+    page = style.Page([1.0], [_HEIGHT])
+    axes = page.axes[0, 0]
     axes.set_xscale("log", base=2)
     axes.set_xlim(n_samples[0], n_samples[-1])
     axes.xaxis.set_major_locator(ticker.FixedLocator(list(n_samples)))
@@ -124,8 +124,8 @@ def bounds_and_estimates(
         )
         axes.plot(n_samples, mean, color=colour, label=name, marker="o", ms=3)
     axes.legend(loc="lower right", title="mean, and one standard deviation")
-    style.fit(figure, width=style.WIDTH)
-    style.save(figure, path)
+    page.fit(style.WIDTH)
+    page.save(path)
 
 
 def main(argv):

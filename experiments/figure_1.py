@@ -21,6 +21,7 @@ import numpy as np
 from absl import app, flags
 from matplotlib import axes as mpl_axes
 from matplotlib import patches
+from sklearn import cluster
 
 from mfcvae_jax.commands import running
 from mfcvae_jax.figures import style
@@ -33,7 +34,7 @@ _CHARACTERISTICS = (
     ("small", "large"),
 )
 
-_COUNTS = ("no", "one", "two", "three")
+_COUNTS = ("", "one", "two", "three")
 
 # Matplotlib's marker, and what makes it look as large as a circle.
 _SHAPES = {
@@ -60,7 +61,11 @@ _COLOURS = {
 # Diameters in points.
 _SIZES = {"small": 3.2, "large": 6.6, "medium": 4.6, "tiny": 2.4, "huge": 8.0}
 # What shows each characteristic, in this order.
-_CHANNELS = {"shape": _SHAPES, "colour": _COLOURS, "size": _SIZES}
+_CHANNELS: dict[str, dict[str, Any]] = {
+    "shape": _SHAPES,
+    "colour": _COLOURS,
+    "size": _SIZES,
+}
 
 # Inches.
 _SIDE = 3.4  # of the square of one facet, and the height of all panels
@@ -113,23 +118,19 @@ def facet_intuition(
     that characteristic alone. Ellipses lie at two standard deviations.
 
     Args:
-        characteristics: one to three; the values of each, by name. The first
-            is shown by shape, the second by colour, the third by size. Names
-            of shapes, colours and sizes that are known look as they say.
+        characteristics: one to three; the values of each, distinct texts. The
+            first is shown by shape, the second by colour, the third by size,
+            each of as many values as there are in `_CHANNELS`. Names of shapes,
+            colours and sizes that are known look as they say.
         path: where to write; the ending chooses the format.
         seed: of the places of clusters and points.
-
-    Raises:
-        ValueError: if there are more characteristics, or more values of one,
-            than can be told apart, or values that are not distinct texts.
     """
-    values = _check_characteristics(characteristics)
-    counts = [len(names) for names in values]
-    looks = _looks(values)
+    counts = [len(names) for names in characteristics]
+    looks = _looks(characteristics)
     rng = np.random.default_rng(seed)
     width = _FACETS / len(counts)
-    figure, grid = style.new_grid([_SIDE] + [width] * len(counts), [_SIDE])
-    one, *several = grid[0]
+    page = style.Page([_SIDE] + [width] * len(counts), [_SIDE])
+    one, *several = page.axes[0]
 
     total = math.prod(counts)
     _set_axes(one, _SIDE)
@@ -144,14 +145,15 @@ def facet_intuition(
     placed = _place_clusters(rng, total, _SIDE, _SIDE)
     n_points = max(5, min(_POINTS_ONE, 360 // total))
     kinds = combinations.repeat(n_points, axis=0)
-    _draw_clusters(one, placed)
-    _draw_points(one, rng, placed, n_points, kinds, looks)
+    _draw_clusters(one, rng, placed, kinds, looks)
 
     heading = (
         f"(b) {_COUNTS[len(counts)]} facet{'s' * (len(counts) > 1)}: "
         f"{_clusters(sum(counts))}"
     )
-    for j, (axes, names) in enumerate(zip(several, values, strict=True)):
+    for j, (axes, names) in enumerate(
+        zip(several, characteristics, strict=True)
+    ):
         _set_axes(axes, width)
         _write_head(
             axes,
@@ -165,31 +167,10 @@ def facet_intuition(
         # All other characteristics at random.
         kinds = rng.integers(0, counts, (counts[j] * n_points, len(counts)))
         kinds[:, j] = np.arange(counts[j]).repeat(n_points)
-        _draw_clusters(axes, placed)
-        _draw_points(axes, rng, placed, n_points, kinds, looks)
+        _draw_clusters(axes, rng, placed, kinds, looks)
         _write_names(axes, width, names, placed)
-    style.fit(figure)
-    style.save(figure, path)
-
-
-def _check_characteristics(
-    characteristics: Sequence[Sequence[str]],
-) -> tuple[tuple[str, ...], ...]:
-    if isinstance(characteristics, str) or not 1 <= len(characteristics) <= 3:
-        raise ValueError(
-            "Expected one to three characteristics, shown by shape, colour and "
-            f"size; got {characteristics!r}."
-        )
-    for names, (channel, known) in zip(
-        characteristics, _CHANNELS.items(), strict=False
-    ):
-        distinct = set() if isinstance(names, str) else set(names)
-        if not 1 <= len(distinct) == len(names) <= len(known):
-            raise ValueError(
-                f"Expected the characteristic shown by {channel} to have 1 to "
-                f"{len(known)} values, distinct texts; got {names!r}."
-            )
-    return tuple(tuple(names) for names in characteristics)
+    page.fit()
+    page.save(path)
 
 
 def _looks(values: Sequence[Sequence[str]]) -> list[list[Any]]:
@@ -242,20 +223,15 @@ def _place_clusters(
     radii = 0.94 * room[:, None] * np.ones(2)
     radii[:, 1] *= rng.uniform(0.6, 0.95, n_clusters)
     angles = rng.uniform(0, np.pi, n_clusters)
-    axes = np.stack(
-        [
-            np.stack([np.cos(angles), -np.sin(angles)], axis=-1),
-            np.stack([np.sin(angles), np.cos(angles)], axis=-1),
-        ],
-        axis=1,
-    )
+    cos, sin = np.cos(angles), np.sin(angles)
+    axes = np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1)
     return _Clusters(means, axes * radii[:, None, :] / 2, radii, angles)
 
 
 def _spread(
     rng: np.random.Generator, n_places: int, width: float, height: float
 ) -> np.ndarray:
-    """Returns places far apart, by Lloyd's algorithm; shape (n_places, 2)."""
+    """Returns places far apart in a panel, shape (n_places, 2)."""
     n_across = 48
     n_up = round(n_across * height / width)
     x, y = np.meshgrid(
@@ -263,40 +239,27 @@ def _spread(
         (np.arange(n_up) + 0.5) * height / n_up,
     )
     ground = np.stack([x.ravel(), y.ravel()], axis=-1)
-    places = ground[rng.choice(len(ground), n_places, replace=False)]
-    for _ in range(40):
-        distances = ((ground[:, None] - places) ** 2).sum(axis=-1)
-        nearest = distances.argmin(axis=1)
-        sizes = np.bincount(nearest, minlength=n_places)
-        places = np.stack(
-            [
-                np.bincount(nearest, ground[:, i], n_places)
-                / np.maximum(sizes, 1)
-                for i in range(2)
-            ],
-            axis=-1,
-        )
-    return places
+    found = cluster.KMeans(
+        n_places, init="random", n_init=1, random_state=int(rng.integers(2**31))
+    )
+    return found.fit(ground).cluster_centers_
 
 
 def _sample(
-    rng: np.random.Generator,
-    clusters: _Clusters,
-    n_points: int,
-    diameters: np.ndarray,
+    rng: np.random.Generator, clusters: _Clusters, diameters: np.ndarray
 ) -> np.ndarray:
     """Draws points of each cluster, apart where that takes few attempts.
 
     Args:
         rng: the source of randomness.
         clusters: K of them.
-        n_points: of each cluster.
-        diameters: of the markers in inches, shape (K * n_points,).
+        diameters: of the markers in inches, cluster by cluster, shape (N,).
 
     Returns:
-        Places in inches, shape (K * n_points, 2), cluster by cluster.
+        Places in inches, shape (N, 2).
     """
-    points = np.empty((len(clusters.means) * n_points, 2))
+    points = np.empty((len(diameters), 2))
+    n_points = len(points) // len(clusters.means)
     for i in range(len(points)):
         k, first = i // n_points, i // n_points * n_points
         # A standard normal within _FARTHEST, by the inverse of its radius.
@@ -314,7 +277,22 @@ def _sample(
     return points
 
 
-def _draw_clusters(axes: mpl_axes.Axes, clusters: _Clusters) -> None:
+def _draw_clusters(
+    axes: mpl_axes.Axes,
+    rng: np.random.Generator,
+    clusters: _Clusters,
+    kinds: np.ndarray,
+    looks: list[list[Any]],
+) -> None:
+    """Draws ellipses and points.
+
+    Args:
+        axes: the panel.
+        rng: the source of randomness.
+        clusters: K of them.
+        kinds: the values of the points, cluster by cluster, shape (N, J).
+        looks: of the values, see `_looks`.
+    """
     for mean, radii, angle in zip(
         clusters.means, clusters.radii, clusters.angles, strict=True
     ):
@@ -329,17 +307,6 @@ def _draw_clusters(axes: mpl_axes.Axes, clusters: _Clusters) -> None:
                 zorder=1,
             )
         )
-
-
-def _draw_points(
-    axes: mpl_axes.Axes,
-    rng: np.random.Generator,
-    clusters: _Clusters,
-    n_points: int,
-    kinds: np.ndarray,
-    looks: list[list[Any]],
-) -> None:
-    """Draws points; `kinds` holds their values, shape (K * n_points, J)."""
     absent = np.zeros((len(kinds), 3 - kinds.shape[1]), int)
     shapes, colours, sizes = np.concatenate([kinds, absent], axis=1).T
     markers, fills, diameters = looks
@@ -347,7 +314,7 @@ def _draw_points(
     radius = 72 * float(np.median(clusters.radii[:, 0]))
     shrink = min(1.0, radius / 20)
     diameters = np.array(diameters)[sizes] * shrink
-    points = _sample(rng, clusters, n_points, diameters / 72)
+    points = _sample(rng, clusters, diameters / 72)
     for s, (marker, factor) in enumerate(markers):
         kept = shapes == s
         axes.scatter(
@@ -366,7 +333,7 @@ def _set_axes(axes: mpl_axes.Axes, width: float) -> None:
     """Makes a latent space measured in inches from its lower left corner."""
     axes.set(xlim=(0, width), ylim=(0, _SIDE), xticks=[], yticks=[])
     axes.set_xlabel("z₁")
-    axes.set_ylabel("z₂", rotation=0, va="center")
+    axes.set_ylabel("z₂", rotation=0, va="center", labelpad=6)
     axes.spines[:].set_visible(True)
 
 
@@ -378,14 +345,14 @@ def _write_head(
     colour: str | None = None,
 ) -> None:
     """Writes a heading with its terms, and what the panel is beneath it."""
-    settings = {"size": style.SIZE_LABEL}
-    if colour is None:
-        below = axes.set_title(
-            text, weight="normal", color=style.MUTED, **settings
-        )
-    else:
-        below = axes.set_title("■", color=colour, **settings)
-        style.write_after(below, text, color=style.INK, weight="bold")
+    below = axes.set_title(
+        text if colour is None else "■",
+        size=style.SIZE_LABEL,
+        weight="normal",
+        color=colour or style.MUTED,
+    )
+    if colour is not None:
+        style.write_after(axes, below, text, color=style.INK, weight="bold")
     above = axes.annotate(
         heading,
         (0, 1),
@@ -395,9 +362,9 @@ def _write_head(
         size=style.SIZE_TITLE,
         weight="bold",
     )
-    # It has the room of all panels that are left.
-    above.set_in_layout(False)
-    style.write_after(above, terms).set_in_layout(False)
+    # That of several facets has the room of all their panels.
+    above.set_in_layout(colour is None)
+    style.write_after(axes, above, terms).set_in_layout(False)
 
 
 def _write_names(

@@ -8,7 +8,7 @@ without progressive training and the ladder; there every seed has its line.
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import axes as mpl_axes
@@ -76,21 +76,21 @@ def accuracy_over_training(
     summaries = [_summarise(arm) for arm in arms]
     n_columns = min(_N_COLUMNS, len(arms))
     n_rows = -(-len(arms) // n_columns)
-    figure, grid = style.new_grid([1.0] * n_columns, [_HEIGHT] * n_rows)
-    figure.suptitle(
+    page = style.Page([1.0] * n_columns, [_HEIGHT] * n_rows)
+    page.figure.suptitle(
         style.cut(f"{ylabel}, %", style.n_characters(style.WIDTH - 1)),
         x=0.035,
         ha="left",
         size=style.SIZE_LABEL,
         color=style.MUTED,
     )
-    figure.supxlabel(_key(arms), size=style.SIZE_LABEL, color=style.MUTED)
+    page.figure.supxlabel(_key(arms), size=style.SIZE_LABEL, color=style.MUTED)
     span = style.epoch_span(np.concatenate([arm.epochs for arm in arms]))
     limits = _value_limits(summaries, arms)
     length = style.n_characters(
         style.WIDTH / n_columns - 1, style.SIZE_TITLE, "bold"
     )
-    for i, axes in enumerate(grid.flat):
+    for i, axes in enumerate(page.axes.flat):
         if i >= len(arms):
             axes.remove()
             continue
@@ -101,8 +101,8 @@ def accuracy_over_training(
         style.set_epochs(axes, span, is_labelled=i + n_columns >= len(arms))
         _draw_arm(axes, arms[i], summaries[i])
         _write_last(axes, summaries[i], len(arms[i].values))
-    style.fit(figure, width=style.WIDTH)
-    style.save(figure, path)
+    page.fit(style.WIDTH)
+    page.save(path)
 
 
 def _check_arm(arm: Arm, index: int) -> Arm:
@@ -219,7 +219,7 @@ def _write_last(axes: mpl_axes.Axes, summary: _Summary, n_seeds: int) -> None:
     last = f"{summary.mean[-1]:.1f}"
     if n_last > 1:
         last += f" ({summary.std[-1]:.1f})"
-    settings = {
+    settings: dict[str, Any] = {
         "xycoords": axes.get_yaxis_transform(),
         "textcoords": "offset points",
     }

@@ -99,8 +99,8 @@ def confusion_matrices(
     ]
     most = [max(map(len, row)) for row in orders]  # clusters in a row of maps
     separator = " " if min(widths) > _CAPTION else "\n"
-    figure, grid = style.new_grid(widths, [n * _CELL_HEIGHT for n in most])
-    for (j, m), axes in np.ndenumerate(grid):
+    page = style.Page(widths, [n * _CELL_HEIGHT for n in most])
+    for (j, m), axes in np.ndenumerate(page.axes):
         table, order = tables[j][m], orders[j][m]
         # All maps of a row of the grid have the same room, in cells.
         axes.set(xlim=(0, widths[m] / cells[m]), ylim=(most[j], 0))
@@ -116,9 +116,9 @@ def confusion_matrices(
             f"{separator}{len(order)} of {len(table)} clusters in use",
             widths[m],
         )
-    figure.align_titles()
-    style.fit(figure)
-    style.save(figure, path)
+    page.figure.align_titles()
+    page.fit()
+    page.save(path)
 
 
 def _check_tables(

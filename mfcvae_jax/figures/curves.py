@@ -86,12 +86,12 @@ def learning_curves(
     panels = _panels(
         records, {s.facet: s.start for s in known}, span[1] - span[0]
     )
-    figure, grid = style.new_grid(
+    page = style.Page(
         [_AXES],
         [max(_HEIGHT, _ROW * (1 + len(panel.labelled))) for panel in panels],
     )
     if title:
-        figure.suptitle(
+        page.figure.suptitle(
             style.wrap(
                 title, style.n_characters(_AXES + 1, style.SIZE_TITLE, "bold")
             ),
@@ -100,16 +100,16 @@ def learning_curves(
             size=style.SIZE_TITLE + 1,
             weight="bold",
         )
-    for axes, panel in zip(grid[:, 0], panels, strict=True):
+    for axes, panel in zip(page.axes[:, 0], panels, strict=True):
         style.set_epochs(axes, span, is_labelled=panel is panels[-1])
         _draw_stages(axes, known)
         _draw_curves(axes, panel)
         _draw_legend(axes, panel)
         n_rows = _label_stages(axes, known, span) if panel is panels[0] else 0
         heading = axes.set_title(panel.heading, pad=8 + 11 * n_rows)
-        style.write_after(heading, panel.unit)
-    style.fit(figure, width=style.WIDTH)
-    style.save(figure, path)
+        style.write_after(axes, heading, panel.unit)
+    page.fit(style.WIDTH)
+    page.save(path)
 
 
 def _check_stages(

@@ -56,8 +56,8 @@ def evidence_curves(
                 f"Expected arrays of one length for facet {j}; got "
                 f"{sorted(sizes)}."
             )
-    figure, grid = style.new_grid([1.0] * len(curves), [_HEIGHT])
-    for j, (axes, curve) in enumerate(zip(grid[0], curves, strict=True)):
+    page = style.Page([1.0] * len(curves), [_HEIGHT])
+    for j, (axes, curve) in enumerate(zip(page.axes[0], curves, strict=True)):
         axes.set_title(
             f"Facet {j}: {curve.n_kept} of {max(curve.n_components)} kept"
         )
@@ -80,7 +80,7 @@ def evidence_curves(
         axes.set_xlabel("clusters")
         axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         axes.grid(axis="y")
-    grid[0, 0].set_ylabel("nats per example")
-    grid[0, 0].legend(loc="lower right")
-    style.fit(figure, width=style.WIDTH)
-    style.save(figure, path)
+    page.axes[0, 0].set_ylabel("nats per example")
+    page.axes[0, 0].legend(loc="lower right")
+    page.fit(style.WIDTH)
+    page.save(path)

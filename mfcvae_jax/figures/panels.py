@@ -107,10 +107,10 @@ def image_grid(
         for first in range(0, len(sheets), per_band)
     ]
     dpi = math.ceil(style.DPI * max(1.0, width * per_band / _TILES_WIDTH))
-    figure, grid = style.new_grid(
+    page = style.Page(
         [width / dpi] * per_band, [height / dpi for height in bands], dpi=dpi
     )
-    for i, axes in enumerate(grid.flat):
+    for i, axes in enumerate(page.axes.flat):
         if i >= len(panels):
             axes.remove()
             continue
@@ -136,12 +136,12 @@ def image_grid(
         _write_caption(axes, panels[i], sheets[i].shape[0], width / dpi)
     if side_title:
         longest = style.n_characters(sum(bands) / dpi, style.SIZE_TITLE, "bold")
-        figure.supylabel(
+        page.figure.supylabel(
             style.cut(side_title, longest), size=style.SIZE_TITLE, weight="bold"
         )
-    style.fit(figure)
-    _snap(figure)
-    style.save(figure, path)
+    page.fit()
+    _snap(page.figure)
+    page.save(path)
 
 
 def _label_rows(axes: mpl_axes.Axes, panel: Panel, centres: np.ndarray) -> None:
@@ -208,6 +208,7 @@ def _write_title(axes: mpl_axes.Axes, panel: Panel, width: float) -> None:
         # As many lines as the title, so that the mark stands at its first.
         mark = "■" + "\n" * title.count("\n")
         style.write_after(
+            axes,
             axes.set_title(mark, color=panel.colour),
             title,
             color=style.INK,

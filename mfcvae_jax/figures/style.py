@@ -4,20 +4,21 @@
 
 Figures are made for a page 9 inches (900 CSS pixels) wide, and saved at 200
 dots per inch, so that they stay sharp on dense displays. Matplotlib's
-constrained layout gives every text its room; `fit` then makes the page as
-large as the panels need. Only line breaks are ours: they count characters.
+constrained layout gives every text its room; `Page.fit` then makes the page
+as large as the panels need. Only line breaks are ours: they count characters.
 """
 
 import os
 import pathlib
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
+from matplotlib import layout_engine
 from matplotlib import text as mpl_text
 from matplotlib import ticker
 from matplotlib.backends import backend_agg
@@ -27,6 +28,7 @@ __all__ = [
     "DPI",
     "INK",
     "MUTED",
+    "Page",
     "SIZE_LABEL",
     "SIZE_TITLE",
     "WIDTH",
@@ -34,13 +36,9 @@ __all__ = [
     "epoch_span",
     "facet_colour",
     "facet_titles",
-    "fit",
     "house_style",
     "n_characters",
-    "new_figure",
-    "new_grid",
     "readable_on",
-    "save",
     "set_epochs",
     "wrap",
     "write_after",
@@ -156,94 +154,79 @@ def readable_on(colour: Sequence[float]) -> str:
     return BACKGROUND if lightness < 0.475 else INK
 
 
-def new_figure(
-    width: float, height: float, dpi: int = DPI
-) -> mpl_figure.Figure:
-    """Returns an empty white figure that lays itself out.
+class Page:
+    """A figure with a grid of axes, around which it grows.
 
-    Args:
-        width: in inches.
-        height: in inches.
-        dpi: pixels per inch.
+    Attributes:
+        figure: Matplotlib's.
+        axes: shape (rows, columns).
     """
-    figure = mpl_figure.Figure(
-        figsize=(width, height), dpi=dpi, layout="constrained"
-    )
-    backend_agg.FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.11, wspace=0, hspace=0)
-    return figure
 
+    def __init__(
+        self, widths: Sequence[float], heights: Sequence[float], dpi: int = DPI
+    ) -> None:
+        """Makes an empty white page.
 
-def new_grid(
-    widths: Sequence[float],
-    heights: Sequence[float],
-    *,
-    dpi: int = DPI,
-    **settings: Any,
-) -> tuple[mpl_figure.Figure, np.ndarray]:
-    """Returns a figure with a grid of axes, to be finished by `fit`.
+        Args:
+            widths: of the axes in each column, in inches.
+            heights: of the axes in each row, in inches.
+            dpi: pixels per inch.
+        """
+        self._widths, self._heights = widths, heights
+        self._layout = layout_engine.ConstrainedLayoutEngine(
+            w_pad=0.12, h_pad=0.11, wspace=0, hspace=0
+        )
+        # With room for any label: axes that collapse cannot be laid out.
+        self.figure = mpl_figure.Figure(
+            figsize=(
+                sum(widths) + 2 * len(widths),
+                sum(heights) + 2 * len(heights),
+            ),
+            dpi=dpi,
+            layout=self._layout,
+        )
+        self._canvas = backend_agg.FigureCanvasAgg(self.figure)
+        self.axes = self.figure.subplots(
+            len(heights),
+            len(widths),
+            squeeze=False,
+            width_ratios=widths,
+            height_ratios=heights,
+        )
 
-    Args:
-        widths: of the axes in each column, in inches.
-        heights: of the axes in each row, in inches.
-        dpi: pixels per inch.
-        **settings: of Matplotlib's `Figure.subplots`.
+    def fit(self, width: float | None = None) -> None:
+        """Makes the page as large as axes and labels need, once all are there.
 
-    Returns:
-        The figure, and its axes of shape (rows, columns).
-    """
-    # Room for any label, since axes that collapse cannot be laid out.
-    figure = new_figure(
-        sum(widths) + 2 * len(widths), sum(heights) + 2 * len(heights), dpi
-    )
-    axes = figure.subplots(
-        len(heights),
-        len(widths),
-        squeeze=False,
-        width_ratios=widths,
-        height_ratios=heights,
-        **settings,
-    )
-    return figure, axes
+        Args:
+            width: of the page, in inches; None gives the axes the widths that
+                were asked for.
+        """
+        size = self.figure.get_size_inches()
+        if width is not None:
+            size[0] = width
+            self.figure.set_size_inches(*size)
+        self._layout.execute(self.figure)
+        # Labels keep their size, so what the page gains goes to the axes.
+        first = self.axes[0, 0].get_position(original=True)
+        wanted = np.array([self._widths[0], self._heights[0]])
+        total = np.array([sum(self._widths), sum(self._heights)])
+        size = size + total * (1 - first.size * size / wanted)
+        if width is not None:
+            size[0] = width
+        # Whole pixels, and a little for what divisions lose.
+        dpi = self.figure.dpi
+        self.figure.set_size_inches(*(np.ceil(size * dpi) + 0.01) / dpi)
+        self._layout.execute(self.figure)
+        self.figure.set_layout_engine("none")
 
-
-def fit(figure: mpl_figure.Figure, *, width: float | None = None) -> None:
-    """Makes the page of `new_grid` as large as axes and labels need.
-
-    Args:
-        figure: a figure with all its labels.
-        width: of the page, in inches; None gives the axes the widths that
-            were asked of `new_grid`.
-    """
-    first = figure.axes[0]
-    grid = first.get_gridspec()
-    ratios = (grid.get_width_ratios(), grid.get_height_ratios())
-    wanted = np.array([ratio[0] for ratio in ratios])
-    total = np.array([sum(ratio) for ratio in ratios])
-    size = figure.get_size_inches()
-    if width is not None:
-        size[0] = width
-        figure.set_size_inches(size)
-    layout = figure.get_layout_engine()
-    layout.execute(figure)
-    # Labels keep their size, so what the page gains goes to the axes.
-    found = first.get_position(original=True).size * size
-    size = size + total * (1 - found / wanted)
-    # Whole pixels, and a little for what divisions lose.
-    pixels = np.ceil((width or size[0], size[1]) * np.array(figure.dpi))
-    figure.set_size_inches((pixels + 0.01) / figure.dpi)
-    layout.execute(figure)
-    figure.set_layout_engine("none")
-
-
-def save(figure: mpl_figure.Figure, path: str | os.PathLike[str]) -> None:
-    """Writes a figure; makes the folder; the ending chooses the format."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".png":
-        figure.canvas.print_png(path)
-    else:  # also draws PNGs, but twice, which takes long for large images
-        figure.savefig(path)
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the page; makes the folder; the ending chooses the format."""
+        path = pathlib.Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".png":
+            self._canvas.print_png(path)
+        else:  # also writes PNGs, but draws twice, which takes long
+            self.figure.savefig(path)
 
 
 def n_characters(
@@ -280,16 +263,17 @@ def cut(text: str, length: int) -> str:
 
 
 def write_after(
-    artist: mpl_text.Text, text: str, **settings: Any
+    axes: mpl_axes.Axes, artist: mpl_text.Text, text: str, **settings: Any
 ) -> mpl_text.Text:
     """Writes a text on the same line as another one, after it.
 
     Args:
+        axes: of both.
         artist: the text that stands before it.
         text: muted, unless the settings say otherwise.
         **settings: of Matplotlib's Text.
     """
-    return artist.axes.annotate(
+    return axes.annotate(
         text,
         (1, 0),
         xycoords=artist,
@@ -303,7 +287,7 @@ def write_after(
 def write_column(
     axes: mpl_axes.Axes,
     x: float,
-    rows: Sequence[float],
+    rows: np.ndarray,
     texts: Sequence[str],
     *,
     distance: float,
@@ -323,7 +307,7 @@ def write_column(
         rise: from the top of the axes to the header, in points.
         color: of the texts.
     """
-    settings = {
+    settings: dict[str, Any] = {
         "textcoords": "offset points",
         "ha": "right",
         "annotation_clip": False,
@@ -349,9 +333,10 @@ def write_column(
     )
 
 
-def epoch_span(epochs: Sequence[float]) -> tuple[float, float]:
+def epoch_span(epochs: Iterable[float]) -> tuple[float, float]:
     """Returns the first and the last epoch, or a range around a single one."""
-    low, high = float(min(epochs)), float(max(epochs))
+    epochs = np.fromiter(epochs, float)
+    low, high = float(epochs.min()), float(epochs.max())
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
