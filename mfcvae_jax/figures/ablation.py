@@ -106,87 +106,59 @@ def accuracy_over_training(
 
 
 def _check_arm(arm: Arm, index: int) -> Arm:
-    name = f"arm {index}, {arm.name!r}"
     epochs, values = np.asarray(arm.epochs, float), np.asarray(arm.values)
-    if (
-        epochs.ndim != 1
-        or not epochs.size
-        or not np.isfinite(epochs).all()
-        or not (np.diff(epochs) > 0).all()
-    ):
+    where = f"of arm {index}, {arm.name!r}"
+    if epochs.ndim != 1 or not epochs.size or not (np.diff(epochs) > 0).all():
         raise ValueError(
-            f"Expected epochs of {name} of shape (T,), at least one, finite "
-            f"and increasing; got {epochs.tolist()}."
+            f"Expected epochs {where}, of shape (T,), at least one and "
+            f"increasing; got {epochs.tolist()}."
         )
     if values.ndim != 2 or values.shape[1] != len(epochs) or not len(values):
         raise ValueError(
-            f"Expected values of {name} of shape (S, {len(epochs)}), one row "
+            f"Expected values {where}, of shape (S, {len(epochs)}), one row "
             f"per seed and one column per epoch; got {values.shape}."
         )
-    values = values.astype(float)
     known = values[~np.isnan(values)]
-    if not known.size:
+    if not known.size or known.min() < 0 or known.max() > 1:
         raise ValueError(
-            f"Expected at least one value of {name}; all of them are NaN. "
-            "Leave the arm out."
+            f"Expected values {where}, as fractions from 0 to 1, at least one "
+            f"of them known; got {values.tolist()}. Divide percentages by 100; "
+            "leave an arm without values out."
         )
-    if known.min() < 0 or known.max() > 1:
-        raise ValueError(
-            f"Expected values of {name} as fractions from 0 to 1; got some "
-            f"from {known.min():.4g} to {known.max():.4g}. Divide percentages "
-            "by 100."
-        )
-    enters = tuple(float(epoch) for epoch in arm.enters)
-    return Arm(str(arm.name), epochs, values, enters)
+    return arm._replace(epochs=epochs, values=values)
 
 
 def _summarise(arm: Arm) -> _Summary:
     is_known = ~np.isnan(arm.values)
-    n_seeds = is_known.sum(axis=0)
-    kept = n_seeds > 0
+    kept = is_known.any(axis=0)
+    n_seeds = is_known.sum(axis=0)[kept]
     values = 100 * arm.values[:, kept]
-    n_seeds = n_seeds[kept]
-    mean = np.nansum(values, axis=0) / n_seeds
-    squares = np.nansum((values - mean) ** 2, axis=0)
-    std = np.sqrt(squares / np.maximum(n_seeds - 1, 1))
-    return _Summary(arm.epochs[kept], mean, std, n_seeds)
+    # The sample's variance, and 0 of one seed.
+    variance = np.nanvar(values, axis=0) * n_seeds / np.maximum(n_seeds - 1, 1)
+    mean = np.nanmean(values, axis=0)
+    return _Summary(arm.epochs[kept], mean, np.sqrt(variance), n_seeds)
 
 
 def _value_limits(
     summaries: Sequence[_Summary], arms: Sequence[Arm]
 ) -> tuple[float, float]:
     """Returns whole tens around all that is drawn, within 0 and 100."""
-    low = min(100 * np.nanmin(arm.values) for arm in arms)
-    high = max(100 * np.nanmax(arm.values) for arm in arms)
-    low = min(low, *(np.min(s.mean - s.std) for s in summaries), 90.0)
-    high = max(high, *(np.max(s.mean + s.std) for s in summaries), 10.0)
-    floor, ceiling = 10 * np.floor(low / 10), 10 * np.ceil(high / 10)
-    if floor == ceiling:  # nothing but one whole ten
-        floor, ceiling = floor - 10, ceiling + 10
-    return float(max(0.0, floor)), float(min(100.0, ceiling))
+    drawn = [100 * arm.values.ravel() for arm in arms]
+    drawn += [s.mean + sign * s.std for s in summaries for sign in (-1, 1)]
+    values = np.concatenate(drawn)
+    low = 10 * np.floor(min(np.nanmin(values), 90.0) / 10)
+    high = 10 * np.ceil(max(np.nanmax(values), low + 10) / 10)
+    return max(0.0, low), min(100.0, high)
 
 
 def _draw_arm(axes: mpl_axes.Axes, arm: Arm, summary: _Summary) -> None:
     low, high = axes.get_xlim()
     for epoch in arm.enters:
         if low <= epoch <= high:
-            axes.axvline(
-                epoch,
-                color=style.MUTED,
-                linestyle=(0, (1, 2)),
-                linewidth=1.0,
-                zorder=1,
-            )
+            axes.axvline(epoch, color=style.MUTED, ls=(0, (1, 2)), lw=1.0)
     colour = style.facet_colour(0)
-    axes.fill_between(
-        summary.epochs,
-        summary.mean - summary.std,
-        summary.mean + summary.std,
-        color=colour,
-        alpha=0.16,
-        linewidth=0,
-        zorder=2,
-    )
+    band = (summary.mean - summary.std, summary.mean + summary.std)
+    axes.fill_between(summary.epochs, *band, color=colour, alpha=0.16, lw=0)
     for seed in arm.values:
         kept = ~np.isnan(seed)
         axes.plot(
@@ -194,22 +166,19 @@ def _draw_arm(axes: mpl_axes.Axes, arm: Arm, summary: _Summary) -> None:
             100 * seed[kept],
             color=colour,
             alpha=0.5,
-            linewidth=0.6,
+            lw=0.6,
             marker="o" if kept.sum() == 1 else None,
-            markersize=2.2,
-            markeredgewidth=0,
-            zorder=3,
+            ms=2.2,
         )
+    is_one = len(summary.mean) == 1
     axes.plot(
         summary.epochs,
         summary.mean,
         color=colour,
-        linewidth=1.9,
-        marker="o" if len(summary.mean) == 1 else None,
-        markersize=4,
-        markeredgewidth=0,
-        clip_on=len(summary.mean) > 1,
-        zorder=4,
+        lw=1.9,
+        clip_on=not is_one,
+        marker="o" if is_one else None,
+        ms=4,
     )
 
 

@@ -130,22 +130,20 @@ def _check_tables(
         )
     if not len(tables):
         raise ValueError("Expected tables of at least one facet; got none.")
-    checked = []
-    for j, row in enumerate(tables):
-        row = [np.asarray(table) for table in row]
-        if len(row) != len(labelings) or any(t.ndim != 2 for t in row):
+    checked = [[np.asarray(table) for table in row] for row in tables]
+    wanted = [table.shape[1:] for table in checked[0]]
+    for j, row in enumerate(checked):
+        shapes = [table.shape for table in row]
+        if len(row) != len(labelings) or any(len(s) != 2 for s in shapes):
             raise ValueError(
                 f"Expected for facet {j} one table of shape (clusters, "
                 f"classes) per labeling, {len(labelings)} in all; got shapes "
-                f"{[table.shape for table in row]}."
+                f"{shapes}."
             )
-        checked.append(row)
-    for m, labeling in enumerate(labelings):
-        columns = [row[m].shape[1] for row in checked]
-        if len(set(columns)) > 1:
+        if [shape[1:] for shape in shapes] != wanted:
             raise ValueError(
-                f"Expected the same number of classes of {labeling!r} in all "
-                f"facets; got {columns}."
+                f"Expected as many classes of each labeling in facet {j} as in "
+                f"facet 0; got shapes {shapes}."
             )
     return checked
 
@@ -162,20 +160,16 @@ def _class_names(
             f"Expected class_names for {len(labelings)} labelings; got "
             f"{len(class_names)}."
         )
-    result = []
-    for names, labeling, table in zip(
-        class_names, labelings, tables, strict=True
-    ):
-        n = table.shape[1]
-        texts = tuple(
-            str(name) for name in (range(n) if names is None else names)
+    return [
+        style.check_texts(
+            range(table.shape[1]) if names is None else names,
+            table.shape[1],
+            f"class names of {labeling!r}",
         )
-        if len(texts) != n:
-            raise ValueError(
-                f"Expected {n} class names of {labeling!r}; got {len(texts)}."
-            )
-        result.append(texts)
-    return result
+        for names, labeling, table in zip(
+            class_names, labelings, tables, strict=True
+        )
+    ]
 
 
 def _cell_widths(n_classes: Sequence[int]) -> list[float]:

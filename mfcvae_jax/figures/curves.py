@@ -44,7 +44,6 @@ class _Panel(NamedTuple):
     unit: str
     curves: list[_Curve]
     limits: tuple[float, float]
-    ticks: tuple[float, ...] | None = None
 
     @property
     def labelled(self) -> list[_Curve]:
@@ -131,93 +130,74 @@ def _panels(
     span: float,
 ) -> list[_Panel]:
     """Returns the panels that have curves; `starts` is the epoch by facet."""
+
+    def curves(keys, label, facet, dash="-", factor=1.0):
+        """One curve, or a faint one of train with a strong one of test."""
+        found = [
+            (split, records_lib.series(records, split, keys, start=start))
+            for start in [starts.get(facet, -np.inf)]
+            for split in records_lib.SPLITS
+        ]
+        found = [
+            (split, series) for split, series in found if series.values.size
+        ]
+        for split, series in found:
+            is_faint = len(found) == 2 and split == "train"
+            if facet is None:
+                name = f"{label}, {split}"
+            else:
+                name = "" if is_faint else label
+            colour = style.INK if facet is None else style.facet_colour(facet)
+            series = series._replace(values=factor * series.values)
+            yield _Curve(series, name, colour, dash, is_faint)
+
     facets = records_lib.find_facets(records)
-    bounds = [
-        curve
-        for key, name, dash in zip(
-            records_lib.BOUNDS, ("M", "F"), _DASHES, strict=False
-        )
-        for curve in _train_and_test(
-            records,
-            (key,),
-            (f"{name}, train", f"{name}, test"),
-            style.INK,
-            dash=dash,
-        )
-    ]
-    kl = [
-        curve
-        for j in facets
-        for curve in _train_and_test(
-            records,
-            (f"kl_z/{j}", f"kl_c/{j}"),
-            ("", f"facet {j}"),
-            style.facet_colour(j),
-            start=starts.get(j, -np.inf),
-        )
-    ]
-    accuracy = [
-        curve
-        for m, labeling in enumerate(records_lib.find_labelings(records))
-        for j in facets
-        for curve in _train_and_test(
-            records,
-            (f"many_to_one/{j}/{labeling}",),
-            ("", f"facet {j}, {labeling}"),
-            style.facet_colour(j),
-            start=starts.get(j, -np.inf),
-            dash=_DASHES[m % len(_DASHES)],
-            factor=100.0,
-        )
-    ]
     panels = []
-    for heading, unit, curves, floor in (
+    bounds = zip(records_lib.BOUNDS, "MF", _DASHES, strict=False)
+    for heading, unit, floor, drawn in (
         (
             "Bounds",
             "mixture M and mean-field F, nats per example, higher is better",
-            bounds,
             None,
+            [
+                c
+                for key, name, dash in bounds
+                for c in curves(key, name, None, dash)
+            ],
         ),
-        ("KL per facet", "nats per example, z and c together", kl, 0.0),
+        (
+            "KL per facet",
+            "nats per example, z and c together",
+            0.0,
+            [
+                c
+                for j in facets
+                for c in curves((f"kl_z/{j}", f"kl_c/{j}"), f"facet {j}", j)
+            ],
+        ),
     ):
-        if curves:
+        if drawn:
             limits = records_lib.value_limits(
-                [curve.series for curve in curves], span, floor=floor
+                [curve.series for curve in drawn], span, floor=floor
             )
-            unit += _off_scale(curves, limits)
-            panels.append(_Panel(heading, unit, curves, limits))
+            unit += _off_scale(drawn, limits)
+            panels.append(_Panel(heading, unit, drawn, limits))
+    accuracy = [
+        c
+        for m, name in enumerate(records_lib.find_labelings(records))
+        for j in facets
+        for c in curves(
+            f"many_to_one/{j}/{name}",
+            f"facet {j}, {name}",
+            j,
+            _DASHES[m % len(_DASHES)],
+            100.0,
+        )
+    ]
     if accuracy:
         unit = "many-to-one, each facet against each labeling, %"
-        panels.append(
-            _Panel(
-                "Accuracy", unit, accuracy, (0.0, 100.0), (0, 25, 50, 75, 100)
-            )
-        )
+        panels.append(_Panel("Accuracy", unit, accuracy, (0.0, 100.0)))
     return panels
-
-
-def _train_and_test(
-    records: Sequence[Mapping[str, Any]],
-    keys: tuple[str, ...],
-    labels: tuple[str, str],
-    colour: str,
-    *,
-    start: float = -np.inf,
-    dash: Any = "-",
-    factor: float = 1.0,
-) -> list[_Curve]:
-    """Returns the curves there are; a single one is strong and labelled."""
-    found = []
-    for split, label in zip(records_lib.SPLITS, labels, strict=True):
-        series = records_lib.series(records, split, keys, start=start)
-        if series.values.size:
-            series = series._replace(values=factor * series.values)
-            found.append(_Curve(series, label, colour, dash))
-    if len(found) == 2:
-        found[0] = found[0]._replace(is_faint=True)
-    elif found and not found[0].label:
-        found[0] = found[0]._replace(label=labels[1])
-    return found
 
 
 def _off_scale(curves: Sequence[_Curve], limits: tuple[float, float]) -> str:
@@ -235,10 +215,7 @@ def _off_scale(curves: Sequence[_Curve], limits: tuple[float, float]) -> str:
 
 def _draw_curves(axes: mpl_axes.Axes, panel: _Panel) -> None:
     axes.set_ylim(*panel.limits)
-    if panel.ticks is None:
-        axes.locator_params(axis="y", nbins=5)
-    else:
-        axes.set_yticks(panel.ticks)
+    axes.locator_params(axis="y", nbins=5, steps=(1, 2, 2.5, 5, 10))
     for curve in panel.curves:
         is_short = np.isfinite(curve.series.values).sum() < _FEW
         axes.plot(

@@ -43,19 +43,12 @@ def facet_grid(
         ValueError: if the images, or the numbers of texts, do not fit.
     """
     images = tiles.check_images(images, "RQHWC", "images")
-    for name, texts, expected in (
-        ("rows", rows, images.shape[0]),
-        ("columns", columns, images.shape[1]),
-    ):
-        if isinstance(texts, str) or len(texts) != expected:
-            raise ValueError(
-                f"Expected {name} to hold one text for each of the {expected} "
-                f"{name} of images; got {texts!r}."
-            )
+    rows = style.check_texts(rows, images.shape[0], "rows")
+    columns = style.check_texts(columns, images.shape[1], "columns")
     panel = panels.Panel(
         images=images,
         title=column_title,
-        rows=tuple(style.wrap(str(text), _LABEL, 2) for text in rows),
-        columns=tuple(str(text) for text in columns),
+        rows=tuple(style.wrap(text, _LABEL, 2) for text in rows),
+        columns=columns,
     )
     panels.image_grid([panel], path, side_title=row_title)

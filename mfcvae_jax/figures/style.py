@@ -18,9 +18,8 @@ import matplotlib
 import numpy as np
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
-from matplotlib import layout_engine
+from matplotlib import layout_engine, ticker
 from matplotlib import text as mpl_text
-from matplotlib import ticker
 from matplotlib.backends import backend_agg
 
 __all__ = [
@@ -32,6 +31,7 @@ __all__ = [
     "SIZE_LABEL",
     "SIZE_TITLE",
     "WIDTH",
+    "check_texts",
     "cut",
     "epoch_span",
     "facet_colour",
@@ -122,26 +122,34 @@ def facet_colour(facet: int) -> str:
     return _FACET_COLOURS[facet % len(_FACET_COLOURS)]
 
 
+def check_texts(texts: Sequence[Any], n: int, name: str) -> tuple[str, ...]:
+    """Checks that there is one text for each of n things.
+
+    Args:
+        texts: not a single text.
+        n: their number.
+        name: what to call them in an error.
+
+    Returns:
+        The texts.
+
+    Raises:
+        ValueError: if there are more or fewer.
+    """
+    if isinstance(texts, str) or len(texts) != n:
+        raise ValueError(
+            f"Expected {name} to hold one text each, {n} in all; got {texts!r}."
+        )
+    return tuple(str(text) for text in texts)
+
+
 def facet_titles(
     titles: Sequence[str] | None, n_facets: int
 ) -> tuple[str, ...]:
-    """Returns one title per facet, 'Facet 0', 'Facet 1', ... by default.
-
-    Args:
-        titles: J titles, or None.
-        n_facets: J.
-
-    Raises:
-        ValueError: if the number of titles is not the number of facets.
-    """
+    """Returns one title per facet, 'Facet 0', 'Facet 1', ... if None."""
     if titles is None:
-        return tuple(f"Facet {j}" for j in range(n_facets))
-    if isinstance(titles, str) or len(titles) != n_facets:
-        raise ValueError(
-            f"Expected titles to hold one text per facet, {n_facets} in all; "
-            f"got {titles!r}."
-        )
-    return tuple(str(title) for title in titles)
+        titles = [f"Facet {j}" for j in range(n_facets)]
+    return check_texts(titles, n_facets, "titles of facets")
 
 
 def readable_on(colour: Sequence[float]) -> str:
@@ -201,22 +209,21 @@ class Page:
             width: of the page, in inches; None gives the axes the widths that
                 were asked for.
         """
-        size = self.figure.get_size_inches()
-        if width is not None:
-            size[0] = width
-            self.figure.set_size_inches(*size)
-        self._layout.execute(self.figure)
-        # Labels keep their size, so what the page gains goes to the axes.
-        first = self.axes[0, 0].get_position(original=True)
         wanted = np.array([self._widths[0], self._heights[0]])
         total = np.array([sum(self._widths), sum(self._heights)])
-        size = size + total * (1 - first.size * size / wanted)
-        if width is not None:
-            size[0] = width
-        # Whole pixels, and a little for what divisions lose.
-        dpi = self.figure.dpi
-        self.figure.set_size_inches(*(np.ceil(size * dpi) + 0.01) / dpi)
-        self._layout.execute(self.figure)
+        size, dpi = self.figure.get_size_inches(), self.figure.dpi
+        for _ in range(3):
+            if width is not None:
+                size[0] = width
+            # Whole pixels, and a little for what divisions lose.
+            self.figure.set_size_inches(*(np.ceil(size * dpi) + 0.01) / dpi)
+            self._layout.execute(self.figure)
+            # Labels keep their size, so what the page gains goes to the axes.
+            first = self.axes[0, 0].get_position(original=True)
+            missing = total * (1 - first.size * size / wanted)
+            if np.abs(missing[width is not None :]).max() * dpi < 2:
+                break
+            size = size + missing
         self.figure.set_layout_engine("none")
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -85,15 +85,11 @@ def _panel(page: SwapPage, index: int) -> panels.Panel:
                 f"same as inputs, {shape}; got {images.shape}."
             )
         groups.append(tiles.as_float(images))
-    if isinstance(page.labels, str) or len(page.labels) != shape[0]:
-        raise ValueError(
-            f"Expected labels of {name} to hold one text per pair, {shape[0]} "
-            f"in all; got {page.labels!r}."
-        )
+    labels = style.check_texts(page.labels, shape[0], f"labels of {name}")
     return panels.Panel(
         images=np.concatenate(groups, axis=1),
         title=page.title,
         colour=style.facet_colour(page.facet) if page.facet >= 0 else None,
-        notes=tuple(style.wrap(text, _LABEL, 2) for text in page.labels),
+        notes=tuple(style.wrap(text, _LABEL, 2) for text in labels),
         columns=_HEADERS,
     )
