@@ -4,11 +4,13 @@
 import pathlib
 import tempfile
 
-import bounds_figure as bounds
 import numpy as np
 from absl.testing import absltest
 
+from tests.experiments import scripts
 from tests.figures import pages
+
+bounds = scripts.load("bounds")
 
 
 class BoundsTest(absltest.TestCase):
