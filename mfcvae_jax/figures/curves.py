@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import axes as mpl_axes
-from matplotlib import lines as mpl_lines
 
 from mfcvae_jax.figures import records as records_lib
 from mfcvae_jax.figures import style
@@ -18,19 +17,20 @@ __all__ = ["learning_curves"]
 _DASHES = ("-", (0, (4, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)))
 _FEW = 10  # curves with fewer values are drawn with markers
 
+_LEGEND = 34  # characters in a line of a legend
+
 # Inches.
 _HEIGHT = 1.5  # of a panel
 _ROW = 0.17  # a line of a legend
-_LEGEND = 2.2  # a legend is never wider
 _AXES = 6.4  # about the width of the axes
 
 
 class _Curve(NamedTuple):
     series: records_lib.Series
     label: str  # empty: not in the legend
-    colour: str
-    dash: Any = "-"
-    is_faint: bool = False
+    facet: int | None
+    dash: Any
+    is_faint: bool
 
 
 class _Stage(NamedTuple):
@@ -44,10 +44,6 @@ class _Panel(NamedTuple):
     unit: str
     curves: list[_Curve]
     limits: tuple[float, float]
-
-    @property
-    def labelled(self) -> list[_Curve]:
-        return [curve for curve in self.curves if curve.label]
 
 
 @style.house_style
@@ -87,14 +83,17 @@ def learning_curves(
     )
     page = style.Page(
         [_AXES],
-        [max(_HEIGHT, _ROW * (1 + len(panel.labelled))) for panel in panels],
+        [
+            max(_HEIGHT, _ROW * (1 + sum(bool(c.label) for c in panel.curves)))
+            for panel in panels
+        ],
     )
     if title:
         page.figure.suptitle(
             style.wrap(
                 title, style.n_characters(_AXES + 1, style.SIZE_TITLE, "bold")
             ),
-            x=0.07,
+            x=0.043,
             ha="left",
             size=style.SIZE_TITLE + 1,
             weight="bold",
@@ -103,7 +102,6 @@ def learning_curves(
         style.set_epochs(axes, span, is_labelled=panel is panels[-1])
         _draw_stages(axes, known)
         _draw_curves(axes, panel)
-        _draw_legend(axes, panel)
         n_rows = _label_stages(axes, known, span) if panel is panels[0] else 0
         heading = axes.set_title(panel.heading, pad=8 + 11 * n_rows)
         style.write_after(axes, heading, panel.unit)
@@ -130,73 +128,57 @@ def _panels(
     span: float,
 ) -> list[_Panel]:
     """Returns the panels that have curves; `starts` is the epoch by facet."""
+    curves: dict[str, list[_Curve]] = {"bounds": [], "kl": [], "accuracy": []}
 
-    def curves(keys, label, facet, dash="-", factor=1.0):
-        """One curve, or a faint one of train with a strong one of test."""
-        found = [
-            (split, records_lib.series(records, split, keys, start=start))
-            for start in [starts.get(facet, -np.inf)]
+    def add(panel, keys, label, facet=None, dash="-", factor=1.0):
+        """Adds one curve, or a faint one of train and a strong one of test."""
+        found = {
+            split: records_lib.series(
+                records, split, keys, start=starts.get(facet, -np.inf)
+            )
             for split in records_lib.SPLITS
-        ]
-        found = [
-            (split, series) for split, series in found if series.values.size
-        ]
-        for split, series in found:
+        }
+        found = {k: series for k, series in found.items() if series.values.size}
+        for split, series in found.items():
+            series = series._replace(values=factor * series.values)
             is_faint = len(found) == 2 and split == "train"
+            name = "" if is_faint else label
             if facet is None:
                 name = f"{label}, {split}"
-            else:
-                name = "" if is_faint else label
-            colour = style.INK if facet is None else style.facet_colour(facet)
-            series = series._replace(values=factor * series.values)
-            yield _Curve(series, name, colour, dash, is_faint)
+            curves[panel].append(_Curve(series, name, facet, dash, is_faint))
 
     facets = records_lib.find_facets(records)
+    for key, name, dash in zip(records_lib.BOUNDS, "MF", _DASHES, strict=False):
+        add("bounds", key, name, dash=dash)
+    for j in facets:
+        add("kl", (f"kl_z/{j}", f"kl_c/{j}"), f"facet {j}", j)
+    for m, name in enumerate(records_lib.find_labelings(records)):
+        dash = _DASHES[m % len(_DASHES)]
+        for j in facets:
+            key = f"many_to_one/{j}/{name}"
+            add("accuracy", key, f"facet {j}, {name}", j, dash, 100.0)
+
     panels = []
-    bounds = zip(records_lib.BOUNDS, "MF", _DASHES, strict=False)
-    for heading, unit, floor, drawn in (
+    for key, heading, unit, floor in (
         (
+            "bounds",
             "Bounds",
             "mixture M and mean-field F, nats per example, higher is better",
             None,
-            [
-                c
-                for key, name, dash in bounds
-                for c in curves(key, name, None, dash)
-            ],
         ),
-        (
-            "KL per facet",
-            "nats per example, z and c together",
-            0.0,
-            [
-                c
-                for j in facets
-                for c in curves((f"kl_z/{j}", f"kl_c/{j}"), f"facet {j}", j)
-            ],
-        ),
+        ("kl", "KL per facet", "nats per example, z and c together", 0.0),
     ):
-        if drawn:
+        if curves[key]:
             limits = records_lib.value_limits(
-                [curve.series for curve in drawn], span, floor=floor
+                [curve.series for curve in curves[key]], span, floor=floor
             )
-            unit += _off_scale(drawn, limits)
-            panels.append(_Panel(heading, unit, drawn, limits))
-    accuracy = [
-        c
-        for m, name in enumerate(records_lib.find_labelings(records))
-        for j in facets
-        for c in curves(
-            f"many_to_one/{j}/{name}",
-            f"facet {j}, {name}",
-            j,
-            _DASHES[m % len(_DASHES)],
-            100.0,
-        )
-    ]
-    if accuracy:
+            unit += _off_scale(curves[key], limits)
+            panels.append(_Panel(heading, unit, curves[key], limits))
+    if curves["accuracy"]:
         unit = "many-to-one, each facet against each labeling, %"
-        panels.append(_Panel("Accuracy", unit, accuracy, (0.0, 100.0)))
+        panels.append(
+            _Panel("Accuracy", unit, curves["accuracy"], (0.0, 100.0))
+        )
     return panels
 
 
@@ -214,31 +196,40 @@ def _off_scale(curves: Sequence[_Curve], limits: tuple[float, float]) -> str:
 
 
 def _draw_curves(axes: mpl_axes.Axes, panel: _Panel) -> None:
+    """Draws curves, and names them, the one that ends highest first."""
     axes.set_ylim(*panel.limits)
     axes.locator_params(axis="y", nbins=5, steps=(1, 2, 2.5, 5, 10))
     for curve in panel.curves:
         is_short = np.isfinite(curve.series.values).sum() < _FEW
         axes.plot(
-            curve.series.epochs,
-            curve.series.values,
+            *curve.series,
+            color=style.INK
+            if curve.facet is None
+            else style.facet_colour(curve.facet),
+            ls=curve.dash,
+            lw=1.0 if curve.is_faint else 1.6,
+            alpha=0.45 if curve.is_faint else 1.0,
+            label=style.wrap(curve.label, _LEGEND),
             marker="o" if is_short else None,
-            markersize=2.6 if curve.is_faint else 3.6,
-            markeredgewidth=0,
+            ms=2.6 if curve.is_faint else 3.6,
+            mew=0,
             # A marker on the rim of the axes is drawn whole; a curve that
             # leaves them is not drawn over the heading.
             clip_on=not is_short or bool(_off_scale([curve], panel.limits)),
             zorder=2 if curve.is_faint else 3,
-            **_line_style(curve),
         )
-
-
-def _line_style(curve: _Curve) -> dict[str, Any]:
-    return {
-        "color": curve.colour,
-        "linestyle": curve.dash,
-        "linewidth": 1.0 if curve.is_faint else 1.6,
-        "alpha": 0.45 if curve.is_faint else 1.0,
-    }
+    axes.legend(
+        handles=sorted(
+            axes.get_legend_handles_labels()[0],
+            key=lambda line: line.get_ydata()[-1],  # finite, see `series`
+            reverse=True,
+        ),
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        borderaxespad=1.2,
+        borderpad=0,
+        handlelength=2.2,
+    )
 
 
 def _draw_stages(axes: mpl_axes.Axes, stages: Sequence[_Stage]) -> None:
@@ -255,27 +246,6 @@ def _draw_stages(axes: mpl_axes.Axes, stages: Sequence[_Stage]) -> None:
         axes.axvline(
             stage.start, color=colour, linewidth=0.9, alpha=0.7, zorder=1
         )
-
-
-def _draw_legend(axes: mpl_axes.Axes, panel: _Panel) -> None:
-    """Names the curves, the one that ends highest first."""
-    curves = sorted(
-        panel.labelled,
-        key=lambda curve: curve.series.values[-1],  # finite, see `series`
-        reverse=True,
-    )
-    length = style.n_characters(_LEGEND)
-    axes.legend(
-        [mpl_lines.Line2D([], [], **_line_style(curve)) for curve in curves],
-        [style.wrap(curve.label, length) for curve in curves],
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
-        borderaxespad=1.2,
-        borderpad=0,
-        handlelength=2.2,
-        handletextpad=0.7,
-        labelspacing=0.5,
-    )
 
 
 def _label_stages(

@@ -63,8 +63,10 @@ def check_records(records: Sequence[Mapping[str, Any]]) -> None:
     """
     for i, record in enumerate(records):
         split, epoch = record.get("split"), record.get("epoch")
-        is_number = isinstance(epoch, (int, float, np.number))
-        if split not in SPLITS or not is_number or not np.isfinite(epoch):
+        is_finite = isinstance(epoch, (int, float, np.number)) and np.isfinite(
+            epoch
+        )
+        if split not in SPLITS or not is_finite:
             raise ValueError(
                 f"Expected split 'train' or 'test' and a finite number as "
                 f"epoch in record {i}; got {split!r} and {epoch!r}."

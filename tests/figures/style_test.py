@@ -23,7 +23,7 @@ class StyleTest(parameterized.TestCase):
         )
         two = style.wrap(text, length, 2)
         self.assertLessEqual(max(map(len, two.split("\n"))), length)
-        self.assertEqual(two.endswith("…"), length < 40)
+        self.assertTrue(two.endswith("…"))
 
     def test_no_break_spaces_hold(self):
         joined = "one\u00a0two"
