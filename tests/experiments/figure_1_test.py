@@ -66,17 +66,9 @@ def _axes(seed=0):
     return tuple(figures[0].axes)
 
 
-class FigureTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "figure.png"
-
+class FigureTest(pages.FigureCase):
     def _draw(self, characteristics, **settings):
-        with pages.captured() as figures:
-            figure_1.facet_intuition(characteristics, self.path, **settings)
-        self.assertTrue(self.path.exists())
-        return figures[0]
+        return self.draw(figure_1.facet_intuition, characteristics, **settings)
 
     def test_one_facet_has_a_cluster_for_each_combination(self):
         axes = _axes()[0]

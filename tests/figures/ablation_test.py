@@ -1,9 +1,7 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
 
-import pathlib
 import statistics
-import tempfile
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -19,17 +17,9 @@ def _arm(name="an arm", n_seeds=3, n_epochs=6, enters=(), seed=0):
     return ablation.Arm(name, np.arange(n_epochs) * 10, values, enters)
 
 
-class AblationTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "figure.png"
-
+class AblationTest(pages.FigureCase):
     def _draw(self, arms, ylabel="accuracy"):
-        with pages.captured() as figures:
-            ablation.accuracy_over_training(arms, self.path, ylabel=ylabel)
-        self.assertTrue(self.path.exists())
-        return figures[0]
+        return self.draw(ablation.accuracy_over_training, arms, ylabel=ylabel)
 
     def test_lines_are_the_seeds_and_their_mean(self):
         arm = _arm(enters=(20, 30))

@@ -1,8 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
 
-import pathlib
-import tempfile
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -85,16 +83,9 @@ class OrderTest(parameterized.TestCase):
             clusters.order_clusters(responsibilities)
 
 
-class ExamplesTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "figure.png"
-
+class ExamplesTest(pages.FigureCase):
     def _draw(self, images, resp, **settings):
-        with pages.captured() as figures:
-            clusters.cluster_examples(images, resp, self.path, **settings)
-        return figures[0]
+        return self.draw(clusters.cluster_examples, images, resp, **settings)
 
     @parameterized.product(n_facets=[1, 3], n_channels=[1, 3])
     def test_tiles_are_the_images_pixel_by_pixel(self, n_facets, n_channels):

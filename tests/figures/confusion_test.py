@@ -1,8 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
 
-import pathlib
-import tempfile
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -49,17 +47,9 @@ class BlockOrderTest(parameterized.TestCase):
             confusion.block_order(table)
 
 
-class ConfusionTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "figure.png"
-
+class ConfusionTest(pages.FigureCase):
     def _draw(self, tables, **settings):
-        with pages.captured() as figures:
-            confusion.confusion_matrices(tables, self.path, **settings)
-        self.assertTrue(self.path.exists())
-        return figures[0]
+        return self.draw(confusion.confusion_matrices, tables, **settings)
 
     def test_colours_are_parts_of_the_rows_in_order(self):
         table = np.array([[0, 0, 0], [1, 0, 3], [2, 0, 0]])

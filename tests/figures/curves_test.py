@@ -1,8 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
 
-import pathlib
-import tempfile
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -33,17 +31,9 @@ def _run(n_facets, labelings, n_epochs, splits=("train", "test")):
     return found
 
 
-class CurvesTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "figure.png"
-
+class CurvesTest(pages.FigureCase):
     def _draw(self, records, **settings):
-        with pages.captured() as figures:
-            curves.learning_curves(records, self.path, **settings)
-        self.assertTrue(self.path.exists())
-        return figures[0]
+        return self.draw(curves.learning_curves, records, **settings)
 
     @parameterized.parameters((1, (), 2), (3, ("digit",), 60))
     def test_panels_and_stages(self, n_facets, labelings, n_epochs):

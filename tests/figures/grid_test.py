@@ -1,8 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
 
-import pathlib
-import tempfile
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -11,17 +9,10 @@ from mfcvae_jax.figures import grid
 from tests.figures import pages
 
 
-class GridTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "figure.png"
-
-    def _draw(self, images, rows, columns, path=None, **titles):
+class GridTest(pages.FigureCase):
+    def _draw(self, images, rows, columns, **titles):
         titles = {"row_title": "colour", "column_title": "digit", **titles}
-        with pages.captured() as figures:
-            grid.facet_grid(images, rows, columns, path or self.path, **titles)
-        return figures[0]
+        return self.draw(grid.facet_grid, images, rows, columns, **titles)
 
     @parameterized.product(size=[8, 64], n_channels=[1, 3])
     def test_tiles_stand_at_their_row_and_column(self, size, n_channels):

@@ -3,8 +3,6 @@
 """No text of any figure is clipped or overlaps another one or an image."""
 
 import functools
-import pathlib
-import tempfile
 
 import matplotlib
 import numpy as np
@@ -154,18 +152,12 @@ _DRAWN = {
 }
 
 
-class LayoutTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "new" / "figure.png"
-
+class LayoutTest(pages.FigureCase):
     @parameterized.named_parameters(*_DRAWN.items())
     def test_texts_are_apart_and_on_the_page(self, draw):
-        with pages.captured() as drawn:
-            draw(self.path)
-        self.assertEmpty(pages.clashes(drawn[0]))
-        pages.sheets(drawn[0], self.path)
+        figure = self.draw(draw)
+        self.assertEmpty(pages.clashes(figure))
+        pages.sheets(figure, self.path)
 
     @parameterized.parameters("swaps_1", "confusion_2", "curves_two", "arms_3")
     def test_two_drawings_are_the_same(self, name):

@@ -4,15 +4,34 @@
 
 import contextlib
 import os
+import pathlib
+import tempfile
 from collections.abc import Iterator
 from unittest import mock
 
 import numpy as np
+from absl.testing import parameterized
 from matplotlib import figure as mpl_figure
 from matplotlib import text as mpl_text
 from PIL import Image
 
 from mfcvae_jax.figures import style
+
+
+class FigureCase(parameterized.TestCase):
+    """Draws into a file of its own."""
+
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.path = pathlib.Path(folder) / "new" / "figure.png"
+
+    def draw(self, function, *args, **settings) -> mpl_figure.Figure:
+        """Calls a function of figures and returns what it has drawn."""
+        with captured() as figures:
+            function(*args, self.path, **settings)
+        self.assertTrue(self.path.exists())
+        return figures[0]
 
 
 @contextlib.contextmanager

@@ -1,8 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
 
-import pathlib
-import tempfile
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -24,33 +22,26 @@ def _components(sheet, n_rows):
     return pages.tiles(sheet, n_rows, 3)[:, 0].tolist()
 
 
-class SamplesTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "figure.png"
-
+class SamplesTest(pages.FigureCase):
     @parameterized.parameters(1, 3)
     def test_rows_are_components_in_order(self, n_facets):
-        with pages.captured() as figures:
-            samples.cluster_samples([_samples(4)] * n_facets, self.path)
-        sheets = pages.sheets(figures[0], self.path)
+        figure = self.draw(samples.cluster_samples, [_samples(4)] * n_facets)
+        sheets = pages.sheets(figure, self.path)
         self.assertLen(sheets, n_facets)
         for sheet in sheets:
             self.assertEqual(_components(sheet, 4), [0, 1, 2, 3])
 
     def test_rows_follow_the_orders(self):
-        with pages.captured() as figures:
-            samples.cluster_samples(
-                [_samples(5), _samples(3)],
-                self.path,
-                orders=[[4, 0, 2], [1, 2, 0]],
-                n_rows=2,
-            )
-        first, second = pages.sheets(figures[0], self.path)
+        figure = self.draw(
+            samples.cluster_samples,
+            [_samples(5), _samples(3)],
+            orders=[[4, 0, 2], [1, 2, 0]],
+            n_rows=2,
+        )
+        first, second = pages.sheets(figure, self.path)
         self.assertEqual(_components(first, 2), [4, 0])
         self.assertEqual(_components(second, 2), [1, 2])
-        texts = pages.texts(figures[0])
+        texts = pages.texts(figure)
         self.assertIn("2 of 5 clusters shown", texts)
         self.assertIn("2 of 3 clusters shown", texts)
         self.assertCountEqual(

@@ -1,8 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
 
-import pathlib
-import tempfile
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -26,16 +24,9 @@ def _page(n=2, size=8, n_channels=1, **changes):
     return page._replace(**changes)
 
 
-class SwapsTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "figure.png"
-
+class SwapsTest(pages.FigureCase):
     def _draw(self, drawn):
-        with pages.captured() as figures:
-            swaps.swapped_pairs(drawn, self.path)
-        return figures[0]
+        return self.draw(swaps.swapped_pairs, drawn)
 
     @parameterized.product(size=[8, 64], n_channels=[1, 3])
     def test_tiles_stand_in_three_groups_of_two(self, size, n_channels):

@@ -1,8 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
 
-import pathlib
-import tempfile
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -20,16 +18,9 @@ def _images(n_dims, n_steps=5, size=8, n_channels=1):
     return values * np.ones((size, size, n_channels), np.uint8)
 
 
-class TraversalsTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "figure.png"
-
+class TraversalsTest(pages.FigureCase):
     def _draw(self, facets, steps=_STEPS):
-        with pages.captured() as figures:
-            traversals.latent_traversals(facets, steps, self.path)
-        return figures[0]
+        return self.draw(traversals.latent_traversals, facets, steps)
 
     @parameterized.product(size=[8, 64], n_channels=[1, 3])
     def test_rows_are_dimensions_and_columns_steps(self, size, n_channels):
