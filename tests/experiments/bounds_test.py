@@ -1,9 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
 
-import pathlib
-import tempfile
-
 import numpy as np
 from absl.testing import absltest
 
@@ -13,11 +10,9 @@ from tests.figures import pages
 bounds = scripts.load("bounds")
 
 
-class BoundsTest(absltest.TestCase):
+class BoundsTest(pages.FigureCase):
     def setUp(self):
         super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "figure.png"
         self.values = np.random.default_rng(0).normal(size=(50, 3))
 
     def test_draws_the_means_the_spreads_and_the_bounds(self):
@@ -27,7 +22,6 @@ class BoundsTest(absltest.TestCase):
             {"one": self.values},
             {"M": 1.5, "F": -2},
         )
-        self.assertTrue(self.path.exists())
         (axes,) = figure.axes
         *lines, curve = axes.get_lines()
         self.assertEqual([line.get_ydata()[0] for line in lines], [1.5, -2])
