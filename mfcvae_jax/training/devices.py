@@ -17,6 +17,7 @@ floating-point sums. With several processes, each calls the same program on
 what belongs to its own devices.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -77,9 +78,8 @@ class Program:
             )
         self._is_split = n_devices > 1
         is_batch_split = self._is_split and n_seeds == 1
-        self._stepper = (
-            stepper._replace(axis_name=_AXIS) if is_batch_split else stepper
-        )
+        if is_batch_split:
+            stepper = dataclasses.replace(stepper, axis_name=_AXIS)
         self._rows = batch_size // n_devices if is_batch_split else batch_size
         # Seeds fill the devices evenly: the last ones may be run in vain.
         self._seeds_per_device = -(-n_seeds // n_devices)
@@ -90,9 +90,7 @@ class Program:
         self._split = NamedSharding(mesh, PartitionSpec(_AXIS))
         devices_split = tuple(self._devices) if self._is_split else None
         self._run_on_images, self._run_on_chunk = (
-            _compiled(
-                self._stepper, self._rows, n_seeds, devices_split, is_chunk
-            )
+            _compiled(stepper, self._rows, n_seeds, devices_split, is_chunk)
             for is_chunk in (False, True)
         )
 

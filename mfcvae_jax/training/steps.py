@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training step. Pure; ``devices.py`` compiles many into one program."""
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from mfcvae_jax import progressive
+from mfcvae_jax.ladder.block import BatchNorm
 from mfcvae_jax.model import MFCVAE, elbo_terms, facets_in_force, nets_cast
 from mfcvae_jax.randomness import draw_noise
 from mfcvae_jax.settings import Likelihood, Precision
@@ -69,11 +72,12 @@ def summarise(
     )
 
 
-class Stepper(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Stepper:
     """All that is constant during training, and the pure steps over it.
 
     Attributes:
-        model: the module.
+        model: the module, as it is evaluated: on one device, at full precision.
         likelihood: form of p(x|z).
         optimiser: the gradient transformation.
         schedule: of progressive training.
@@ -92,6 +96,14 @@ class Stepper(NamedTuple):
     n_samples: int = 1
     precision: Precision = Precision.FLOAT32
     axis_name: str | None = None
+
+    @functools.cached_property
+    def training_model(self) -> MFCVAE:
+        """The model as it is trained, with the same variables."""
+        return self.model.clone(
+            precision=self.precision,
+            norm=functools.partial(BatchNorm, axis_name=self.axis_name),
+        )
 
     def loss(
         self,
@@ -113,10 +125,7 @@ class Stepper(NamedTuple):
         Returns:
             Loss in nats per example, shape (); metrics and batch statistics.
         """
-        model = self.model.clone(
-            precision=self.precision, axis_name=self.axis_name
-        )
-        forward, updated = model.apply(
+        forward, updated = self.training_model.apply(
             {
                 "params": nets_cast(params, self.precision),
                 "batch_stats": batch_stats,

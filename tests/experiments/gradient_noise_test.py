@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Noise of the gradient: where there is none, and against its own formula."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -52,7 +54,9 @@ class GradientNoiseTest(absltest.TestCase):
 
     def _noise(self, estimate, n_samples, n_draws=20):
         return gradient_noise(
-            self.stepper._replace(estimate=estimate, n_samples=n_samples),
+            dataclasses.replace(
+                self.stepper, estimate=estimate, n_samples=n_samples
+            ),
             self.state,
             self.x,
             jax.random.key(2),

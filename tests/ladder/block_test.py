@@ -198,7 +198,9 @@ class DenseBlockTest(parameterized.TestCase):
                 params[name] = variables["params"]
                 batch_stats[name] = variables["batch_stats"]
                 h, _ = _pytorch_batch_norm(variables, h, True)
-        module = block.DenseBlock(widths[1:], activation, batch_norm)
+        module = block.DenseBlock(
+            widths[1:], activation, block.BatchNorm if batch_norm else None
+        )
 
         @jax.jit
         def apply(variables, x):
@@ -207,11 +209,9 @@ class DenseBlockTest(parameterized.TestCase):
         ours, _ = apply({"params": params, "batch_stats": batch_stats}, x)
         np.testing.assert_allclose(ours, h, rtol=1e-9, atol=1e-11)
 
-    @parameterized.parameters(True, False)
-    def test_without_widths_is_the_identity_and_has_no_parameters(
-        self, batch_norm
-    ):
-        module = block.DenseBlock((), Activation.RELU, batch_norm)
+    @parameterized.parameters(block.BatchNorm, None)
+    def test_without_widths_is_the_identity_and_has_no_parameters(self, norm):
+        module = block.DenseBlock((), Activation.RELU, norm)
         x = np.random.default_rng(7).normal(size=(2, 3))
         h, variables = module.init_with_output(jax.random.key(0), x, True)
         np.testing.assert_array_equal(h, x)

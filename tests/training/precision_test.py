@@ -6,6 +6,8 @@ That a product of float32 factors may be rounded shows on no CPU, so it is
 looked for in what is handed to the compiler.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +42,9 @@ def _equations(jaxpr):
 class PrecisionTest(parameterized.TestCase):
     def _gradient(self, net, precision):
         """The gradient as a function, and its arguments."""
-        stepper = device_cases.make_stepper(net)._replace(precision=precision)
+        stepper = dataclasses.replace(
+            device_cases.make_stepper(net), precision=precision
+        )
         start = device_cases.start(stepper, 0)
         x = batches.as_float(jnp.asarray(device_cases.images()[:8]))
         noise = state.draw_noise(
