@@ -150,9 +150,7 @@ def _outputs(fixture, mode, point, dtype):
         epoch, batch = fixture["points"][int(point[1:])]
         # The official evaluation counts the batch as 0.
         step = fixture.step((epoch, 0 if mode == "eval" else batch))
-        coefficients = progressive.coefficients(
-            stepper.schedule, progressive.state_at(stepper.schedule, step)
-        )
+        coefficients = progressive.coefficients(stepper.schedule, step)
     found, batch_stats = _forward(fixture.name, mode == "train")(
         variables, x, noise, coefficients
     )
@@ -284,7 +282,6 @@ class AdamTest(parameterized.TestCase):
             start = fixture.step(fixture["adam/points"][0])
             at = at._replace(
                 step=jnp.int32(start),
-                progressive=progressive.state_at(stepper.schedule, start),
             )
             update = jax.jit(stepper.update)
             for t in range(3):
@@ -353,8 +350,9 @@ def _official_gradient(trainable, fixture, point, images, noise):
     """The loss and its gradient in terms of the official parameters."""
     stepper = _stepper(fixture)
     dtype = trainable["mu_p_z_j_c_j_list.0"].dtype
-    at = progressive.state_at(stepper.schedule, fixture.step(point))
-    coefficients = progressive.coefficients(stepper.schedule, at)
+    coefficients = progressive.coefficients(
+        stepper.schedule, fixture.step(point)
+    )
 
     def loss(trainable):
         variables = _variables(fixture, fixture.under("param/") | trainable)

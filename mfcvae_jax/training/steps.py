@@ -154,9 +154,7 @@ class Stepper:
         Returns:
             The state after the step, and the metrics before its update.
         """
-        coefficients = progressive.coefficients(
-            self.schedule, state.progressive
-        )
+        coefficients = progressive.coefficients(self.schedule, state.step)
         gradient, (metrics, batch_stats) = jax.grad(self.loss, has_aux=True)(
             state.params, state.batch_stats, x, noise, coefficients
         )
@@ -169,7 +167,6 @@ class Stepper:
             params=optax.apply_updates(state.params, updates),
             batch_stats=batch_stats,
             opt_state=opt_state,
-            progressive=progressive.advance(self.schedule, state.progressive),
             key=state.key,
         )
         return after, metrics

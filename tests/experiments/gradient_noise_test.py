@@ -12,7 +12,6 @@ from gradient_noise import gradient_noise
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
-from mfcvae_jax.settings import Fade
 from mfcvae_jax.training import optimiser, state, steps
 from mfcvae_jax.variational import elbo
 from tests import examples
@@ -42,7 +41,7 @@ class GradientNoiseTest(absltest.TestCase):
             model=model_lib.make_model(settings, (8, 8, 1)),
             likelihood=settings.likelihood,
             optimiser=optimiser.make_optimiser(1e-3, settings.facets),
-            schedule=progressive.Schedule((1,), 1, Fade.LINEAR, 0.0, 0.0, 1),
+            schedule=progressive.Schedule(((0, 0),), 1, 1),
             estimate=elbo.five_terms,
         )
         self.state = state.make_state(
