@@ -18,6 +18,7 @@ from mfcvae_jax import progressive
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.settings import Precision
 from mfcvae_jax.training import state
+from tests import examples
 from tests.training import device_cases
 
 _EXACT = (jax.lax.Precision.HIGHEST,) * 2
@@ -45,14 +46,17 @@ class PrecisionTest(parameterized.TestCase):
         stepper = dataclasses.replace(
             device_cases.make_stepper(net), precision=precision
         )
-        start = device_cases.start(stepper, 0)
-        x = batches.as_float(jnp.asarray(device_cases.images()[:8]))
+        variables = examples.variables(stepper.model, np.float32)
+        x = batches.as_float(device_cases.images()[:8])
         noise = state.draw_noise(
             jax.random.key(1), stepper.model.facets.latent_dim, 1, len(x)
         )
         full = progressive.full_coefficients(len(stepper.model.facets))
-        arguments = (start.params, start.batch_stats, x, noise, full)
-        return jax.value_and_grad(stepper.loss, has_aux=True), arguments
+        arguments = (variables["params"], variables["batch_stats"])
+        return (
+            jax.value_and_grad(stepper.loss, has_aux=True),
+            (*arguments, x, noise, full),
+        )
 
     def _traced(self, net, precision):
         function, arguments = self._gradient(net, precision)
@@ -121,7 +125,8 @@ class PrecisionTest(parameterized.TestCase):
         self.assertNotEqual(loss, rounded_loss)
         np.testing.assert_allclose(rounded_loss, loss, rtol=0.01)
         error = np.linalg.norm(rounded - gradient) / np.linalg.norm(gradient)
-        self.assertLess(error, 0.05)
+        # A bfloat16 has 8 bits; batch norm cancels some of them, layer by layer.
+        self.assertLess(error, 0.1)
 
 
 if __name__ == "__main__":
