@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,6 +45,7 @@ def with_initial_means(
     n_facets = sum(name.startswith("priors_") for name in params)
     names = [f"priors_{j}" for j in range(n_facets)]
     shapes = [params[name]["means"].shape for name in names]
+    means: Sequence[chex.Array]
     if init is MeansInit.GMM:
         latents = encode_means()
         means = [
@@ -52,7 +54,8 @@ def with_initial_means(
         ]
     else:
         keys = jax.random.split(run_key(seed, KeyUse.PRIOR), len(names))
-        means = list(map(jax.nn.initializers.glorot_normal(), keys, shapes))
+        draw = jax.nn.initializers.glorot_normal()
+        means = [draw(*args) for args in zip(keys, shapes, strict=True)]
     priors = {
         name: {**params[name], "means": jnp.asarray(mean)}
         for name, mean in zip(names, means, strict=True)

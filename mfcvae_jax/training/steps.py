@@ -158,7 +158,10 @@ class Stepper:
         gradient, (metrics, batch_stats) = jax.grad(self.loss, has_aux=True)(
             state.params, state.batch_stats, x, noise, coefficients
         )
-        gradient, metrics = self._mean_over_devices((gradient, metrics))
+        if self.axis_name is not None:
+            gradient, metrics = jax.lax.pmean(
+                (gradient, metrics), self.axis_name
+            )
         updates, opt_state = self.optimiser.update(
             gradient, state.opt_state, state.params
         )
@@ -186,25 +189,16 @@ class Stepper:
         Returns:
             The state after the step, and the metrics before its update.
         """
-        n_devices, device = 1, jnp.int32(0)
-        if self.axis_name is not None:
-            n_devices = jax.lax.axis_size(self.axis_name)
-            device = jax.lax.axis_index(self.axis_name)
-        n = len(x)
+        axis, n = self.axis_name, len(x)
         noise = draw_noise(
             jax.random.fold_in(state.key, state.step),
             self.model.facets.latent_dim,
             self.n_samples,
-            n_devices * n,
+            n if axis is None else n * jax.lax.axis_size(axis),
         )
-        if n_devices > 1:
+        if axis is not None:
+            first = n * jax.lax.axis_index(axis)
             noise = tuple(
-                jax.lax.dynamic_slice_in_dim(z, device * n, n, axis=1)
-                for z in noise
+                jax.lax.dynamic_slice_in_dim(z, first, n, axis=1) for z in noise
             )
         return self.update(state, x, noise)
-
-    def _mean_over_devices(self, tree: Any) -> Any:
-        if self.axis_name is None:
-            return tree
-        return jax.lax.pmean(tree, self.axis_name)

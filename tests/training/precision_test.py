@@ -125,7 +125,7 @@ class PrecisionTest(parameterized.TestCase):
         self.assertNotEqual(loss, rounded_loss)
         np.testing.assert_allclose(rounded_loss, loss, rtol=0.01)
         error = np.linalg.norm(rounded - gradient) / np.linalg.norm(gradient)
-        # A bfloat16 has 8 bits; batch norm cancels some of them, layer by layer.
+        # A bfloat16 has 8 bits, of which every batch norm cancels some.
         self.assertLess(error, 0.1)
 
 
