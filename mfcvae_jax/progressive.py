@@ -18,10 +18,11 @@ that is longer than its stage is cut short: the facet is active as soon as the
 next one enters.
 
 The state of the machine is the number of optimiser steps taken, no more. The
-schedule says at which step each facet enters each phase. ``phases`` follows from
-these two, on the host as in a compiled step. All else follows from the phases:
-coefficients, events, what is logged and recorded. A further phase is one more
-value of ``Phase``, one more start of each facet and one more row of the table.
+schedule says at which step each facet enters each phase. ``phases`` follows
+from these two, on the host as in a compiled step. All else follows from the
+phases: coefficients, events, what is logged and recorded. A further phase is
+one more value of ``Phase``, one more start of each facet and one more row of
+the table.
 """
 
 import enum
