@@ -307,14 +307,19 @@ class SeparateEncoders:
         decoder: widths of the decoder, which is fed all z_j side by side.
         activation: non-linearity after every hidden layer.
         batch_norm: batch normalisation after every activation.
+        encoder_activation: that of the encoders; without it, ``activation``.
+            The official code keeps relu there.
     """
 
     encoders: tuple[Widths, ...]
     decoder: Widths
     activation: Activation
     batch_norm: bool
+    encoder_activation: Activation = typing.cast(Activation, None)
 
     def __post_init__(self):
+        if self.encoder_activation is None:
+            object.__setattr__(self, "encoder_activation", self.activation)
         for widths in self.encoders:
             _require_positive("net.encoders", widths)
         _require_positive("net.decoder", self.decoder)

@@ -69,7 +69,7 @@ class OneEncoderPerFacet(nn.Module):
         for j, latent_dim in enumerate(self.latent_dim):
             h = DenseBlock(
                 self.net.encoders[j],
-                self.net.activation,
+                self.net.encoder_activation,
                 self.net.batch_norm,
                 self.axis_name,
                 name=f"encoder_{j}",
