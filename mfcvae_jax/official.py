@@ -14,9 +14,8 @@ import argparse
 import dataclasses
 import pathlib
 import pickle
-import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import chex
 import jax
@@ -54,15 +53,14 @@ _BLOCKS: dict[type, dict[str, str]] = {
         "decoder.decoder": "decoder.net",
     },
 }
-_PRIORS = {
-    "logits": "_pi_p_c_j_list.{j}",
-    "means": "mu_p_z_j_c_j_list.{j}",
-    "raw_var": "_sigma_square_p_z_j_c_j_list.{j}",
-    "raw_tril": "_l_mat_p_z_j_c_j_list.{j}",
-}
-_HEADS = {
-    "mean": "fc_mu_q_z_x_list.{j}",
-    "log_var": "fc_log_sigma_square_q_z_x_list.{j}",
+# Lists with an entry a facet.
+_LISTS = {
+    "logits": "_pi_p_c_j_list",
+    "means": "mu_p_z_j_c_j_list",
+    "raw_var": "_sigma_square_p_z_j_c_j_list",
+    "raw_tril": "_l_mat_p_z_j_c_j_list",
+    "mean": "fc_mu_q_z_x_list",
+    "log_var": "fc_log_sigma_square_q_z_x_list",
 }
 _ARRAYS = {
     "kernel": "weight",
@@ -73,20 +71,9 @@ _ARRAYS = {
     "mean": "running_mean",
     "var": "running_var",
 }
-
-
-class _Layout(NamedTuple):
-    """How an official array lies; ours is split, transposed and joined again.
-
-    Attributes:
-        shape: of the official array.
-        split: the same with the axes of a flattened image apart.
-        axes: of ``split``, in our order.
-    """
-
-    shape: tuple[int, ...]
-    split: tuple[int, ...]
-    axes: tuple[int, ...]
+# Their axes in our order, by the number of axes. A transposed convolution keeps
+# the layout of the one it transposes, there as here.
+_AXES = {1: (0,), 2: (1, 0), 3: (2, 0, 1), 4: (2, 3, 1, 0)}
 
 
 def as_official(settings: settings_lib.Settings) -> settings_lib.Settings:
@@ -137,11 +124,8 @@ def variables_from_state_dict(
     """
     _check_net(settings, image_shape)
     tree = _shapes(settings, image_shape)
-    shapes = {
-        path: leaf.shape
-        for path, leaf in traverse_util.flatten_dict(tree).items()
-    }
-    paths = {_key(path, settings, tree): path for path in shapes}
+    leaves = traverse_util.flatten_dict(tree)
+    paths = {_key(path, settings, tree): path for path in leaves}
     given = {k for k in state_dict if not k.endswith("num_batches_tracked")}
     if given != set(paths):
         raise ValueError(
@@ -152,30 +136,28 @@ def variables_from_state_dict(
         )
     variables = {}
     for key, path in paths.items():
-        shape = shapes[path]
-        layout = _layout(path, shape, settings.net, image_shape)
-        value = state_dict[key]
-        if value.shape != layout.shape:
+        value, shape = state_dict[key], leaves[path].shape
+        axes = _AXES[len(shape)]
+        wanted = tuple(shape[axes.index(i)] for i in range(len(axes)))
+        if path[-1] == "gain":
+            wanted += (1, 1, 1)
+        if tuple(value.shape) != wanted:
             raise ValueError(
                 f"official {key} has shape {tuple(value.shape)}, but the "
-                f"settings ask for {layout.shape} ({'.'.join(path[1:])} of "
-                f"shape {shape}, with images of shape {image_shape}); give "
-                "the settings net, facets and data with which the weights were "
-                "trained"
+                f"settings ask for {wanted}, with images of shape "
+                f"{image_shape}; give the settings net, facets and data with "
+                "which the weights were trained"
             )
         # Methods rather than jnp functions: nothing is compiled for NumPy.
-        value = value.reshape(layout.split).transpose(layout.axes)
-        value = value.reshape(shape)
+        value = value.reshape(wanted[: len(axes)]).transpose(axes)
+        if flat := _channels_last(path, settings.net, image_shape):
+            value = value.take(*flat)
         if is_glorot and path[-1] == "raw_var":
             value = prior.positive_inverse(jnp.exp(value))
         if is_glorot and path[-1] == "raw_tril":
             value = _diagonal_from_exp(value)
         variables[path] = jnp.asarray(value)
-    return {
-        "params": {},
-        "batch_stats": {},
-        **traverse_util.unflatten_dict(variables),
-    }
+    return {"batch_stats": {}, **traverse_util.unflatten_dict(variables)}
 
 
 def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
@@ -203,8 +185,8 @@ def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
             f"reading {path} needs PyTorch, which is optional here: "
             "pip install '.[official]'"
         ) from error
-    # The official file also pickles its flags. Loading weights only, plus
-    # these two harmless types, runs no code from the file.
+    # The official file also pickles its flags. Loading weights only, plus these
+    # two harmless types, runs no code from the file.
     try:
         with torch.serialization.safe_globals(
             [argparse.Namespace, torch.device]
@@ -240,9 +222,9 @@ def _check_net(
         )
     if settings != as_official(settings):
         raise ValueError(
-            "the official encoders of net.kind='separate_encoders' keep relu "
-            "whatever its activation flag says, but net.encoder_activation is "
-            f"{net.encoder_activation.value!r}: set it to 'relu'"
+            "the official code keeps relu in the encoders of net.kind="
+            "'separate_encoders', whatever its activation flag says: set "
+            "net.encoder_activation to 'relu'"
         )
     if image_shape[-1] != 1 and not isinstance(net, settings_lib.ConvLadder):
         raise ValueError(
@@ -275,12 +257,11 @@ def _key(
     _, *modules, leaf = path
     match modules:
         case [mixture]:
-            return _PRIORS[leaf].format(j=_split(mixture)[1])
+            return f"{_LISTS[leaf]}.{_split(mixture)[1]}"
         case ["decoder", "output"]:
             return f"layer_x_hat_z.{_ARRAYS[leaf]}"
         case ["encoder", heads, ("mean" | "log_var") as head]:
-            j = _split(heads)[1]
-            return f"{_HEADS[head].format(j=j)}.{_ARRAYS[leaf]}"
+            return f"{_LISTS[head]}.{_split(heads)[1]}.{_ARRAYS[leaf]}"
     part, block, layer = modules
     kind, j = _split(block)
     layer_kind, i = _split(layer)
@@ -308,42 +289,28 @@ def _key(
 
 def _split(name: str) -> tuple[str, int]:
     """Returns ("rung", 2) of "rung_2", and number 0 where there is none."""
-    found = re.fullmatch(r"(.*?)(?:_(\d+))?", name)
-    assert found is not None
-    return found[1], int(found[2] or 0)
+    kind, _, number = name.rpartition("_")
+    return (kind, int(number)) if kind else (name, 0)
 
 
-def _layout(
+def _channels_last(
     path: tuple[str, ...],
-    shape: tuple[int, ...],
     net: settings_lib.Net,
     image_shape: tuple[int, int, int],
-) -> _Layout:
-    """Returns the official layout of our array of a shape."""
-    leaf = path[-1]
-    if leaf == "gain":
-        return _Layout((*shape, 1, 1, 1), shape, (0,))
-    if leaf == "raw_tril":
-        last = (*shape[1:], shape[0])
-        return _Layout(last, last, (2, 0, 1))
-    if len(shape) == 4:
-        # A transposed convolution keeps the layout of the one it transposes,
-        # there as here.
-        first = (shape[3], shape[2], shape[0], shape[1])
-        return _Layout(first, first, (2, 3, 1, 0))
-    official = shape[::-1]
-    if isinstance(net, settings_lib.ConvLadder):
-        block, j = _split(path[2] if len(path) > 3 else "")
-        if block == "heads" and leaf == "kernel":
-            height, width, channels = conv.features(j, image_shape)
-            split = (shape[1], channels, height, width)
-            return _Layout(official, split, (2, 3, 1, 0))
-        if path[1] == "decoder" and block == "rung":
-            height, width, channels = conv.decoder_rung(j, image_shape)
-            split = (channels, height, width, *shape[:-1])
-            axes = (3, 1, 2, 0) if leaf == "kernel" else (1, 2, 0)
-            return _Layout(official, split, axes)
-    return _Layout(official, official, tuple(reversed(range(len(shape)))))
+) -> tuple[np.ndarray, int] | None:
+    """Returns our order of an image that lies flat, and the axis it lies on."""
+    if not isinstance(net, settings_lib.ConvLadder) or len(path) == 3:
+        return None
+    block, j = _split(path[2])
+    if block == "heads" and path[-1] == "kernel":
+        (height, width, channels), axis = conv.features(j, image_shape), 0
+    elif path[1] == "decoder" and block == "rung":
+        (height, width, channels), axis = conv.decoder_rung(j, image_shape), -1
+    else:
+        return None
+    order = np.arange(channels * height * width)
+    image = order.reshape(channels, height, width)
+    return image.transpose(1, 2, 0).ravel(), axis
 
 
 def _diagonal_from_exp(tril: chex.Array) -> chex.Array:
