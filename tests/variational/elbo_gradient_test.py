@@ -15,8 +15,6 @@ from mfcvae_jax.settings import Covariance
 from mfcvae_jax.variational import elbo, posterior, prior
 from tests import oracles
 
-_ESTIMATORS = {name: row.terms for name, row in elbo.ESTIMATORS.items()}
-
 
 class GradientTest(oracles.DoubleTestCase):
     @parameterized.parameters(1, 3)
@@ -36,14 +34,14 @@ class GradientTest(oracles.DoubleTestCase):
             return jnp.stack(
                 [
                     kl[0]
-                    for terms in _ESTIMATORS.values()
+                    for terms in elbo.ESTIMATORS.values()
                     for kl in (terms(d).kl_z, terms(d).kl_c)
                 ]
             )
 
         def oracle(d):
             kls = []
-            for name in _ESTIMATORS:
+            for name in elbo.ESTIMATORS:
                 if name == "closed_form":
                     log_r = d.expected_log_p_z_c[0] + d.log_weights
                 else:
@@ -147,7 +145,7 @@ class ExtremesTest(parameterized.TestCase):
                 elbo.mixture_block(densities),
                 elbo.mean_field_block(densities),
             )
-            terms = [terms(densities) for terms in _ESTIMATORS.values()]
+            terms = [terms(densities) for terms in elbo.ESTIMATORS.values()]
             zeros, ones = jnp.zeros(n), jnp.ones(1)
             # Unequal, since the two KLs get weights of their own.
             total = sum(map(jnp.sum, blocks)) + sum(
@@ -194,7 +192,7 @@ class ExtremesTest(parameterized.TestCase):
         densities = elbo.Densities(
             zeros, zeros[..., 0], zeros[0], zeros[0, :, 0], log_weights
         )
-        for terms in _ESTIMATORS.values():
+        for terms in elbo.ESTIMATORS.values():
             found = terms(densities)
             np.testing.assert_allclose(
                 np.exp(found.log_resp), [[0, 0.5, 0.5]], rtol=1e-6

@@ -30,7 +30,6 @@ _facets = st.builds(
     st.sampled_from(_FORMS),
 )
 _few = hypothesis.settings(max_examples=20)
-_ESTIMATORS = {name: row.terms for name, row in elbo.ESTIMATORS.items()}
 
 
 def _sum(terms):
@@ -42,7 +41,7 @@ def _estimate(mixture, q, z):
     """Every estimator's terms and both blocks, from our own densities."""
     densities = model_lib.densities(q, mixture, z)
     return (
-        {name: terms(densities) for name, terms in _ESTIMATORS.items()},
+        {name: terms(densities) for name, terms in elbo.ESTIMATORS.items()},
         elbo.mixture_block(densities),
         elbo.mean_field_block(densities),
     )
