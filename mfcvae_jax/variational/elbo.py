@@ -224,8 +224,8 @@ def closed_form(densities: Densities) -> FacetTerms:
     )
 
 
-# The setting train.estimator is a key of this table; others may be added. Bound,
-# variance and cost of each are in docs/maths.md.
+# The setting train.estimator is a key of this table; others may be added. What
+# bound, variance and cost each of them has is in docs/maths.md.
 ESTIMATORS: dict[str, Estimator] = {
     "five_terms": five_terms,
     "mixture_form": mixture_form,

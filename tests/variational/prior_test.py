@@ -391,24 +391,3 @@ class MixturePriorTest(parameterized.TestCase):
         np.testing.assert_allclose(
             back.get("raw_var", back.get("raw_tril")), raw, rtol=1e-9
         )
-
-    def test_strict_upper_triangle_gets_no_gradient_and_the_rest_does(self):
-        k, d = 3, 3
-        module = prior.MixturePrior(k, d, Covariance.FULL, 0.5)
-        rng = np.random.default_rng(8)
-        params = {
-            "logits": rng.normal(size=k).astype(np.float32),
-            "means": rng.normal(size=(k, d)).astype(np.float32),
-            "raw_tril": rng.uniform(0.5, 1, (k, d, d)).astype(np.float32),
-        }
-        z = rng.normal(size=(4, d)).astype(np.float32)
-
-        def log_prob(params):
-            mixture = module.apply({"params": params})
-            joint = prior.component_log_prob(mixture, z) + mixture.log_weights
-            return jnp.sum(jax.nn.logsumexp(joint, axis=-1))
-
-        gradient = np.asarray(jax.jit(jax.grad(log_prob))(params)["raw_tril"])
-        upper = np.triu(np.ones((d, d), bool), 1)
-        np.testing.assert_array_equal(gradient[:, upper], 0)
-        self.assertTrue(np.all(gradient[:, ~upper] != 0))
