@@ -34,6 +34,7 @@ from mfcvae_jax.settings import Activation, ConvLadder
 from mfcvae_jax.variational.posterior import Posterior
 
 __all__ = [
+    "CHANNELS",
     "ConvBlock",
     "ConvDecoder",
     "ConvEncoder",
@@ -47,7 +48,8 @@ __all__ = [
     "features",
 ]
 
-_CHANNELS = 64
+# C: of the first layer.
+CHANNELS = 64
 
 
 class Layer(NamedTuple):
@@ -66,7 +68,7 @@ class Layer(NamedTuple):
 
 def encoder_backbone(j: int) -> tuple[Layer, ...]:
     """Returns the layers that lead to the branching point of facet j."""
-    return (Layer(_CHANNELS * 2**j, 4, 2),)
+    return (Layer(CHANNELS * 2**j, 4, 2),)
 
 
 def encoder_rung(j: int) -> tuple[Layer, ...]:

@@ -98,7 +98,7 @@ class StandardiseTest(parameterized.TestCase):
                 "official_init": official_init,
             },
         )
-        self.enter_context(mock.patch.object(conv, "_CHANNELS", 2))
+        self.enter_context(mock.patch.object(conv, "CHANNELS", 2))
         model = model_lib.make_model(settings, (8, 8, 1))
         rng = np.random.default_rng(0)
         x = rng.random((64, 8, 8, 1), np.float32)
