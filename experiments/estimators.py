@@ -147,8 +147,10 @@ def _noise(
     """Noise of an estimator's gradient on the first training batch."""
     batch = run.dataset.train.images[: run.settings.train.batch_size]
     found = gradient_noise(
-        run.stepper._replace(
-            estimate=elbo.find_estimator(estimator), n_samples=n_samples
+        dataclasses.replace(
+            run.stepper,
+            estimate=elbo.find_estimator(estimator),
+            n_samples=n_samples,
         ),
         state,
         batches.as_float(jnp.asarray(batch)),

@@ -135,10 +135,7 @@ def _outputs(fixture, mode, point, dtype):
 
 
 def _coefficients(fixture, step):
-    schedule = _stepper(fixture.name).schedule
-    return progressive.coefficients(
-        schedule, progressive.state_at(schedule, step)
-    )
+    return progressive.coefficients(_stepper(fixture.name).schedule, step)
 
 
 def _points(fixture, mode):
@@ -216,10 +213,7 @@ def _start(fixture, step, dtype):
     start = state.make_state(
         fixture.variables(dtype), stepper.optimiser, jax.random.key(0)
     )
-    return start._replace(
-        step=jnp.int32(step),
-        progressive=progressive.state_at(stepper.schedule, step),
-    )
+    return start._replace(step=jnp.int32(step))
 
 
 def _batch(fixture, prefix, dtype):

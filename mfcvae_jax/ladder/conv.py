@@ -21,6 +21,7 @@ Images are (B, H, W, channels) throughout.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import chex
@@ -212,7 +213,7 @@ class ConvBlock(nn.Module):
         is_transposed: see ``Convolution``.
         weight_norm: see ``Convolution``.
         is_bare: whether activation and batch norm are left out.
-        axis_name: see ``BatchNorm``.
+        norm: makes a ``BatchNorm``.
     """
 
     layers: tuple[Layer, ...]
@@ -220,7 +221,7 @@ class ConvBlock(nn.Module):
     is_transposed: bool = False
     weight_norm: bool = False
     is_bare: bool = False
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
     def __call__(self, h: chex.Array, train: bool) -> chex.Array:
@@ -242,7 +243,7 @@ class ConvBlock(nn.Module):
             )(h)
             if not self.is_bare:
                 h = activate(self.activation, h)
-                h = BatchNorm(self.axis_name, name=f"batch_norm_{i}")(h, train)
+                h = self.norm(name=f"batch_norm_{i}")(h, train)
         return h
 
 
@@ -252,12 +253,12 @@ class ConvEncoder(nn.Module):
     Attributes:
         net: form of the blocks.
         latent_dim: D_j of each facet.
-        axis_name: see ``BatchNorm``.
+        norm: makes a ``BatchNorm``.
     """
 
     net: ConvLadder
     latent_dim: tuple[int, ...]
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
@@ -276,7 +277,7 @@ class ConvEncoder(nn.Module):
             layers,
             self.net.activation,
             weight_norm=self.net.weight_norm,
-            axis_name=self.axis_name,
+            norm=self.norm,
             name=name,
         )
 
@@ -287,12 +288,12 @@ class ConvDecoder(nn.Module):
     Attributes:
         net: form of the blocks.
         image_shape: (H, W, C).
-        axis_name: see ``BatchNorm``.
+        norm: makes a ``BatchNorm``.
     """
 
     net: ConvLadder
     image_shape: tuple[int, int, int]
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
     def __call__(
@@ -314,8 +315,7 @@ class ConvDecoder(nn.Module):
             rung = DenseBlock(
                 (math.prod(shape),),
                 self.net.activation,
-                batch_norm=True,
-                axis_name=self.axis_name,
+                self.norm,
                 name=f"rung_{j}",
             )(z[j], train)
             faded = alpha[j] * rung.reshape(-1, *shape)
@@ -325,7 +325,7 @@ class ConvDecoder(nn.Module):
                 self.net.activation,
                 is_transposed=True,
                 is_bare=j == 0 and not self.net.output_norm,
-                axis_name=self.axis_name,
+                norm=self.norm,
                 name=f"backbone_{j}",
             )(h, train)
         return h

@@ -135,7 +135,7 @@ class TrainTest(absltest.TestCase):
 
     def test_run_leaves_scores_and_pictures_and_can_be_reported_again(self):
         self.assertEqual(self.whole.returncode, 0, self.whole.stderr)
-        self.assertIn("stage started (stage 1, facet 0)", self.whole.stderr)
+        self.assertIn("facet 0 is fading in", self.whole.stderr)
         self.assertRegex(self.whole.stdout, r"facet 1 +K=\d+")
         folder = self.folder / "whole"
         for name in (

@@ -120,7 +120,8 @@ class DenseBlockTest(oracles.DoubleTestCase):
     def test_is_linear_then_activation_then_batch_norm(
         self, activation, has_batch_norm
     ):
-        module = block.DenseBlock((5, 4), activation, has_batch_norm)
+        norm = block.BatchNorm if has_batch_norm else None
+        module = block.DenseBlock((5, 4), activation, norm)
         x = np.random.default_rng(6).normal(size=(6, 3))
         variables = nets.random_variables(module, x)
         params, running = variables["params"], variables.get("batch_stats")
@@ -142,11 +143,9 @@ class DenseBlockTest(oracles.DoubleTestCase):
             block.activate(activation, x), nets.ACTIVATE[activation](x)
         )
 
-    @parameterized.parameters(True, False)
-    def test_without_widths_is_the_identity_and_has_no_parameters(
-        self, has_batch_norm
-    ):
-        module = block.DenseBlock((), Activation.RELU, has_batch_norm)
+    @parameterized.parameters(block.BatchNorm, None)
+    def test_without_widths_is_the_identity_and_has_no_parameters(self, norm):
+        module = block.DenseBlock((), Activation.RELU, norm)
         x = np.random.default_rng(7).normal(size=(2, 3))
         h, variables = module.init_with_output(jax.random.key(0), x, True)
         np.testing.assert_array_equal(h, x)
