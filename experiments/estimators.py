@@ -21,6 +21,7 @@ from absl import app, flags, logging
 from gradient_noise import gradient_noise
 from ml_collections import config_flags
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
@@ -68,7 +69,7 @@ def main(argv):
 
 
 def _compare():
-    base = settings_lib.from_config(_CONFIG.value.to_dict())
+    base = config_lib.from_config(_CONFIG.value.to_dict())
     finished = {
         arm: [_train(base, *arm, seed) for seed in range(_N_SEEDS.value)]
         for arm in _ARMS
