@@ -319,7 +319,7 @@ class SeparateEncoders(_Net):
     decoder: Widths
     activation: Activation
     batch_norm: bool
-    encoder_activation: Activation = typing.cast(Activation, None)
+    encoder_activation: Activation = None  # type: ignore[assignment]
 
     def __post_init__(self):
         if self.encoder_activation is None:
