@@ -10,12 +10,11 @@ import tempfile
 import types
 from unittest import mock
 
-import ml_collections
 import numpy as np
 from absl.testing import absltest
 
 from mfcvae_jax import official
-from mfcvae_jax.commands import import_weights
+from mfcvae_jax.commands import config_flag, import_weights
 from tests import examples
 
 # One facet of two components on a line, from an encoder of its own.
@@ -49,7 +48,7 @@ class ImportWeightsTest(absltest.TestCase):
         self.enterContext(
             mock.patch.object(official, "read_state_dict", return_value=weights)
         )
-        config = examples.config(
+        settings = examples.settings(
             facets={
                 "n_components": (2,),
                 "latent_dim": (1,),
@@ -65,11 +64,11 @@ class ImportWeightsTest(absltest.TestCase):
             },
             progressive={"stage_epochs": (1,)},
         )
+        self.enterContext(
+            mock.patch.object(config_flag, "read", return_value=settings)
+        )
         values = types.SimpleNamespace(
-            config=ml_collections.ConfigDict(config),
-            weights="model.pt",
-            workdir=str(folder),
-            glorot=False,
+            weights="model.pt", workdir=str(folder), glorot=False
         )
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             self.assertEqual(import_weights.main(values), 0)
