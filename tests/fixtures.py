@@ -15,7 +15,6 @@ import unittest
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from mfcvae_jax import official
 from mfcvae_jax import settings as settings_lib
@@ -23,10 +22,6 @@ from tests import examples
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 FOLDER = pathlib.Path(__file__).parents[2] / "shared" / "fixtures"
-
-needs_fixtures = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason="golden data of the official code not found"
-)
 
 
 class Fixture:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
@@ -390,7 +390,3 @@ class StepsTest(parameterized.TestCase):
             if size > 1e-4:
                 error = np.linalg.norm(np.ravel(gradient[key]) - truth.ravel())
                 self.assertLess(error / size, 2e-5, key)
-
-
-if __name__ == "__main__":
-    absltest.main()

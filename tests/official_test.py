@@ -122,7 +122,3 @@ class ReadTest(absltest.TestCase):
         path.write_bytes(path.read_bytes()[:100])
         with self.assertRaisesRegex(ValueError, "model.pt.*damaged"):
             official.read_state_dict(path)
-
-
-if __name__ == "__main__":
-    absltest.main()

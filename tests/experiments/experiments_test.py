@@ -321,7 +321,6 @@ class FaultsTest(parameterized.TestCase):
 
 
 @pytest.mark.slow
-@fixtures.needs_fixtures
 class ImportTest(absltest.TestCase):
     def test_official_weights_become_a_run_that_can_be_reported(self):
         torch = pytest.importorskip("torch", reason="PyTorch is optional")
