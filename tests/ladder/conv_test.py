@@ -174,9 +174,9 @@ class SizesTest(parameterized.TestCase):
     @parameterized.parameters(
         (2, (30, 32, 3), "height must be a multiple of 4, got 30"),
         (1, (28, 27, 1), "width must be a multiple of 2, got 27"),
-        (4, (32, 32, 3), r"height 32, 1 is left .*layer 1 .*rung 3"),
-        (1, (4, 4, 1), r"height 4, 1 is left .*layer 1 .*rung 0"),
-        (2, (32, 4, 1), r"width 4, 1 is left .*layer 1 .*rung 0"),
+        (4, (32, 32, 3), "too small for 4 .*rung 3 leaves 0 x 0"),
+        (1, (4, 4, 1), "too small for 1 .*rung 0 leaves 0 x 0"),
+        (2, (32, 4, 1), "too small for 2 .*rung 0 leaves 7 x 0"),
     )
     def test_image_that_does_not_fit_is_refused(self, n, shape, message):
         config = examples.config(
