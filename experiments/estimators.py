@@ -21,6 +21,7 @@ from absl import app, flags, logging
 from gradient_noise import gradient_noise
 from ml_collections import config_flags
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
@@ -49,12 +50,7 @@ def _mixture_bound(densities: elbo.Densities) -> elbo.FacetTerms:
     )
 
 
-elbo.ESTIMATORS["mixture_bound"] = elbo.Estimator(
-    _mixture_bound,
-    bound="M",
-    variance="that of log p(z) - log q(z|x), over L",
-    cost="three logsumexps and two sums over the components",
-)
+elbo.ESTIMATORS["mixture_bound"] = _mixture_bound
 # Estimator and L of the runs.
 _ARMS = (
     ("five_terms", 1),
@@ -73,7 +69,7 @@ def main(argv):
 
 
 def _compare():
-    base = settings_lib.from_config(_CONFIG.value.to_dict())
+    base = config_lib.from_config(_CONFIG.value.to_dict())
     finished = {
         arm: [_train(base, *arm, seed) for seed in range(_N_SEEDS.value)]
         for arm in _ARMS
@@ -154,7 +150,7 @@ def _noise(
     found = gradient_noise(
         dataclasses.replace(
             run.stepper,
-            estimate=elbo.find_estimator(estimator).terms,
+            estimate=elbo.find_estimator(estimator),
             n_samples=n_samples,
         ),
         state,

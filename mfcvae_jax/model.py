@@ -257,8 +257,8 @@ def elbo_terms(
         form: of p(x|z).
         forward: the pass through the model.
         x: the images of that pass, shape (B, H, W, C).
-        estimate: one facet's terms from its densities, such as the ``terms``
-            of a row of ``elbo.ESTIMATORS``.
+        estimate: one facet's terms from its densities, such as an entry of
+            ``elbo.ESTIMATORS``.
 
     Returns:
         The terms, in nats per example.

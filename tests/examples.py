@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from sklearn import datasets
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.training import state
 
@@ -77,7 +78,7 @@ def config(**overrides: Any) -> dict[str, Any]:
 
 def settings(**overrides: Any) -> settings_lib.Settings:
     """The settings of ``config``."""
-    return settings_lib.from_config(config(**overrides))
+    return config_lib.from_config(config(**overrides))
 
 
 def images(n: int) -> np.ndarray:

@@ -241,7 +241,6 @@ class EventsTest(parameterized.TestCase):
             self.assertEqual(at, _oracle(chosen, n_facets, last)[0])
 
 
-@fixtures.needs_fixtures
 class OfficialTableTest(parameterized.TestCase):
     @parameterized.product(
         stages=((3, 4), (2, 3, 4)), fade_in=tuple(Fade), pre=("pre0", "pre1")

@@ -35,6 +35,7 @@ from mfcvae_jax.settings import Activation, ConvLadder
 from mfcvae_jax.variational.posterior import Posterior
 
 __all__ = [
+    "CHANNELS",
     "ConvBlock",
     "ConvDecoder",
     "ConvEncoder",
@@ -48,7 +49,8 @@ __all__ = [
     "features",
 ]
 
-_CHANNELS = 64
+# C: of the first layer.
+CHANNELS = 64
 
 
 class Layer(NamedTuple):
@@ -67,7 +69,7 @@ class Layer(NamedTuple):
 
 def encoder_backbone(j: int) -> tuple[Layer, ...]:
     """Returns the layers that lead to the branching point of facet j."""
-    return (Layer(_CHANNELS * 2**j, 4, 2),)
+    return (Layer(CHANNELS * 2**j, 4, 2),)
 
 
 def encoder_rung(j: int) -> tuple[Layer, ...]:
@@ -129,20 +131,15 @@ def check_image(n_facets: int, image_shape: tuple[int, int, int]) -> None:
                 f"{2**n_facets}, got {size} (image shape {image_shape}): take "
                 "fewer facets or resize the images"
             )
-        for j in range(n_facets):
-            left = size // 2 ** (j + 1)
-            for i, layer in enumerate(encoder_rung(j)):
-                after = convolution.output_size(left, layer.width, layer.stride)
-                if after < 1:
-                    raise ValueError(
-                        f"images of shape {image_shape} are too small for "
-                        f"{n_facets} facets of net.kind='conv_ladder': of "
-                        f"their {name} {size}, {left} is left before layer "
-                        f"{i} of the encoder's rung {j}, whose kernel is "
-                        f"{layer.width} wide: take fewer facets or larger "
-                        "images"
-                    )
-                left = after
+    for j in range(n_facets):
+        height, width, _ = features(j, image_shape)
+        if min(height, width) < 1:
+            raise ValueError(
+                f"images of shape {image_shape} are too small for {n_facets} "
+                f"facets of net.kind='conv_ladder': the encoder's rung {j} "
+                f"leaves {max(height, 0)} x {max(width, 0)} pixels of them: "
+                "take fewer facets or larger images"
+            )
 
 
 def _shape_after(layer: Layer, height: int, width: int) -> tuple[int, int, int]:

@@ -69,7 +69,7 @@ class OneEncoderPerFacet(nn.Module):
         for j, latent_dim in enumerate(self.latent_dim):
             h = DenseBlock(
                 self.net.encoders[j],
-                self.net.activation,
+                self.net.encoder_activation,
                 self.norm if self.net.batch_norm else None,
                 name=f"encoder_{j}",
             )(x, train)

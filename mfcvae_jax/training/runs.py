@@ -136,7 +136,7 @@ def make_stepper(
         schedule=progressive.make_schedule(
             settings.progressive, len(settings.facets), steps_per_epoch
         ),
-        estimate=elbo.find_estimator(settings.train.estimator).terms,
+        estimate=elbo.find_estimator(settings.train.estimator),
         n_samples=settings.train.n_samples,
         precision=settings.precision,
     )

@@ -18,7 +18,6 @@ from tests import examples, fixtures
 
 class StandardiseTest(parameterized.TestCase):
     @parameterized.parameters("F7", "F7b")
-    @fixtures.needs_fixtures
     @pytest.mark.slow
     def test_every_layer_equals_the_official_one(self, name):
         fixture = fixtures.load(name)
