@@ -161,9 +161,14 @@ def _read(path, *changes):
     return config_flag.read(running.parse(train, [*argv, *changes]))
 
 
-def test_command_line_changes_kinds(tmp_path):
+def test_command_line_changes_kinds(tmp_path, capsys):
     for likelihood, changes, expected in (
         (GAUSSIAN, ["likelihood.kind=bernoulli"], {"kind": "bernoulli"}),
+        (
+            GAUSSIAN,
+            ["likelihood={'kind': 'bernoulli'}"],
+            {"kind": "bernoulli"},
+        ),
         (
             {"kind": "bernoulli"},
             [
@@ -187,6 +192,9 @@ def test_command_line_changes_kinds(tmp_path):
         _read(path, "net.kind=shared_encoder")
     with pytest.raises(ValueError, match="did you mean train.batch_size"):
         _read(path, "train.batch_sise=3")
+    with pytest.raises(SystemExit):
+        _read(path, "trane.batch_size=3")
+    assert "--config has no setting 'trane'" in capsys.readouterr().err
 
 
 _DERIVED = """

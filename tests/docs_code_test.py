@@ -29,11 +29,13 @@ import tempfile
 from typing import NamedTuple
 from unittest import mock
 
+import jax
 import nbformat
 import numpy as np
 import pytest
 from absl import flags
 from absl.testing import absltest, parameterized
+from jax.experimental.compilation_cache import compilation_cache
 from packaging.requirements import Requirement
 
 from mfcvae_jax import config as config_lib
@@ -42,7 +44,6 @@ from mfcvae_jax.commands import config_flag, running
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.estimator import defaults
 from mfcvae_jax.report import exhibits
-from mfcvae_jax.training import compilation
 from mfcvae_jax.variational import elbo
 from tests.packaging_test import parse
 
@@ -267,7 +268,7 @@ def run_call(words: list[str], programs: str) -> None:
 
     Args:
         words: the call.
-        programs: folder of what training compiles.
+        programs: folder of what is compiled.
     """
     command = command_of(words)
     if command is None:
@@ -355,11 +356,17 @@ class PagesTest(parameterized.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
-        cls.programs = f"{folder}/of_training"
-        cls.enterClassContext(
-            compilation.cache_in(pathlib.Path(folder) / "others")
-        )
+        cls.programs = cls.enterClassContext(tempfile.TemporaryDirectory())
+        for name, value in (
+            ("jax_compilation_cache_dir", cls.programs),
+            ("jax_persistent_cache_min_compile_time_secs", 0.1),
+        ):
+            before = jax.config.values[name]
+            jax.config.update(name, value)
+            cls.addClassCleanup(jax.config.update, name, before)
+        # JAX looks at the folder's name once, at the first compilation.
+        compilation_cache.reset_cache()
+        cls.addClassCleanup(compilation_cache.reset_cache)
 
     def setUp(self):
         super().setUp()
@@ -402,7 +409,7 @@ class PagesTest(parameterized.TestCase):
 
 
 class NotebooksTest(parameterized.TestCase):
-    @parameterized.parameters(*_NOTEBOOKS)
+    @parameterized.parameters(*((name,) for name in _NOTEBOOKS))
     def test_what_is_stored_is_small_and_ran_in_order(self, name):
         self.assertLess((_ROOT / name).stat().st_size, 500_000)
         notebook = nbformat.read(_ROOT / name, as_version=4)
