@@ -20,6 +20,7 @@ from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.utils import TransformerTags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
 from mfcvae_jax import settings as settings_lib
@@ -385,7 +386,7 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         names = getattr(self, "feature_names_in_", None)
         about = {
-            "settings": settings_lib.to_config(self._settings),
+            "settings": config_lib.to_config(self._settings),
             "params": self._plain_params(),
             "example_shape": self._layout.example_shape,
             "is_bytes": self._layout.is_bytes,
@@ -418,7 +419,7 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
             ValueError: if the file is something else, or damaged.
         """
         about, arrays, variables = archive.read(path)
-        settings = settings_lib.from_config(about["settings"])
+        settings = config_lib.from_config(about["settings"])
         params = dict(about["params"])
         params["facets"] = tuple(Facet(**facet) for facet in params["facets"])
         for name in ("net", "likelihood"):
@@ -632,7 +633,7 @@ def _predictor_of(
     return _predictor(
         model_lib.make_model(settings, image_shape),
         settings.likelihood,
-        elbo.find_estimator(settings.train.estimator).terms,
+        elbo.find_estimator(settings.train.estimator),
         settings.evaluate.batch_size,
     )
 
