@@ -25,7 +25,8 @@ def _configs(draw):
         return draw(st.tuples(*[values] * n))
 
     widths = st.lists(sizes, max_size=3).map(tuple)
-    activation = draw(st.sampled_from(["relu", "leaky_relu", "elu"]))
+    activations = st.sampled_from(["relu", "leaky_relu", "elu"])
+    activation = draw(activations)
     batch_norm = {"batch_norm": draw(st.booleans())}
     nets = {
         "conv_ladder": lambda: {
@@ -49,6 +50,7 @@ def _configs(draw):
         "separate_encoders": lambda: {
             "encoders": per_facet(widths),
             "decoder": draw(widths),
+            "encoder_activation": draw(activations),
             **batch_norm,
         },
     }

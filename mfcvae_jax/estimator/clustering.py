@@ -633,7 +633,7 @@ def _predictor_of(
     return _predictor(
         model_lib.make_model(settings, image_shape),
         settings.likelihood,
-        elbo.find_estimator(settings.train.estimator).terms,
+        elbo.find_estimator(settings.train.estimator),
         settings.evaluate.batch_size,
     )
 

@@ -160,7 +160,7 @@ class TrainTest(absltest.TestCase):
 
     def test_run_leaves_scores_and_pictures_and_can_be_reported_again(self):
         self.assertEqual(self.whole.returncode, 0, self.whole.stderr)
-        self.assertIn("stage started (stage 1, facet 0)", self.whole.stderr)
+        self.assertIn("facet 0 is fading in", self.whole.stderr)
         self.assertRegex(self.whole.stdout, r"facet 1 +K=\d+")
         folder = self.folder / "whole"
         for name in (
@@ -321,7 +321,6 @@ class FaultsTest(parameterized.TestCase):
 
 
 @pytest.mark.slow
-@fixtures.needs_fixtures
 class ImportTest(absltest.TestCase):
     def test_official_weights_become_a_run_that_can_be_reported(self):
         torch = pytest.importorskip("torch", reason="PyTorch is optional")
