@@ -138,7 +138,10 @@ class Trained:
         Returns:
             E[x|z], shape (..., H, W, C).
         """
-        flat = [np.reshape(z_j, (-1, np.shape(z_j)[-1])) for z_j in z]
+        flat = [
+            np.asarray(z_j, np.float32).reshape(-1, np.shape(z_j)[-1])
+            for z_j in z
+        ]
         images = self._in_chunks(
             lambda _, *chunk: self._decode_chunk(chunk), *flat
         )

@@ -142,12 +142,10 @@ class TestAgainstOtherWays:
         drawn = fitted.sample(
             50, facet=1, component=4, temperature=0, random_state=0
         )
-        possible = fitted._decode(
-            [
-                np.float32(mixtures[0].means),
-                np.float32(np.tile(mixtures[1].means[4], (4, 1))),
-            ]
+        possible = fitted._trained().decode(
+            [mixtures[0].means, np.tile(mixtures[1].means[4], (4, 1))]
         )
+        possible = 16 * possible[..., 0]
         distances = np.abs(drawn[:, None] - possible[None]).max(axis=(2, 3))
         assert np.all(distances.min(axis=1) < 1e-4)
 
