@@ -11,6 +11,7 @@ import functools
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import matplotlib
 from matplotlib import colors as mpl_colors
@@ -153,10 +154,16 @@ def new_figure(width: float, height: float) -> mpl_figure.Figure:
     )
 
 
-def save(figure: mpl_figure.Figure, path: str | os.PathLike[str]) -> None:
-    """Writes a figure; makes the folder; the ending chooses the format."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+def save(
+    figure: mpl_figure.Figure, path: str | os.PathLike[str] | BinaryIO
+) -> None:
+    """Writes a figure; makes the folder; the ending chooses the format.
+
+    A file that is open for writing gets a PNG.
+    """
+    if isinstance(path, str | os.PathLike):
+        path = pathlib.Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DPI)
 
 

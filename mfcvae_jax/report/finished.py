@@ -2,17 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trained run and what it makes of the held-out split.
 
-Its pictures, tables and report are all drawn from this; nothing here trains.
+Its numbers, pictures and tables all come from this; nothing here trains.
 """
 
 import functools
+from typing import Any
 
 import chex
 import jax
 import numpy as np
 
 from mfcvae_jax.datasets import batches
-from mfcvae_jax.evaluation import pruning, swaps
+from mfcvae_jax.evaluation import diversity, pruning, redundancy, swaps
 from mfcvae_jax.inference.predictions import Predictions
 from mfcvae_jax.inference.trained import Trained
 from mfcvae_jax.randomness import KeyUse, run_key
@@ -25,6 +26,7 @@ from mfcvae_jax.workdir import Workdir
 __all__ = ["Finished", "NotDrawnError"]
 
 _N_PAIRS = 200  # that are swapped, to see how often it works
+_N_SAMPLES = 50  # of each cluster, to see how diverse they are
 
 
 class NotDrawnError(Exception):
@@ -38,12 +40,42 @@ class Finished:
         run: of one seed.
         state: trained, to the end or not.
         workdir: of the run, for what was recorded.
+        whole: folder of all its seeds, or the same one.
+        pairs: held-out examples that a user wants swapped, shape (P, 2); None
+            for the most confident ones.
     """
 
-    def __init__(self, run: Run, state: TrainState, workdir: Workdir):
+    def __init__(
+        self,
+        run: Run,
+        state: TrainState,
+        workdir: Workdir,
+        *,
+        whole: Workdir | None = None,
+        pairs: np.ndarray | None = None,
+        scored: runs.Scored | None = None,
+    ):
+        """Takes a run.
+
+        Args:
+            run: see above.
+            state: see above.
+            workdir: see above.
+            whole: see above; None for ``workdir``.
+            pairs: see above.
+            scored: the state on the held-out split, if it is known already.
+
+        Raises:
+            ValueError: if there is no pair, or one has no example.
+        """
         self.run = run
         self.state = state
         self.workdir = workdir
+        self.whole = whole or workdir
+        self.pairs = pairs
+        self._scored = scored
+        if pairs is not None:
+            _check_pairs(pairs, len(run.dataset.test.images))
 
     @property
     def n_facets(self) -> int:
@@ -69,12 +101,38 @@ class Finished:
     @functools.cached_property
     def scored(self) -> runs.Scored:
         """Predictions and scores of the held-out split."""
-        return runs.score(self.run, self.state)
+        return self._scored or runs.score(self.run, self.state)
+
+    @property
+    def trained(self) -> Trained:
+        """The model at the coefficients in force."""
+        return self.scored.trained
 
     @functools.cached_property
     def images(self) -> np.ndarray:
         """The held-out images in [0, 1], shape (N, H, W, C)."""
         return np.asarray(batches.as_float(self.run.dataset.test.images))
+
+    @functools.cached_property
+    def records(self) -> list[dict[str, Any]]:
+        """What training recorded; see ``training.writers``."""
+        return self.workdir.records()
+
+    @functools.cached_property
+    def shared(self) -> redundancy.Redundancy:
+        """What pairs of facets share on the held-out split."""
+        return redundancy.facet_redundancy(
+            self.scored.predictions.assignments,
+            self.run.settings.facets.n_components,
+        )
+
+    @functools.cached_property
+    def usage(self) -> redundancy.Usage:
+        """How many clusters the held-out split uses."""
+        return redundancy.cluster_usage(
+            self.scored.predictions.assignments,
+            self.run.settings.facets.n_components,
+        )
 
     @functools.cached_property
     def pruned(self) -> tuple[tuple[prior.Mixture, pruning.Evidence], ...]:
@@ -85,14 +143,58 @@ class Finished:
         )
         return tuple(map(pruning.prune, self.trained.mixtures, samples))
 
+    @functools.cached_property
+    def importance_terms(self) -> dict[str, float]:
+        """Log p(x) by importance sampling, unless the settings ask for none.
+
+        In nats per held-out example, with the effective numbers of samples.
+        """
+        if not self.run.settings.evaluate.importance_samples:
+            return {}
+        found = runs.log_marginal(self.run, self.state)
+        effective = found.effective_samples
+        return {
+            "importance_log_p_x": float(np.mean(found.log_p_x)),
+            "importance_effective_samples": float(np.median(effective)),
+            "importance_effective_samples_5_percent": float(
+                np.quantile(effective, 0.05)
+            ),
+        }
+
+    @functools.cached_property
+    def diversity(self) -> list[dict[str, Any]]:
+        """Measures of the samples of each facet's clusters, fractions.
+
+        See ``evaluation.diversity``; ``spread_of_inputs`` is the same of the
+        held-out inputs by their clusters.
+        """
+        found = []
+        for facet, mixture in enumerate(self.trained.mixtures):
+            samples = self.sample_clusters(facet, _N_SAMPLES)
+            again = self.predict(samples.reshape(-1, *samples.shape[2:]))
+            of_samples = diversity.sample_diversity(
+                samples,
+                again.assignments.reshape(*samples.shape[:2], -1),
+                np.exp(mixture.log_weights),
+                facet,
+            )
+            of_inputs = diversity.within_share(
+                self.images.reshape(len(self.images), -1),
+                self.scored.predictions.assignments[:, facet],
+            )
+            found.append(
+                {
+                    "kept": of_samples.kept,
+                    "spread": of_samples.spread,
+                    "spread_of_inputs": of_inputs,
+                    "reach": of_samples.reach.tolist(),
+                }
+            )
+        return found
+
     def key(self, use: KeyUse, index: int) -> chex.PRNGKey:
         """Returns a key for one of several draws of the same use."""
         return jax.random.fold_in(run_key(self.run.settings.seed, use), index)
-
-    @property
-    def trained(self) -> Trained:
-        """The model at the coefficients in force."""
-        return self.scored.trained
 
     def predict(self, images: np.ndarray) -> Predictions:
         """Predicts for images, float in [0, 1] or uint8, (N, H, W, C)."""
@@ -120,10 +222,22 @@ class Finished:
             temperature,
         )
 
-    @property
+    @functools.cached_property
     def confident_pairs(self) -> np.ndarray:
-        """Held-out examples to swap, (P, 2); see ``swaps.choose_pairs``."""
-        return swaps.choose_pairs(self.scored.predictions.resp, _N_PAIRS)
+        """Held-out examples to swap, (P, 2), P >= 1; see ``swaps``.
+
+        Raises:
+            NotDrawnError: of one facet, or if no two examples are in different
+                clusters of every facet.
+        """
+        if self.n_facets == 1:
+            raise NotDrawnError("there is one facet, and a swap needs two")
+        pairs = swaps.choose_pairs(self.scored.predictions.resp, _N_PAIRS)
+        if not len(pairs):
+            raise NotDrawnError(
+                "no two inputs are in different clusters of every facet"
+            )
+        return pairs
 
     def try_swap(
         self, pairs: np.ndarray, facet: int
@@ -145,4 +259,14 @@ class Finished:
             self.scored.predictions.assignments[pairs],
             again.assignments.reshape(*pairs.shape, -1),
             facet,
+        )
+
+
+def _check_pairs(pairs: np.ndarray, n_examples: int) -> None:
+    if not pairs.size:
+        raise ValueError("expected at least one pair of examples, got none")
+    if pairs.min() < 0 or pairs.max() >= n_examples:
+        raise ValueError(
+            f"pairs must name held-out examples 0 to {n_examples - 1}, got "
+            f"{pairs.min()} to {pairs.max()}"
         )

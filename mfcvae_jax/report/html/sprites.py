@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from mfcvae_jax.figures import tiles
+
 __all__ = ["Sprites", "as_bytes", "sprites"]
 
 
@@ -28,14 +30,12 @@ def as_bytes(images: np.ndarray) -> np.ndarray:
     """Turns images into bytes; floats are clipped to [0, 1].
 
     Args:
-        images: floats or uint8, any shape.
+        images: floats or uint8, shape (..., C), C = 1 or 3.
 
     Returns:
         uint8, the same shape.
     """
-    if images.dtype == np.uint8:
-        return images
-    return np.round(np.clip(images, 0.0, 1.0) * 255).astype(np.uint8)
+    return tiles.as_rgb8(images)[..., : images.shape[-1]]
 
 
 def sprites(images: np.ndarray) -> Sprites:

@@ -14,7 +14,7 @@ import numpy as np
 from mfcvae_jax import figures
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.figures import records as records_lib
-from mfcvae_jax.report import markdown, tables
+from mfcvae_jax.report import markdown
 from mfcvae_jax.workdir import Workdir
 
 __all__ = ["Arm", "draw_accuracies", "end_table", "read_arms"]
@@ -142,7 +142,7 @@ def end_table(arms: Sequence[Arm]) -> str:
         for facet in range(len(arm.settings.facets)):
             for labeling in _labelings(arms):
                 cells = [
-                    tables.percent(
+                    markdown.percent(
                         [
                             of_seed[-1][f"{name}/{facet}/{labeling}"]
                             for of_seed in arm.records.values()
