@@ -116,12 +116,18 @@ def summarise(
         str(score["facet"]): score["n_components"]
         for score in results[seeds[0]].scores
     }
-    for same in zip(*(results[seed].rows() for seed in seeds), strict=True):
-        row, spread = same[0], _spread([of_seed.shown for of_seed in same])
+    by_label = [
+        {(row.label, row.labeling): row for row in results[seed].rows()}
+        for seed in seeds
+    ]
+    for where, row in by_label[0].items():
+        if not all(where in of_seed for of_seed in by_label):
+            continue  # such as log p(x), if not all seeds had it estimated
+        spread = _spread([of_seed[where].shown for of_seed in by_label])
         if row.measure.section is SCORES:
             k = n_components[row.facet]
-            where = scores.setdefault((int(row.facet), k, row.labeling), {})
-            where[row.measure.name] = spread
+            row_of = (int(row.facet), k, row.labeling)
+            scores.setdefault(row_of, {})[row.measure.name] = spread
         else:
             numbers[row.label] = spread
     agreement: Sequence[float] = ()
@@ -146,13 +152,13 @@ def tables(summary: Summary) -> tuple[Table, ...]:
     numbers = [
         (
             name,
-            mean_std(spread.mean, spread.std, 1),
-            f"{spread.best:.1f}",
-            f"{spread.worst:.1f}",
+            mean_std(spread.mean, spread.std),
+            f"{spread.best:.2f}",
+            f"{spread.worst:.2f}",
         )
         for name, spread in summary.numbers.items()
     ] + [
-        (_AGREEMENT.format(j), f"{100 * value:.1f}", "", "")
+        (_AGREEMENT.format(j), f"{100 * value:.2f}", "", "")
         for j, value in enumerate(summary.stability)
     ]
     found = [

@@ -9,12 +9,12 @@ from unittest import mock
 import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
+from mfcvae_jax.report.summary import Spread, Summary
 from scipy import stats
 
 from mfcvae_jax.evaluation import probes
 from mfcvae_jax.report import markdown, published, tables
 from mfcvae_jax.report.finished import NotDrawnError
-from mfcvae_jax.report.summary import Spread, Summary
 from tests import examples, untrained
 
 
