@@ -2,20 +2,51 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the pictures of a run are given, for one to three facets."""
 
-import pathlib
+import functools
 import tempfile
 from unittest import mock
 
 import numpy as np
 import pytest
-from absl.testing import absltest, parameterized
 from scipy import special
 
 from mfcvae_jax import figures
 from mfcvae_jax.evaluation import swaps
-from mfcvae_jax.report import pictures
-from mfcvae_jax.report.finished import NotDrawnError
-from tests import examples, untrained
+from mfcvae_jax.report import exhibits
+from mfcvae_jax.report.finished import Finished, NotDrawnError
+from tests import untrained
+
+_TWO = (30, 4)  # more than a grid has room for
+
+
+@functools.cache
+def run(*n_components, **overrides):
+    """A run with so many clusters in its facets, and the folder it is in."""
+    folder = tempfile.mkdtemp()
+    return untrained.finished(
+        f"{folder}/run", **untrained.facets(*n_components), **overrides
+    )
+
+
+def _chosen(name):
+    (exhibit,) = (e for e in exhibits.EXHIBITS if e.name == name)
+    return exhibit
+
+
+def _given(finished, name, figure):
+    """What a figure is given when an exhibit is drawn."""
+    with mock.patch.object(figures, figure) as draw:
+        _chosen(name).make(finished)
+    (call,) = draw.call_args_list
+    return call
+
+
+def _swap_pages(finished, pairs=None):
+    if pairs is not None:
+        finished = Finished(
+            finished.run, finished.state, finished.workdir, pairs=pairs
+        )
+    return _given(finished, "swaps.png", "swapped_pairs").args[0]
 
 
 def _decoded(finished, z):
@@ -30,248 +61,190 @@ def _decoded(finished, z):
     return special.expit(np.asarray(output))
 
 
-class _OfARun(parameterized.TestCase):
-    """One run for all tests of a class."""
+def _with_outcomes(finished, outcomes):
+    """Swaps, of which it is given for each facet and pair if they work."""
 
-    n_components: tuple[int, ...]
+    def try_swap(pairs, facet):
+        is_right = np.ones((*pairs.shape, finished.n_facets), bool)
+        is_right[:, 1, -1] = outcomes[facet][: len(pairs)]
+        return finished.images[pairs][:, ::-1], is_right
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
-        cls.finished = untrained.finished(
-            f"{folder}/run", **untrained.facets(*cls.n_components)
-        )
-        cls.folder = pathlib.Path(folder) / "figures"
-
-    def _pages(self, finished, pairs=None):
-        """What the picture of swaps is given."""
-        with mock.patch.object(figures, "swapped_pairs") as draw:
-            pictures.draw_swaps(finished, self.folder / "swaps.png", pairs)
-        (call,) = draw.call_args_list
-        return call.args[0]
-
-    def _with_outcomes(self, outcomes):
-        """Swaps, of which it is given for each facet and pair if they work."""
-
-        def try_swap(pairs, facet):
-            swapped = self.finished.images[pairs][:, ::-1]
-            is_right = np.ones((*pairs.shape, self.finished.n_facets), bool)
-            is_right[:, 1, -1] = outcomes[facet][: len(pairs)]
-            return swapped, is_right
-
-        return mock.patch.object(self.finished, "try_swap", try_swap)
+    return mock.patch.object(finished, "try_swap", try_swap)
 
 
-class OneFacetTest(_OfARun):
-    n_components = (5,)
+class TestDraw:
+    def test_what_a_run_cannot_have_is_told_and_the_rest_is_drawn(
+        self, tmp_path
+    ):
+        wanted = ("grid.png", "swaps.png", "learning_curves.png", "swaps.md")
+        chosen = [_chosen(name) for name in wanted]
+        chosen.append(_chosen("reconstructions.png"))
+        folder = tmp_path / "figures"
+        made = exhibits.draw(run(5), folder, chosen)
+        assert [one.reason for one in made] == [
+            "there is one facet, and a grid needs two",
+            "there is one facet, and a swap needs two",
+            "nothing was recorded: it was not trained here",
+            "there is one facet, and a swap needs two",
+            "",
+        ]
+        assert [path.name for path in folder.iterdir()] == [
+            "reconstructions.png"
+        ]
+        assert made[-1].path.read_bytes() == made[-1].content
 
-    def test_grid_and_swaps_say_why_not(self):
-        drawn, reasons = pictures.draw(
-            self.finished, self.folder, ["grid", "swaps", "reconstructions"]
-        )
-        self.assertEqual(
-            reasons,
-            {
-                "grid": "there is one facet, and a grid needs two",
-                "swaps": "there is one facet, and a swap needs two",
-            },
-        )
-        self.assertEqual(list(drawn), ["reconstructions"])
-        self.assertEqual(
-            [path.name for path in self.folder.iterdir()],
-            ["reconstructions.png"],
-        )
+    @pytest.mark.slow
+    def test_all_pictures_are_drawn_also_with_clusters_without_examples(
+        self, tmp_path
+    ):
+        resp = run(*_TWO).scored.predictions.resp
+        assert len(np.unique(resp[0].argmax(axis=1))) < 31
+        pictures = [e for e in exhibits.EXHIBITS if e.name.endswith(".png")]
+        made = exhibits.draw(run(*_TWO), tmp_path, pictures)
+        assert [one.exhibit.name for one in made if one.reason] == [
+            "learning_curves.png"
+        ]
+        for one in made:
+            assert one.reason or one.path.stat().st_size > 3000
 
-    def test_not_even_given_pairs_are_swapped(self):
-        with self.assertRaisesRegex(NotDrawnError, "there is one facet"):
-            pictures.draw_swaps(
-                self.finished, self.folder / "x.png", np.array([[0, 1]])
-            )
+    def test_words_on_the_page_have_their_facts(self):
+        finished = run(*_TWO)
+        facts = exhibits.facts(finished)
+        for exhibit in exhibits.EXHIBITS:
+            assert bool(exhibit.title) == bool(exhibit.alt)
+            assert "{" not in exhibit.alt.format(**facts)
+            assert not exhibit.title or len(exhibit.alt) > 40
+        n_used = len(np.unique(finished.scored.predictions.assignments[:, 1]))
+        assert f"facet 1 has {n_used} of 4 clusters in use" in facts["facets"]
+        assert facts["labelings"] == "digit"
 
-    def test_nothing_recorded_has_no_curves(self):
-        _, reasons = pictures.draw(
-            self.finished, self.folder, ["learning_curves"]
-        )
-        self.assertIn("nothing was recorded", reasons["learning_curves"])
+    def test_names_are_unique(self):
+        names = [exhibit.name for exhibit in exhibits.EXHIBITS]
+        assert len(set(names)) == len(names)
 
 
-class TwoFacetsTest(_OfARun):
-    n_components = (30, 4)  # more than a grid has room for
-
+class TestSwaps:
     def test_one_swap_is_shown_since_the_other_is_its_mirror_image(self):
-        works = np.ones(200, bool)
+        finished, works = run(*_TWO), np.ones(200, bool)
         works[[2, 9, 11]] = False
-        with self._with_outcomes([works]):
-            page, failing = self._pages(self.finished)
-        resp = self.finished.scored.predictions.resp
-        pairs = swaps.choose_pairs(resp, 200)
-        images = self.finished.images
+        with _with_outcomes(finished, [works]):
+            page, failing = _swap_pages(finished)
+        resp = finished.scored.predictions.resp
+        pairs, images = swaps.choose_pairs(resp, 200), finished.images
         np.testing.assert_array_equal(page.inputs, images[pairs[:7]])
-        self.assertEqual(page.labels, ("", "", "fails", "", "", "", ""))
-        self.assertEqual((page.title, page.facet), ("Facet 0 swapped", 0))
+        assert page.labels == ("", "", "fails", "", "", "", "")
+        assert (page.title, page.facet) == ("Facet 0 swapped", 0)
         # Those that are shown already are not shown again.
         np.testing.assert_array_equal(failing.inputs, images[pairs[[9, 11]]])
         np.testing.assert_array_equal(
             failing.swapped, images[pairs[[9, 11]]][:, ::-1]
         )
-        self.assertEqual(failing.facet, -1)
-
-    def test_where_no_swap_fails_no_page_says_so(self):
-        with self._with_outcomes([np.ones(200, bool)]):
-            self.assertLen(self._pages(self.finished), 1)
+        assert failing.facet == -1
+        with _with_outcomes(finished, [np.ones(200, bool)]):
+            assert len(_swap_pages(finished)) == 1
 
     def test_given_pairs_are_shown_as_they_are(self):
-        pairs = np.array([[3, 18], [7, 7]])
-        (page,) = self._pages(self.finished, pairs)
-        images = self.finished.images
-        np.testing.assert_array_equal(page.inputs, images[pairs])
+        finished, pairs = run(*_TWO), np.array([[3, 18], [7, 7]])
+        (page,) = _swap_pages(finished, pairs)
+        np.testing.assert_array_equal(page.inputs, finished.images[pairs])
         # An input swapped with itself is its reconstruction, and stays.
         np.testing.assert_allclose(
             page.swapped[1], page.reconstructions[1], atol=1e-5
         )
-        flat = images[pairs].reshape(-1, 8, 8, 1)
-        predictions = self.finished.predict(flat)
+        flat = finished.images[pairs].reshape(-1, 8, 8, 1)
         np.testing.assert_allclose(
             page.reconstructions.reshape(-1, 8, 8, 1),
-            _decoded(self.finished, predictions.latents),
+            _decoded(finished, finished.predict(flat).latents),
             atol=1e-5,
         )
-
-    @parameterized.parameters(
-        ([[0, 359]], "examples 0 to 358, got 0 to 359"),
-        ([[-1, 3]], "examples 0 to 358, got -1 to 3"),
-        (np.empty((0, 2), int), "at least one pair"),
-    )
-    def test_bad_pairs_are_refused(self, pairs, message):
-        with self.assertRaisesRegex(ValueError, message):
-            self._pages(self.finished, np.array(pairs))
+        with pytest.raises(NotDrawnError, match="there is one facet"):
+            _swap_pages(run(5), pairs)
 
     def test_all_in_one_cluster_leaves_nothing_to_swap(self):
-        resp = list(self.finished.scored.predictions.resp)
-        resp[1] = np.tile([1.0, 0.0, 0.0, 0.0], (len(resp[1]), 1))
-        scored = self.finished.scored._replace(
-            predictions=self.finished.scored.predictions._replace(
-                resp=tuple(resp)
-            )
+        finished = run(*_TWO)
+        predictions = finished.scored.predictions
+        one = np.tile([1.0, 0.0, 0.0, 0.0], (len(finished.images), 1))
+        scored = finished.scored._replace(
+            predictions=predictions._replace(resp=(predictions.resp[0], one))
         )
-        with (
-            mock.patch.object(self.finished, "scored", scored),
-            self.assertRaisesRegex(NotDrawnError, "no two inputs"),
-        ):
-            self._pages(self.finished)
-
-    def test_grid_is_decoded_from_the_means_of_both_components(self):
-        with mock.patch.object(figures, "facet_grid") as draw:
-            drawn, _ = pictures.draw(self.finished, self.folder, ["grid"])
-        images, rows, columns, path = draw.call_args.args
-        self.assertEqual(path, drawn["grid"])
-        self.assertLen(rows, 12)
-        resp = self.finished.scored.predictions.resp
-        self.assertContainsSubset(
-            map(int, columns), np.unique(resp[1].argmax(axis=1))
+        finished = Finished(
+            finished.run, finished.state, finished.workdir, scored=scored
         )
-        self.assertEqual(images.shape, (12, len(columns), 8, 8, 1))
-        means = [mixture.means for mixture in self.finished.mixtures]
-        for r, c in ((0, 0), (2, 1), (11, len(columns) - 1)):
-            z = means[0][[int(rows[r])]], means[1][[int(columns[c])]]
-            np.testing.assert_allclose(
-                images[r, c], _decoded(self.finished, z)[0], atol=1e-5
-            )
-
-    def test_traversals_start_at_the_most_confident_example(self):
-        resp = self.finished.scored.predictions.resp
-        best = np.argmax(np.min([r.max(axis=1) for r in resp], axis=0))
-        with mock.patch.object(figures, "latent_traversals") as draw:
-            pictures.draw(self.finished, self.folder, ["traversals"])
-        rows, steps, _ = draw.call_args.args
-        self.assertLen(rows, 2)
-        for facet, of_facet in enumerate(rows):
-            np.testing.assert_array_equal(
-                of_facet,
-                self.finished.traverse(
-                    self.finished.images[best], steps, facet
-                ),
-            )
-
-    def test_confusion_counts_all_examples(self):
-        with mock.patch.object(figures, "confusion_matrices") as draw:
-            pictures.draw(self.finished, self.folder, ["confusion"])
-        (counts,) = draw.call_args.args[:1]
-        labels = self.finished.run.dataset.test.labels[:, 0]
-        for (table,), k in zip(counts, self.n_components, strict=True):
-            self.assertEqual(table.shape, (k, 10))
-            np.testing.assert_array_equal(
-                table.sum(axis=0), np.bincount(labels)
-            )
+        with pytest.raises(NotDrawnError, match="no two inputs"):
+            _swap_pages(finished)
 
     @pytest.mark.slow
-    def test_clusters_without_examples_are_left_out_and_all_is_drawn(self):
-        resp = self.finished.scored.predictions.resp
-        self.assertLess(len(np.unique(resp[0].argmax(axis=1))), 31)
-        drawn, reasons = pictures.draw(self.finished, self.folder)
-        self.assertEqual(list(reasons), ["learning_curves"])
-        for path in drawn.values():
-            self.assertGreater(path.stat().st_size, 3000)
-
-
-@pytest.mark.slow
-class ThreeFacetsTest(_OfARun):
-    n_components = (4, 5, 3)
-
     def test_failures_of_all_facets_are_shown(self):
         """Two of the first facet, eleven of the second, one of the last."""
-        works = np.ones((3, 200), bool)
+        finished, works = run(4, 5, 3), np.ones((3, 200), bool)
         works[0, [7, 8]] = works[1, 7:18] = works[2, 8] = False
         pairs = np.arange(40).reshape(20, 2)
         with (
-            self._with_outcomes(works),
-            mock.patch.object(swaps, "choose_pairs", return_value=pairs),
+            _with_outcomes(finished, works),
+            mock.patch.object(finished, "confident_pairs", pairs),
         ):
-            *pages, failing = self._pages(self.finished)
-        self.assertEqual([page.facet for page in pages], [0, 1, 2])
+            *pages, failing = _swap_pages(finished)
+        assert [page.facet for page in pages] == [0, 1, 2]
         wanted = 2 * ["facet 0"] + 4 * ["facet 1"] + ["facet 2"]
-        self.assertEqual(failing.labels, tuple(wanted))
-        images = self.finished.images
-        for row, i in zip(failing.inputs, [7, 8, 7, 8, 9, 10, 8], strict=True):
-            np.testing.assert_array_equal(row, images[pairs[i]])
-
-    def test_grid_is_of_the_first_and_the_last(self):
-        with mock.patch.object(figures, "facet_grid") as draw:
-            pictures.draw(self.finished, self.folder, ["grid"])
-        images, rows, columns, _ = draw.call_args.args
-        means = [mixture.means for mixture in self.finished.mixtures]
-        resp = self.finished.scored.predictions.resp[1]
-        middle = figures.order_clusters(resp).components[0]
-        z = (
-            means[0][[int(rows[1])]],
-            means[1][[middle]],
-            means[2][[int(columns[0])]],
+        assert failing.labels == tuple(wanted)
+        np.testing.assert_array_equal(
+            failing.inputs, finished.images[pairs[[7, 8, 7, 8, 9, 10, 8]]]
         )
-        np.testing.assert_allclose(
-            images[1, 0], _decoded(self.finished, z)[0], atol=1e-5
-        )
-        self.assertEqual(draw.call_args.kwargs["column_title"], "Facet 2")
 
 
-@pytest.mark.slow
-class NoLabelsTest(absltest.TestCase):
-    def test_clusters_are_drawn_and_confusion_is_not(self):
-        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        np.savez(folder / "mine.npz", images=examples.images(200))
-        finished = untrained.finished(
-            folder / "run",
-            data={"name": "npz", "path": str(folder / "mine.npz")},
-            **untrained.facets(4, 3),
-        )
-        drawn, reasons = pictures.draw(
-            finished, folder / "figures", ["clusters", "confusion"]
-        )
-        self.assertEqual(
-            reasons, {"confusion": "these examples have no labels"}
-        )
-        self.assertEqual(list(drawn), ["clusters"])
+class TestOthers:
+    @pytest.mark.parametrize(
+        "n_components",
+        [_TWO, pytest.param((4, 5, 3), marks=pytest.mark.slow)],
+    )
+    def test_grid_is_of_the_means_of_the_first_and_the_last(self, n_components):
+        finished = run(*n_components)
+        call = _given(finished, "grid.png", "facet_grid")
+        images, rows, columns, _ = call.args
+        last = finished.n_facets - 1
+        assert call.kwargs["column_title"] == f"Facet {last}"
+        assert len(rows) == min(12, n_components[0])
+        assert images.shape == (len(rows), len(columns), 8, 8, 1)
+        orders = [
+            figures.order_clusters(r).components
+            for r in finished.scored.predictions.resp
+        ]
+        assert list(map(int, columns)) == orders[last].tolist()
+        for r, c in ((0, 0), (2, 1), (len(rows) - 1, len(columns) - 1)):
+            at = [order[0] for order in orders]
+            at[0], at[last] = int(rows[r]), int(columns[c])
+            z = [
+                mixture.means[[k]]
+                for mixture, k in zip(
+                    finished.trained.mixtures, at, strict=True
+                )
+            ]
+            np.testing.assert_allclose(
+                images[r, c], _decoded(finished, z)[0], atol=1e-5
+            )
 
+    def test_traversals_start_at_the_most_confident_example(self):
+        finished = run(*_TWO)
+        resp = finished.scored.predictions.resp
+        best = np.argmax(np.min([r.max(axis=1) for r in resp], axis=0))
+        rows, steps, _ = _given(
+            finished, "traversals.png", "latent_traversals"
+        ).args
+        assert len(rows) == 2
+        for facet, of_facet in enumerate(rows):
+            wanted = finished.trained.traverse(
+                finished.images[best], steps, facet
+            )
+            np.testing.assert_array_equal(of_facet, wanted)
 
-if __name__ == "__main__":
-    absltest.main()
+    def test_confusion_counts_all_examples(self):
+        finished = run(*_TWO)
+        (counts, _) = _given(
+            finished, "confusion.png", "confusion_matrices"
+        ).args
+        labels = finished.run.dataset.test.labels[:, 0]
+        for (table,), k in zip(counts, _TWO, strict=True):
+            assert table.shape == (k, 10)
+            np.testing.assert_array_equal(
+                table.sum(axis=0), np.bincount(labels)
+            )
