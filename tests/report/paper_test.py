@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mfcvae_jax.evaluation import probes
-from mfcvae_jax.report import markdown, paper, published
+from mfcvae_jax.report import exhibits, markdown, paper, published, results
 from mfcvae_jax.report.finished import NotDrawnError
 from mfcvae_jax.report.seeds import Spread, Summary
 from tests import examples, untrained
@@ -127,8 +127,6 @@ def test_diversity_is_that_of_the_run():
 
 @pytest.mark.slow
 def test_images_without_labels_have_no_tables_and_pictures_of_them(tmp_path):
-    from mfcvae_jax.report import exhibits
-
     np.savez(tmp_path / "mine.npz", images=examples.images(200))
     finished = untrained.finished(
         tmp_path / "run",
@@ -138,6 +136,14 @@ def test_images_without_labels_have_no_tables_and_pictures_of_them(tmp_path):
     with pytest.raises(NotDrawnError, match="have no labels"):
         paper.probe(finished)
     assert len(_cells(paper.pruning(finished))[1]) == 2
+    with pytest.raises(NotDrawnError, match="no seed has a results.json"):
+        paper.table_2(finished)
+    finished.workdir.write_results(results.of(finished).to_json())
+    np.save(
+        finished.workdir.assignments, finished.scored.predictions.assignments
+    )
+    with pytest.raises(NotDrawnError, match="have no labels"):
+        paper.table_2(finished)
     wanted = ("clusters.png", "confusion.png")
     chosen = [e for e in exhibits.EXHIBITS if e.name in wanted]
     clusters, confusion = exhibits.draw(finished, tmp_path / "f", chosen)
