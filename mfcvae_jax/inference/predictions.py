@@ -9,9 +9,13 @@ one sample of z per example, since at the mean they would be no bounds.
 from typing import NamedTuple
 
 import chex
+import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["Predictions"]
+from mfcvae_jax.model import Forward
+from mfcvae_jax.variational import elbo, prior, vade
+
+__all__ = ["Predictions", "of_pass"]
 
 
 class Predictions(NamedTuple):
@@ -66,3 +70,31 @@ class Predictions(NamedTuple):
             terms[f"kl_c/{j}"] = np.mean(self.kl_c[:, j])
             terms[f"gap/{j}"] = mixture[j] - mean_field[j]
         return {name: float(value) for name, value in terms.items()}
+
+
+def of_pass(forward: Forward, terms: elbo.ElboTerms) -> Predictions:
+    """Gathers the predictions for a batch.
+
+    Args:
+        forward: the pass through the model, at one sample of z.
+        terms: of the bounds, in that pass.
+
+    Returns:
+        Predictions for its examples.
+    """
+    latents = tuple(q.mean for q in forward.posteriors)
+    log_resp = tuple(
+        vade.log_posterior(
+            prior.component_log_prob(mixture, z), mixture.log_weights
+        )
+        for mixture, z in zip(forward.mixtures, latents, strict=True)
+    )
+    return Predictions(
+        resp=tuple(map(jnp.exp, log_resp)),
+        latents=latents,
+        log_p_x_z=terms.log_p_x_z,
+        kl_z=jnp.stack([f.kl_z for f in terms.facets], axis=-1),
+        kl_c=jnp.stack([f.kl_c for f in terms.facets], axis=-1),
+        mixture=terms.mixture,
+        mean_field=terms.mean_field,
+    )

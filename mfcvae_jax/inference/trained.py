@@ -13,23 +13,24 @@ from typing import Any, cast
 
 import chex
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from mfcvae_jax.datasets import batches
-from mfcvae_jax.inference.predictions import Predictions
+from mfcvae_jax.inference import predictions
 from mfcvae_jax.model import MFCVAE, Forward, elbo_terms, facets_in_force
 from mfcvae_jax.randomness import draw_noise
 from mfcvae_jax.settings import Likelihood
-from mfcvae_jax.variational import elbo, importance, posterior, prior, vade
+from mfcvae_jax.variational import elbo, importance, posterior, prior
 from mfcvae_jax.variational import likelihood as likelihood_lib
 
 __all__ = ["Trained"]
 
-_STATIC = {"static": True}
 
-
-@jax.tree_util.register_dataclass
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("variables", "alpha"),
+    meta_fields=("model", "likelihood", "estimate", "batch_size"),
+)
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trained:
     """A model with its weights. A pytree, so jitted functions take it.
@@ -44,12 +45,10 @@ class Trained:
         alpha: fade-in of each facet, shape (J,).
     """
 
-    model: MFCVAE = dataclasses.field(metadata=_STATIC)
-    likelihood: Likelihood = dataclasses.field(metadata=_STATIC)
-    estimate: Callable[[elbo.Densities], elbo.FacetTerms] = dataclasses.field(
-        metadata=_STATIC
-    )
-    batch_size: int = dataclasses.field(metadata=_STATIC)
+    model: MFCVAE
+    likelihood: Likelihood
+    estimate: Callable[[elbo.Densities], elbo.FacetTerms]
+    batch_size: int
     variables: Any
     alpha: chex.Array
 
@@ -63,7 +62,9 @@ class Trained:
         """p(z_j, c_j) of each facet."""
         return jax.device_get(self._mixtures())
 
-    def predict(self, images: np.ndarray, key: chex.PRNGKey) -> Predictions:
+    def predict(
+        self, images: np.ndarray, key: chex.PRNGKey
+    ) -> predictions.Predictions:
         """Predicts assignments, latents and terms of the bounds.
 
         Args:
@@ -203,7 +204,7 @@ class Trained:
         key: chex.PRNGKey,
         facet: int,
         n_samples: int,
-        temperature: float = 1.0,
+        temperature: float,
     ) -> np.ndarray:
         """Draws images from every component of one facet.
 
@@ -305,79 +306,52 @@ class Trained:
         n_rows = len(rows[0])
         found = []
         for index, start in enumerate(range(0, n_rows, size)):
-            chunk = [np.asarray(part[start : start + size]) for part in rows]
-            n_real = len(chunk[0])
-            if n_real < size:
-                chunk = [
-                    np.pad(p, [(0, size - n_real)] + [(0, 0)] * (p.ndim - 1))
-                    for p in chunk
-                ]
-            found.append(
-                jax.tree.map(
-                    lambda a, n=n_real: np.asarray(a)[:n], call(index, *chunk)
+            n = min(size, n_rows - start)
+            padded = [
+                np.pad(
+                    np.asarray(part[start : start + n]),
+                    [(0, size - n)] + [(0, 0)] * (part.ndim - 1),
                 )
+                for part in rows
+            ]
+            of_chunk = call(index, *padded)
+            found.append(
+                jax.tree.map(lambda a, n=n: np.asarray(a)[:n], of_chunk)
             )
         return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
 
-    @jax.jit
-    def _encode(self, images: chex.Array) -> tuple[posterior.Posterior, ...]:
-        x = batches.as_float(images)
-        return cast(
-            tuple[posterior.Posterior, ...],
-            self.model.apply(self.variables, x, method=self.model.encode),
-        )
-
-    @jax.jit
-    def _mixtures(self) -> tuple[prior.Mixture, ...]:
-        return cast(
-            tuple[prior.Mixture, ...],
-            self.model.apply(self.variables, method=self.model.mixtures),
-        )
+    def _apply(self, *args: Any, method: str) -> Any:
+        return cast(Any, self.model.apply(self.variables, *args, method=method))
 
     def _noise(self, key: chex.PRNGKey, n: int) -> tuple[chex.Array, ...]:
         return draw_noise(key, self.model.facets.latent_dim, 1, n)
 
     @jax.jit
+    def _mixtures(self) -> tuple[prior.Mixture, ...]:
+        return self._apply(method="mixtures")
+
+    @jax.jit
+    def _encode(self, images: chex.Array) -> tuple[posterior.Posterior, ...]:
+        return self._apply(batches.as_float(images), method="encode")
+
+    @jax.jit
     def _decode_chunk(self, z: Sequence[chex.Array]) -> chex.Array:
-        output = self.model.apply(
-            self.variables, tuple(z), self.alpha, method=self.model.decode
-        )
+        output = self._apply(tuple(z), self.alpha, method="decode")
         return likelihood_lib.mean(self.likelihood, output)
 
     @jax.jit
     def _latents_chunk(self, images, key):
         noise = self._noise(key, len(images))
-        return tuple(
-            posterior.sample(q, n)[0]
-            for q, n in zip(self._encode(images), noise, strict=True)
-        )
+        z = map(posterior.sample, self._encode(images), noise)
+        return tuple(z_j[0] for z_j in z)
 
     @jax.jit
     def _predict_chunk(self, images, key):
         x = batches.as_float(images)
         noise = self._noise(key, len(x))
-        forward = cast(
-            Forward, self.model.apply(self.variables, x, noise, self.alpha)
-        )
+        forward = self._apply(x, noise, self.alpha, method="__call__")
         terms = elbo_terms(self.likelihood, forward, x, self.estimate)
-        latents = tuple(q.mean for q in forward.posteriors)
-        return Predictions(
-            resp=tuple(
-                jnp.exp(
-                    vade.log_posterior(
-                        prior.component_log_prob(mixture, z),
-                        mixture.log_weights,
-                    )
-                )
-                for mixture, z in zip(forward.mixtures, latents, strict=True)
-            ),
-            latents=latents,
-            log_p_x_z=terms.log_p_x_z,
-            kl_z=jnp.stack([f.kl_z for f in terms.facets], axis=-1),
-            kl_c=jnp.stack([f.kl_c for f in terms.facets], axis=-1),
-            mixture=terms.mixture,
-            mean_field=terms.mean_field,
-        )
+        return predictions.of_pass(forward, terms)
 
     @functools.partial(jax.jit, static_argnames="n_samples")
     def _log_marginal_chunk(self, images, key, n_samples):
@@ -387,9 +361,7 @@ class Trained:
         def draw(sample_key):
             noise = self._noise(sample_key, len(x))
             z = tuple(map(posterior.sample, posteriors, noise))
-            output = self.model.apply(
-                self.variables, z, self.alpha, method=self.model.decode
-            )
+            output = self._apply(z, self.alpha, method="decode")
             terms = elbo_terms(
                 self.likelihood,
                 Forward(posteriors, z, output, mixtures),
