@@ -17,6 +17,7 @@ import numpy as np
 
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.inference import predictions
+from mfcvae_jax.inference.chunks import in_chunks
 from mfcvae_jax.model import MFCVAE, Forward, elbo_terms, facets_in_force
 from mfcvae_jax.randomness import draw_noise
 from mfcvae_jax.settings import Likelihood
@@ -74,8 +75,9 @@ class Trained:
         Returns:
             Predictions for each image.
         """
-        return self._in_chunks(
+        return in_chunks(
             lambda i, x: self._predict_chunk(x, jax.random.fold_in(key, i)),
+            self.batch_size,
             images,
         )
 
@@ -88,7 +90,7 @@ class Trained:
         Returns:
             Means of q(z_j|x), length J, each of shape (N, D_j).
         """
-        found = self._in_chunks(lambda _, x: self._encode(x), images)
+        found = in_chunks(lambda _, x: self._encode(x), self.batch_size, images)
         return tuple(q.mean for q in found)
 
     def sampled_latents(
@@ -103,8 +105,9 @@ class Trained:
         Returns:
             Samples, length J, each of shape (N, D_j).
         """
-        return self._in_chunks(
+        return in_chunks(
             lambda i, x: self._latents_chunk(x, jax.random.fold_in(key, i)),
+            self.batch_size,
             images,
         )
 
@@ -123,10 +126,11 @@ class Trained:
         Returns:
             Estimates in nats and effective sample sizes, each of shape (N,).
         """
-        return self._in_chunks(
+        return in_chunks(
             lambda i, x: self._log_marginal_chunk(
                 x, jax.random.fold_in(key, i * self.batch_size), n_samples
             ),
+            self.batch_size,
             images,
         )
 
@@ -143,8 +147,8 @@ class Trained:
             np.asarray(z_j, np.float32).reshape(-1, np.shape(z_j)[-1])
             for z_j in z
         ]
-        images = self._in_chunks(
-            lambda _, *chunk: self._decode_chunk(chunk), *flat
+        images = in_chunks(
+            lambda _, *chunk: self._decode_chunk(chunk), self.batch_size, *flat
         )
         return images.reshape(*np.shape(z[0])[:-1], *images.shape[1:])
 
@@ -241,12 +245,12 @@ class Trained:
         Returns:
             E[x|z], shape (G, n, H, W, C).
         """
-        z = self._in_chunks(
+        z = in_chunks(
             lambda i, c: self._draw_of_combinations(
                 jax.random.fold_in(key, i), c, temperature, n_samples
             ),
+            min(max(self.batch_size // n_samples, 1), len(components)),
             components,
-            size=min(max(self.batch_size // n_samples, 1), len(components)),
         )
         return self.decode(z)
 
@@ -287,38 +291,6 @@ class Trained:
             of_images, components, temperature=temperature
         )
         return images[:, 0], components
-
-    def _in_chunks(
-        self,
-        call: Callable[..., Any],
-        *rows: np.ndarray,
-        size: int | None = None,
-    ) -> Any:
-        """Calls a function of (index, *chunk) on chunks of rows.
-
-        A short last chunk is filled up with zeros, and what they give is
-        dropped: neither the program nor the draws for the rows change.
-
-        Returns:
-            What the calls return, set end to end.
-        """
-        size = size or self.batch_size
-        n_rows = len(rows[0])
-        found = []
-        for index, start in enumerate(range(0, n_rows, size)):
-            n = min(size, n_rows - start)
-            padded = [
-                np.pad(
-                    np.asarray(part[start : start + n]),
-                    [(0, size - n)] + [(0, 0)] * (part.ndim - 1),
-                )
-                for part in rows
-            ]
-            of_chunk = call(index, *padded)
-            found.append(
-                jax.tree.map(lambda a, n=n: np.asarray(a)[:n], of_chunk)
-            )
-        return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
 
     def _apply(self, *args: Any, method: str) -> Any:
         return cast(Any, self.model.apply(self.variables, *args, method=method))

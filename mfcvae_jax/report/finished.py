@@ -5,6 +5,7 @@
 Its numbers, pictures and tables all come from this; nothing here trains.
 """
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -33,6 +34,7 @@ class NotDrawnError(Exception):
     """A picture or table that a run cannot have; the message says why."""
 
 
+@dataclasses.dataclass(eq=False)
 class Finished:
     """A state of a run of one seed, at the coefficients in force.
 
@@ -40,42 +42,23 @@ class Finished:
         run: of one seed.
         state: trained, to the end or not.
         workdir: of the run, for what was recorded.
-        whole: folder of all its seeds, or the same one.
+        whole: folder of all its seeds; None if there is one.
         pairs: held-out examples that a user wants swapped, shape (P, 2); None
             for the most confident ones.
+        known: the state on the held-out split, if it was scored already.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        state: TrainState,
-        workdir: Workdir,
-        *,
-        whole: Workdir | None = None,
-        pairs: np.ndarray | None = None,
-        scored: runs.Scored | None = None,
-    ):
-        """Takes a run.
+    run: Run
+    state: TrainState
+    workdir: Workdir
+    whole: Workdir | None = None
+    pairs: np.ndarray | None = None
+    known: runs.Scored | None = None
 
-        Args:
-            run: see above.
-            state: see above.
-            workdir: see above.
-            whole: see above; None for ``workdir``.
-            pairs: see above.
-            scored: the state on the held-out split, if it is known already.
-
-        Raises:
-            ValueError: if there is no pair, or one has no example.
-        """
-        self.run = run
-        self.state = state
-        self.workdir = workdir
-        self.whole = whole or workdir
-        self.pairs = pairs
-        self._scored = scored
-        if pairs is not None:
-            _check_pairs(pairs, len(run.dataset.test.images))
+    def __post_init__(self):
+        """Raises ValueError if there is no pair, or one has no example."""
+        if self.pairs is not None:
+            _check_pairs(self.pairs, len(self.run.dataset.test.images))
 
     @property
     def n_facets(self) -> int:
@@ -101,7 +84,7 @@ class Finished:
     @functools.cached_property
     def scored(self) -> runs.Scored:
         """Predictions and scores of the held-out split."""
-        return self._scored or runs.score(self.run, self.state)
+        return self.known or runs.score(self.run, self.state)
 
     @property
     def trained(self) -> Trained:

@@ -202,7 +202,7 @@ def table_2(finished: Finished) -> str:
         NotDrawnError: if no seed is at its end, the results are of an older
             version, or the examples have no labels.
     """
-    whole = finished.whole
+    whole = finished.whole or finished.workdir
     settings = whole.settings()
     at_end = {
         settings.seed + i: folder

@@ -50,7 +50,7 @@ def write_reports(
             given_up.append(seed)
             continue
         finished = Finished(
-            one, state, folder, scored=scored[i] if scored else None
+            one, state, folder, known=scored[i] if scored else None
         )
         text, found[seed] = write_report(finished)
         texts.append(text)

@@ -168,7 +168,7 @@ class TestSwaps:
             predictions=predictions._replace(resp=(predictions.resp[0], one))
         )
         finished = Finished(
-            finished.run, finished.state, finished.workdir, scored=scored
+            finished.run, finished.state, finished.workdir, known=scored
         )
         with pytest.raises(NotDrawnError, match="no two inputs"):
             _swap_pages(finished)

@@ -77,7 +77,7 @@ class Plan(NamedTuple):
 
 
 class Tiles(NamedTuple):
-    """The pictures that a plan asks for, floats in [0, 1] or uint8.
+    """The pictures that a plan asks for, floats in [0, 1]; or all are uint8.
 
     Attributes:
         means: decoded from the component means, shape (G, H, W, C).
@@ -209,12 +209,7 @@ def explorer(
     """
     shape = tiles.means.shape[1:]
     generated = sprites.sprites(
-        np.concatenate(
-            [
-                sprites.as_bytes(tiles.means),
-                sprites.as_bytes(tiles.samples).reshape(-1, *shape),
-            ]
-        )
+        np.concatenate([tiles.means, tiles.samples.reshape(-1, *shape)])
     )
     examples = sprites.sprites(tiles.examples)
     columns = {"generated": generated.columns, "examples": examples.columns}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mfcvae_jax.figures import tiles
 
-__all__ = ["Sprites", "as_bytes", "sprites"]
+__all__ = ["Sprites", "sprites"]
 
 
 class Sprites(NamedTuple):
@@ -26,29 +26,18 @@ class Sprites(NamedTuple):
     columns: int
 
 
-def as_bytes(images: np.ndarray) -> np.ndarray:
-    """Turns images into bytes; floats are clipped to [0, 1].
-
-    Args:
-        images: floats or uint8, shape (..., C), C = 1 or 3.
-
-    Returns:
-        uint8, the same shape.
-    """
-    return tiles.as_rgb8(images)[..., : images.shape[-1]]
-
-
 def sprites(images: np.ndarray) -> Sprites:
     """Sets images into one nearly square sheet.
 
     Args:
-        images: shape (N, H, W, C), C = 1 or 3, N >= 1; see ``as_bytes``.
+        images: shape (N, H, W, C), C = 1 or 3, N >= 1, uint8 or floats, which
+            are clipped to [0, 1].
 
     Returns:
         The sheet; its last row is filled up with black.
     """
-    images = as_bytes(images)
     n, height, width, channels = images.shape
+    images = tiles.as_rgb8(images)[..., :channels]
     columns = math.ceil(math.sqrt(n * height / width))
     rows = math.ceil(n / columns)
     sheet = np.zeros((rows * columns, height, width, channels), np.uint8)
