@@ -76,10 +76,7 @@ def main(values: flags.FlagValues) -> int:
     from mfcvae_jax.report import exhibits
     from mfcvae_jax.workdir import Workdir
 
-    parts: dict[str, list[exhibits.Exhibit]] = {}
-    for exhibit in exhibits.EXHIBITS:
-        if exhibit.paper:
-            parts.setdefault(exhibit.paper, []).append(exhibit)
+    parts = exhibits.of_paper()
     wanted = list(parts) if values.make is None else values.make
     unknown = sorted(set(wanted) - set(parts))
     if unknown or not wanted:

@@ -19,7 +19,7 @@ from mfcvae_jax.evaluation.contingency import contingency_table
 from mfcvae_jax.report import paper
 from mfcvae_jax.report.finished import Finished, NotDrawnError
 
-__all__ = ["EXHIBITS", "Exhibit", "Made", "draw", "facts"]
+__all__ = ["EXHIBITS", "Exhibit", "Made", "draw", "facts", "of_paper", "png"]
 
 _N_COLUMNS = 10
 _N_RECONSTRUCTIONS = 42  # three rows of 14
@@ -112,8 +112,26 @@ def facts(finished: Finished) -> dict[str, str]:
     }
 
 
-def _png(figure: Callable[..., None], *args: Any, **kwargs: Any) -> bytes:
-    """Draws a figure, whose last argument is where to write, in memory."""
+def of_paper() -> dict[str, list[Exhibit]]:
+    """Returns what ``mfcvae paper --make`` can make, by its name for it."""
+    found: dict[str, list[Exhibit]] = {}
+    for exhibit in EXHIBITS:
+        if exhibit.paper:
+            found.setdefault(exhibit.paper, []).append(exhibit)
+    return found
+
+
+def png(figure: Callable[..., None], *args: Any, **kwargs: Any) -> bytes:
+    """Draws a figure in memory.
+
+    Args:
+        figure: takes where to write as the last of its arguments.
+        *args: those before.
+        **kwargs: others.
+
+    Returns:
+        A PNG file.
+    """
     file = io.BytesIO()
     figure(*args, file, **kwargs)
     return file.getvalue()
@@ -127,7 +145,7 @@ def _orders(finished: Finished) -> list[figures.ClusterOrder]:
 
 
 def _clusters(n_rows: int | None) -> Callable[[Finished], bytes]:
-    return lambda finished: _png(
+    return lambda finished: png(
         figures.cluster_examples,
         finished.images,
         finished.scored.predictions.resp,
@@ -137,7 +155,7 @@ def _clusters(n_rows: int | None) -> Callable[[Finished], bytes]:
 
 
 def _samples(n_rows: int | None) -> Callable[[Finished], bytes]:
-    return lambda finished: _png(
+    return lambda finished: png(
         figures.cluster_samples,
         [
             finished.sample_clusters(facet, _N_COLUMNS)
@@ -200,7 +218,7 @@ def _swaps(finished: Finished) -> bytes:
                 -1,
             )
         )
-    return _png(figures.swapped_pairs, pages)
+    return png(figures.swapped_pairs, pages)
 
 
 def _grid(finished: Finished) -> bytes:
@@ -219,7 +237,7 @@ def _grid(finished: Finished) -> bytes:
     images = finished.sample_combinations(
         components.reshape(-1, finished.n_facets), 1, 0.0
     )
-    return _png(
+    return png(
         figures.facet_grid,
         images.reshape(len(rows), len(columns), *images.shape[2:]),
         [str(k) for k in rows],
@@ -239,7 +257,7 @@ def _traversals(finished: Finished) -> bytes:
         finished.trained.traverse(image, _TRAVERSAL, facet)
         for facet in range(finished.n_facets)
     ]
-    return _png(figures.latent_traversals, moved, _TRAVERSAL)
+    return png(figures.latent_traversals, moved, _TRAVERSAL)
 
 
 def _pruning(finished: Finished) -> bytes:
@@ -252,13 +270,13 @@ def _pruning(finished: Finished) -> bytes:
         )
         for _, evidence in finished.pruned
     ]
-    return _png(figures.evidence_curves, curves)
+    return png(figures.evidence_curves, curves)
 
 
 def _reconstructions(finished: Finished) -> bytes:
     shown = finished.images[:_N_RECONSTRUCTIONS]
     mirrored = finished.trained.reconstruct(shown)
-    return _png(figures.reconstruction_pairs, shown, mirrored)
+    return png(figures.reconstruction_pairs, shown, mirrored)
 
 
 def _confusion(finished: Finished) -> bytes:
@@ -281,19 +299,19 @@ def _confusion(finished: Finished) -> bytes:
         )
     ]
     names = [labeling.name for labeling in labelings]
-    return _png(figures.confusion_matrices, tables, labelings=names)
+    return png(figures.confusion_matrices, tables, labelings=names)
 
 
 def _learning_curves(finished: Finished) -> bytes:
     records = [r for r in finished.records if r["split"] != "speed"]
     if not records:  # weights that were imported, not trained here
         raise NotDrawnError("nothing was recorded: it was not trained here")
-    return _png(figures.learning_curves, records, stages=finished.stages)
+    return png(figures.learning_curves, records, stages=finished.stages)
 
 
 # In the order in which a reader wants to see them. A new figure or table is a
 # function of a finished run, and a row here.
-EXHIBITS = (
+EXHIBITS = [
     Exhibit(
         "learning_curves.png",
         _learning_curves,
@@ -370,4 +388,4 @@ EXHIBITS = (
         alt="One matrix for each facet and labeling ({labelings}): how many "
         "inputs of each class are in each cluster.",
     ),
-)
+]

@@ -117,11 +117,11 @@ class PaperTest(absltest.TestCase):
             (last,) = (half / f"seed_{seed}" / "checkpoints").glob("*66")
             shutil.rmtree(last)
 
-        # Written before results said how many clusters are needed.
+        # Written before results said how diverse samples are.
         old = folder / "old"
         shutil.copytree(cls.home.path, old)
         results = json.loads((old / "seed_1" / "results.json").read_text())
-        del results["clusters_needed"]
+        del results["diversity"]
         (old / "seed_1" / "results.json").write_text(json.dumps(results))
 
         def paper(home, *args):
@@ -165,10 +165,10 @@ class PaperTest(absltest.TestCase):
         self.assertNotIn("not drawn", outcome.out)
         self.assertNotIn("not at its end", outcome.out)
         parts = _parts(outcome.out)
-        wanted = {e.paper: [] for e in exhibits.EXHIBITS if e.paper}
-        for exhibit in exhibits.EXHIBITS:
-            if exhibit.paper:
-                wanted[exhibit.paper].append(seed / "paper" / exhibit.name)
+        wanted = {
+            name: [seed / "paper" / exhibit.name for exhibit in of_name]
+            for name, of_name in exhibits.of_paper().items()
+        }
         self.assertEqual(list(parts), list(wanted))
         for name, part in parts.items():
             paths = re.findall(r"^/.*\.(?:png|md)$", part, re.MULTILINE)

@@ -97,7 +97,7 @@ def test_what_runs_left_is_read_and_an_older_version_named(tmp_path):
         np.save(folders[seed].assignments, assignments[seed])
     assert seeds.read(folders) == seeds.summarise(results, assignments)
     plain = results[7].to_json()
-    del plain["clusters_needed"]
+    del plain["diversity"]
     folders[7].write_results(plain)
     with pytest.raises(OldResultsError, match="seed 7 .* mfcvae report"):
         seeds.read(folders)
