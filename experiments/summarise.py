@@ -43,7 +43,8 @@ def _summarise(paths):
         raise FileNotFoundError(f"not a finished run: {error}") from error
     print(f"{runs[0].data.name}, seeds {sorted(found.seeds)}\n")
     for table in seeds.tables(found):
-        print(f"{markdown.table(table.header, table.rows)}\n")
+        print(table.caption, end="\n\n")
+        print(markdown.table(table.header, table.rows), end="\n\n")
     if found.scores:
         print(paper.accuracies(runs[0].data.name, found))
     return 0

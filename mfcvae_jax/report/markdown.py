@@ -15,13 +15,14 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
     Args:
         header: of the columns.
-        rows: of cells, written by ``str``.
+        rows: of cells, written by ``str``; a bar in one is escaped.
 
     Returns:
         Lines of text.
     """
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    cells = [[str(c).replace("|", r"\|") for c in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def mean_std(mean: float, std: float | None = None, n_decimals: int = 2) -> str:

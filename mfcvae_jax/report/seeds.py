@@ -163,7 +163,7 @@ def tables(summary: Summary) -> tuple[Table, ...]:
     ]
     found = [
         Table(
-            "Over the seeds",
+            f"Over {len(summary.seeds)} seeds",
             ("number", "mean (standard deviation)", best, worst),
             tuple(numbers),
             1,

@@ -63,8 +63,10 @@ def write_reports(
         page = html.seeds_page(title, summary, pages, given_up)
         workdir.report.write_text(page, encoding="utf-8")
         texts += [
-            f"{len(summary.seeds)} seeds: mean (standard deviation)",
-            *(markdown.table(t.header, t.rows) for t in seeds.tables(summary)),
+            *(
+                f"{t.caption}\n\n{markdown.table(t.header, t.rows)}"
+                for t in seeds.tables(summary)
+            ),
             f"report: {workdir.report}",
         ]
         if given_up:

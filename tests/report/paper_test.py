@@ -26,8 +26,8 @@ def _cells(table):
 
 
 def test_markdown():
-    found = markdown.table(("a", "b"), [(1, "x"), (2.5, "")])
-    assert found == "| a | b |\n| --- | --- |\n| 1 | x |\n| 2.5 |  |"
+    found = markdown.table(("a", "b"), [(1, "p(x|z)"), (2.5, "")])
+    assert found == "| a | b |\n| --- | --- |\n| 1 | p(x\\|z) |\n| 2.5 |  |"
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
