@@ -127,6 +127,8 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
     ]
     for table in found.tables():
         lines += [table.caption, *_aligned(table), ""]
+    if not found.scores:
+        lines += ["These examples have no labels, so there are no scores.", ""]
     lines += ["figures:", *(f"  {one.path}" for one in drawn)]
     lines += ["report:", f"  {workdir.report}"]
     return "\n".join(lines), found
