@@ -21,6 +21,7 @@ from absl import app, flags, logging
 from gradient_noise import gradient_noise
 from ml_collections import config_flags
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
@@ -49,12 +50,7 @@ def _mixture_bound(densities: elbo.Densities) -> elbo.FacetTerms:
     )
 
 
-elbo.ESTIMATORS["mixture_bound"] = elbo.Estimator(
-    _mixture_bound,
-    bound="M",
-    variance="that of log p(z) - log q(z|x), over L",
-    cost="three logsumexps and two sums over the components",
-)
+elbo.ESTIMATORS["mixture_bound"] = _mixture_bound
 # Estimator and L of the runs.
 _ARMS = (
     ("five_terms", 1),
@@ -73,7 +69,7 @@ def main(argv):
 
 
 def _compare():
-    base = settings_lib.from_config(_CONFIG.value.to_dict())
+    base = config_lib.from_config(_CONFIG.value.to_dict())
     finished = {
         arm: [_train(base, *arm, seed) for seed in range(_N_SEEDS.value)]
         for arm in _ARMS
@@ -152,8 +148,10 @@ def _noise(
     """Noise of an estimator's gradient on the first training batch."""
     batch = run.dataset.train.images[: run.settings.train.batch_size]
     found = gradient_noise(
-        run.stepper._replace(
-            estimate=elbo.find_estimator(estimator).terms, n_samples=n_samples
+        dataclasses.replace(
+            run.stepper,
+            estimate=elbo.find_estimator(estimator),
+            n_samples=n_samples,
         ),
         state,
         batches.as_float(jnp.asarray(batch)),

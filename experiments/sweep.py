@@ -14,17 +14,16 @@ results.md with a table of means, standard deviations and numbers of seeds.
 """
 
 import ast
-import copy
 import csv
 import itertools
 import json
 import pathlib
-import runpy
 import statistics
 from typing import Any, NamedTuple
 
 from absl import app, flags, logging
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
@@ -97,16 +96,14 @@ def make_arms(
     choices = [_choices(text) for text in vary]
     arms = []
     for path in map(pathlib.Path, paths):
-        if not path.is_file():
-            raise FileNotFoundError(f"--configs: there is no file {path}")
-        base = runpy.run_path(str(path))["get_config"]().to_dict()
+        base = config_lib.load(path).to_dict()
         for combination in itertools.product(*choices):
-            config = copy.deepcopy(base) | {"n_seeds": n_seeds}
+            changes = {"n_seeds": n_seeds, **dict(combination)}
+            config = config_lib.changed(base, changes)
             name = path.stem
             for key, value in combination:
-                _set(config, key, value)
                 name += f",{key}={value}".replace("/", "_").replace(" ", "")
-            arms.append(Arm(name, settings_lib.from_config(config)))
+            arms.append(Arm(name, config_lib.from_config(config)))
     names = [arm.name for arm in arms]
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
@@ -192,17 +189,6 @@ def _choices(text: str) -> list[tuple[str, Any]]:
     except (SyntaxError, ValueError):
         found = tuple(values.split(","))  # words
     return [(key, value) for value in found]
-
-
-def _set(config: dict[str, Any], key: str, value: Any) -> None:
-    """Changes one setting in place; ``from_config`` checks the value."""
-    *sections, name = key.split(".")
-    at: Any = config
-    for section in sections:
-        at = at.get(section) if isinstance(at, dict) else None
-    if not isinstance(at, dict) or name not in at:
-        raise ValueError(f"--vary={key}: the config has no such setting")
-    at[name] = value
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from typing import Any
 
 import jax
 
-from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import config as config_lib
 from mfcvae_jax.settings import Settings
 
 __all__ = ["NotWrittenError", "Workdir"]
@@ -164,7 +164,7 @@ class Workdir:
 
     def _write_settings(self, settings: Settings) -> None:
         """Writes the config first: it is what makes the folder a run's."""
-        _write_json(self.config, settings_lib.to_config(settings))
+        _write_json(self.config, config_lib.to_config(settings))
         environment = _environment()
         _write_json(self.environment, environment)
         for i, folder in enumerate(self.of_each_seed(settings)):
@@ -172,12 +172,12 @@ class Workdir:
             seed = dataclasses.replace(
                 settings, seed=settings.seed + i, n_seeds=1
             )
-            _write_json(folder.config, settings_lib.to_config(seed))
+            _write_json(folder.config, config_lib.to_config(seed))
             _write_json(folder.environment, environment)
 
     def _check(self, settings: Settings, *, resume: bool) -> None:
         """Raises ValueError unless the run that is there may go on."""
-        changed = settings_lib.differences(self.settings(), settings)
+        changed = config_lib.differences(self.settings(), settings)
         if changed:
             raise ValueError(
                 f"workdir {self.path} holds a run with another config "
@@ -224,7 +224,7 @@ class Workdir:
                 f"no run in workdir {self.path}: {self.config.name} is "
                 "missing; train one with `mfcvae train`"
             )
-        return settings_lib.from_config(json.loads(self.config.read_text()))
+        return config_lib.from_config(json.loads(self.config.read_text()))
 
     def records(self) -> list[dict[str, Any]]:
         """Returns the records of metrics.jsonl, oldest first.

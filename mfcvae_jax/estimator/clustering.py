@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.utils import TransformerTags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
 from mfcvae_jax import settings as settings_lib
@@ -373,7 +374,7 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         names = getattr(self, "feature_names_in_", None)
         about = {
-            "settings": settings_lib.to_config(self._settings),
+            "settings": config_lib.to_config(self._settings),
             "params": self._plain_params(),
             "example_shape": self._layout.example_shape,
             "is_bytes": self._layout.is_bytes,
@@ -406,7 +407,7 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
             ValueError: if the file is something else, or damaged.
         """
         about, arrays, variables = archive.read(path)
-        settings = settings_lib.from_config(about["settings"])
+        settings = config_lib.from_config(about["settings"])
         params = dict(about["params"])
         params["facets"] = tuple(Facet(**facet) for facet in params["facets"])
         for name in ("net", "likelihood"):
@@ -532,7 +533,7 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         return Trained(
             model=model_lib.make_model(settings, self._layout.image_shape),
             likelihood=settings.likelihood,
-            estimate=elbo.find_estimator(settings.train.estimator).terms,
+            estimate=elbo.find_estimator(settings.train.estimator),
             batch_size=settings.evaluate.batch_size,
             variables=self._variables,
             alpha=full.alpha,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import config as config_lib
 from mfcvae_jax.report import exhibits, html, markdown, results, seeds
 from mfcvae_jax.report.finished import Finished
 from mfcvae_jax.report.html import explorer
@@ -104,9 +104,9 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
         labelings=tuple(x.name for x in run.dataset.spec.labelings),
         n_steps=run.stepper.schedule.n_steps,
         results=found,
-        config=settings_lib.to_config(run.settings),
+        config=config_lib.to_config(run.settings),
         environment=_environment(workdir),
-        stages=finished.stages,
+        stages=sorted(finished.stages),
         pictures=[
             html.Picture(
                 one.exhibit.title,

@@ -18,7 +18,7 @@ import orbax.checkpoint as ocp
 from absl import logging
 from orbax.checkpoint import checkpoint_managers
 
-from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import config as config_lib
 from mfcvae_jax.settings import Settings
 from mfcvae_jax.training.state import (
     TrainState,
@@ -130,11 +130,11 @@ class Checkpointer:
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(
+                    state=ocp.args.PyTreeSave(
                         jax.device_get(with_key_data(state))
                     ),
                     settings=ocp.args.JsonSave(
-                        settings_lib.to_config(self._settings)
+                        config_lib.to_config(self._settings)
                     ),
                 ),
                 metrics=None if bound is None else {_BOUND: bound},
@@ -172,10 +172,17 @@ class Checkpointer:
             ValueError: if it is that of another model.
         """
         config = self._read(step, settings=ocp.args.JsonRestore())
-        self._check_model(step, settings_lib.from_config(config))
+        self._check_model(step, config_lib.from_config(config))
         in_host_memory = _in_host_memory(template)
+        # Partial: version 0.1.0 saved two counters more, which follow from the
+        # step.
         return with_typed_key(
-            self._read(step, state=ocp.args.StandardRestore(in_host_memory))
+            self._read(
+                step,
+                state=ocp.args.PyTreeRestore(
+                    in_host_memory, partial_restore=True
+                ),
+            )
         )
 
     def restore_latest(self, template: TrainState) -> TrainState:
@@ -224,7 +231,7 @@ class Checkpointer:
             ) from error
 
     def _check_model(self, step: int, saved: Settings) -> None:
-        changed = settings_lib.differences(saved, self._settings)
+        changed = config_lib.differences(saved, self._settings)
         if changed:
             raise ValueError(
                 f"checkpoint {self._folder / str(step)} is that of another "

@@ -129,10 +129,7 @@ def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
         variables,
         run.stepper.optimiser,
         run_key(run.settings.seed, KeyUse.NOISE),
-    )._replace(
-        step=jnp.int32(n_steps),
-        progressive=progressive.state_at(run.stepper.schedule, n_steps),
-    )
+    )._replace(step=jnp.int32(n_steps))
     with (
         workdir.claim(run.settings, resume=False),
         Checkpointer(
@@ -449,7 +446,7 @@ def _postfix(
         f"log p(x|z) {values['log_p_x_z']:.1f}",
     ]
     for j, phase in enumerate(phases):
-        if phase is not progressive.Phase.WAITING:
+        if phase != progressive.Phase.WAITING:
             kl = values[f"kl_z/{j}"] + values[f"kl_c/{j}"]
             terms.append(f"KL{j} {kl:.1f}")
     terms += [
@@ -462,10 +459,9 @@ def _postfix(
 
 def _log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:
     for event in progressive.events(schedule, after, upto):
+        facets = ", ".join(map(str, event.facets))
         logging.info(
-            "step %d: %s (stage %d, facet %s)",
-            event.step,
-            event.transition.value,
-            event.stage,
-            ", ".join(map(str, event.facets)),
+            "step %d: facet %s is %s", event.step, facets, event.phase.label
         )
+    if after < schedule.n_steps <= upto:
+        logging.info("step %d: finished", schedule.n_steps)

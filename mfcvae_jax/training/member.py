@@ -95,7 +95,7 @@ class Member:
             NotSavedError: if it cannot be written.
         """
         phases = progressive.phases(self.run.stepper.schedule, int(state.step))
-        is_full = all(phase is progressive.Phase.ACTIVE for phase in phases)
+        is_full = (phases == progressive.Phase.ACTIVE).all()
         self.checkpointer.save(state, bound if is_full else None)
 
     def give_up(self, error: FloatingPointError) -> None:

@@ -31,7 +31,7 @@ def test_stages_are_where_the_phases_change(tmp_path):
         enters = next(
             step
             for step, phase in enumerate(of_facet)
-            if phase is not progressive.Phase.WAITING
+            if phase != progressive.Phase.WAITING
         )
         is_in = of_facet.index(progressive.Phase.ACTIVE)
         wanted.append((enters / n, facet, is_in / n))

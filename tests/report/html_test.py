@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from scipy import special
 
-from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import config as config_lib
 from mfcvae_jax.report import html as html_lib
 from mfcvae_jax.report import seeds
 from mfcvae_jax.report.html import explorer
@@ -106,7 +106,7 @@ def report(
     plan = explorer.plan(resp, shape)
     images = rng.integers(0, 256, (n, *shape), np.uint8)
     labels = rng.integers(0, 3, (n, len(labelings)))
-    config = settings_lib.to_config(examples.settings())
+    config = config_lib.to_config(examples.settings())
     config["facets"] |= {
         "n_components": n_components,
         "latent_dim": (2,) * n_facets,

@@ -37,16 +37,12 @@ def sprites(images: np.ndarray) -> Sprites:
         The sheet; its last row is filled up with black.
     """
     n, height, width, channels = images.shape
-    images = tiles.as_rgb8(images)[..., :channels]
     columns = math.ceil(math.sqrt(n * height / width))
     rows = math.ceil(n / columns)
-    sheet = np.zeros((rows * columns, height, width, channels), np.uint8)
-    sheet[:n] = images
-    sheet = (
-        sheet.reshape(rows, columns, height, width, channels)
-        .swapaxes(1, 2)
-        .reshape(rows * height, columns * width, channels)
-    )
+    filled = np.zeros((rows * columns, *images.shape[1:]), images.dtype)
+    filled[:n] = images
+    filled = filled.reshape(rows, columns, *images.shape[1:])
+    sheet = tiles.sheet(filled, gap=0)[..., :channels]
     file = io.BytesIO()
     Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(
         file, "PNG", optimize=True
