@@ -161,7 +161,7 @@ class TrainTest(absltest.TestCase):
     def test_run_leaves_scores_and_pictures_and_can_be_reported_again(self):
         self.assertEqual(self.whole.returncode, 0, self.whole.stderr)
         self.assertIn("facet 0 is fading in", self.whole.stderr)
-        self.assertRegex(self.whole.stdout, r"facet 1 +K=\d+")
+        self.assertRegex(self.whole.stdout, r"Facet 1, K = \d+")
         folder = self.folder / "whole"
         for name in (
             "clusters",
@@ -261,7 +261,7 @@ class NpzTest(absltest.TestCase):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("mine.npz, 60 held-out examples", done.stdout)
-        self.assertIn("60 examples without labels", done.stdout)
+        self.assertIn("These examples have no labels", done.stdout)
         page = (folder / "run" / "report.html").read_text()
         self.assertIn("have no labels", page)
         results = folder / "run" / "results.json"
