@@ -30,7 +30,7 @@ import numpy as np
 from absl import app, flags
 from ml_collections import config_flags
 
-from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import config as config_lib
 from mfcvae_jax.datasets import batches, reader
 from mfcvae_jax.training import compilation, devices, runs, state
 
@@ -201,7 +201,7 @@ def latency():
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    settings = settings_lib.from_config(_CONFIG.value.to_dict())
+    settings = config_lib.from_config(_CONFIG.value.to_dict())
     if _FIRST_DISPATCH.value:
         with compilation.cache_in(pathlib.Path(_FIRST_DISPATCH.value)):
             Engine(settings).take_turn(settings.train.steps_per_dispatch)

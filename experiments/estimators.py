@@ -21,12 +21,13 @@ from absl import app, flags, logging
 from gradient_noise import gradient_noise
 from ml_collections import config_flags
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import redundancy
-from mfcvae_jax.training import loop, runs
+from mfcvae_jax.training import disk, loop, runs
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.variational import elbo
 
@@ -73,7 +74,7 @@ def main(argv):
 
 
 def _compare():
-    base = settings_lib.from_config(_CONFIG.value.to_dict())
+    base = config_lib.from_config(_CONFIG.value.to_dict())
     finished = {
         arm: [_train(base, *arm, seed) for seed in range(_N_SEEDS.value)]
         for arm in _ARMS
@@ -119,7 +120,8 @@ def _train(
     folder = workdir.Workdir(
         pathlib.Path(_WORKDIR.value) / f"{estimator}_{n_samples}_{seed}"
     )
-    (state,) = loop.train(run, folder, resume=folder.config.exists())
+    recorder = disk.InWorkdir(folder, resume=folder.config.exists())
+    (state,), _ = loop.train(run, recorder)
     return run, typing.cast(TrainState, state)
 
 

@@ -10,7 +10,7 @@ bound.
 
 from absl import app
 
-from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
 from mfcvae_jax.report import summary, tables
@@ -35,7 +35,7 @@ def _summarise(paths):
     except FileNotFoundError as error:
         raise FileNotFoundError(f"not a finished run: {error}") from error
     for run in runs[1:]:
-        changed = settings_lib.differences(runs[0], run)
+        changed = config_lib.differences(runs[0], run)
         if any(not line.startswith("seed:") for line in changed):
             raise ValueError(
                 "the runs differ in more than their seed: " + "; ".join(changed)

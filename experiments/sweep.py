@@ -25,11 +25,12 @@ from typing import Any, NamedTuple
 
 from absl import app, flags, logging
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
 from mfcvae_jax.report import markdown, reports
-from mfcvae_jax.training import loop, runs
+from mfcvae_jax.training import disk, loop, runs
 
 _CONFIGS = flags.DEFINE_list(
     "configs", None, "Files with settings, separated by commas.", required=True
@@ -106,7 +107,7 @@ def make_arms(
             for key, value in combination:
                 _set(config, key, value)
                 name += f",{key}={value}".replace("/", "_").replace(" ", "")
-            arms.append(Arm(name, settings_lib.from_config(config)))
+            arms.append(Arm(name, config_lib.from_config(config)))
     names = [arm.name for arm in arms]
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
@@ -125,7 +126,9 @@ def train(arm: Arm, folder: pathlib.Path) -> list[dict[str, Any]]:
     home = workdir.Workdir(folder / arm.name)
     if not home.results.exists():
         try:
-            states = loop.train(run, home, resume=home.config.exists())
+            states, _ = loop.train(
+                run, disk.InWorkdir(home, resume=home.config.exists())
+            )
         except FloatingPointError as error:
             print(f"{arm.name} has no results: {error}", flush=True)
             return []

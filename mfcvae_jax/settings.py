@@ -2,19 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every setting of a run: frozen dataclasses, checked in one place.
 
-A config file (``experiments/configs/*.py``) is turned into ``Settings`` once,
-by ``from_config``; the rest of the library sees neither ConfigDict nor flags.
+``config.from_config`` turns a config file (``experiments/configs/*.py``) into
+``Settings`` once. The rest of the library sees neither ConfigDict nor flags.
 Facet 0 is the shallowest rung of the ladder, facet J-1 the deepest; settings
 that differ by facet are tuples of length J in that order.
 """
 
 import dataclasses
-import difflib
 import enum
 import math
-import typing
-from collections.abc import Mapping
-from typing import Any
 
 __all__ = [
     "KINDS",
@@ -40,9 +36,6 @@ __all__ = [
     "Settings",
     "SharedEncoder",
     "Training",
-    "differences",
-    "from_config",
-    "to_config",
 ]
 
 Widths = tuple[int, ...]
@@ -505,18 +498,6 @@ KINDS: dict[str, dict[str, type]] = {
 }
 
 
-# Settings that a run may change when it is taken up again.
-_FREE_TO_CHANGE = (
-    "data.data_dir",
-    "data.on_device_gb",
-    "evaluate.every_epochs",
-    "evaluate.importance_samples",
-    "checkpoint.every_epochs",
-    "checkpoint.keep",
-    "figures.temperature",
-)
-
-
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """All settings of a run.
@@ -572,160 +553,6 @@ class Settings:
             f"{len(stages)}: {stages}",
         )
         self.net.check(self.facets)
-
-
-def from_config(config: Mapping[str, Any]) -> Settings:
-    """Turns a config into checked settings.
-
-    Args:
-        config: nested mapping with exactly the keys of ``Settings``; choices
-            are given by their value, e.g. ``covariance="full"``, and the
-            sections ``net`` and ``likelihood`` name their form by a key
-            ``kind``.
-
-    Returns:
-        The settings.
-
-    Raises:
-        ValueError: if a key is unknown or missing, or a value is not allowed;
-            the message names the key, what came and what is expected.
-    """
-    return _build(Settings, config, "")
-
-
-def to_config(settings: Any) -> dict[str, Any]:
-    """Turns settings into a nested dict of plain values, for JSON.
-
-    The inverse of ``from_config``, whose input it is.
-
-    Args:
-        settings: ``Settings`` or one of its sections.
-
-    Returns:
-        A dict with enums as their values and tuples as they are.
-    """
-    config = {}
-    for kinds in KINDS.values():
-        for kind, cls in kinds.items():
-            if type(settings) is cls:
-                config["kind"] = kind
-    for field in dataclasses.fields(settings):
-        config[field.name] = _plain(getattr(settings, field.name))
-    return config
-
-
-def differences(left: Settings, right: Settings) -> list[str]:
-    """Lists the settings in which two runs differ.
-
-    Those that leave the trained model as it is do not count: where files lie,
-    and what is kept, scored and drawn how often.
-
-    Args:
-        left: settings of the one run.
-        right: settings of the other.
-
-    Returns:
-        One line per differing key, ``section.key: left value != right value``.
-    """
-    flat_left, flat_right = _flatten(left), _flatten(right)
-    return [
-        f"{key}: {flat_left.get(key, 'absent')!r} != "
-        f"{flat_right.get(key, 'absent')!r}"
-        for key in sorted(flat_left | flat_right)
-        if flat_left.get(key) != flat_right.get(key)
-        and key not in _FREE_TO_CHANGE
-    ]
-
-
-def _flatten(settings: Settings) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in to_config(settings).items():
-        if isinstance(value, dict):
-            flat |= {f"{key}.{name}": leaf for name, leaf in value.items()}
-        else:
-            flat[key] = value
-    return flat
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return to_config(value)
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, tuple):
-        return tuple(_plain(item) for item in value)
-    return value
-
-
-def _build(cls: type, config: Mapping[str, Any], path: str) -> Any:
-    """Builds a dataclass from a mapping that has exactly its keys."""
-    given = dict(config)
-    known = {field.name: field for field in dataclasses.fields(cls)}
-    for key in given:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {path}{close[0]}?" if close else "."
-            raise ValueError(
-                f"unknown setting {path}{key}={given[key]!r}{hint} Known here: "
-                f"{', '.join(known) or 'none'}."
-            )
-    hints = typing.get_type_hints(cls)
-    values = {}
-    for name, field in known.items():
-        if name in given:
-            values[name] = _convert(hints[name], given[name], path + name)
-        elif field.default is dataclasses.MISSING:
-            raise ValueError(f"setting {path}{name} is missing from the config")
-    return cls(**values)
-
-
-def _convert(kind: Any, value: Any, path: str) -> Any:
-    """Converts one value to the annotated type of its field."""
-    if path in KINDS:
-        return _build_by_kind(value, path)
-    if dataclasses.is_dataclass(kind):
-        _require(
-            isinstance(value, Mapping),
-            f"{path} is a section of settings, got {value!r}",
-        )
-        return _build(typing.cast(type, kind), value, f"{path}.")
-    if typing.get_origin(kind) is tuple:
-        _require(
-            isinstance(value, tuple | list),
-            f"{path} must be a tuple with one entry per facet or layer, got "
-            f"{value!r}",
-        )
-        item = typing.get_args(kind)[0]
-        return tuple(
-            _convert(item, entry, f"{path}[{i}]")
-            for i, entry in enumerate(value)
-        )
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        allowed = [member.value for member in kind]
-        _require(
-            value in allowed,
-            f"{path} must be one of {allowed}, got {value!r}",
-        )
-        return kind(value)
-    if kind is float and type(value) is int:
-        return float(value)
-    _require(
-        type(value) is kind,
-        f"{path} must be of type {kind.__name__}, got {value!r} of type "
-        f"{type(value).__name__}",
-    )
-    return value
-
-
-def _build_by_kind(value: Any, section: str) -> Any:
-    kinds = KINDS[section]
-    given = dict(value) if isinstance(value, Mapping) else {}
-    kind = given.pop("kind", None)
-    _require(
-        isinstance(kind, str) and kind in kinds,
-        f"{section}.kind must be one of {sorted(kinds)}, got {kind!r}",
-    )
-    return _build(kinds[typing.cast(str, kind)], given, f"{section}.")
 
 
 def _require(condition: bool, message: str) -> None:

@@ -38,7 +38,7 @@ import jax
 from absl import logging
 
 from mfcvae_jax import __version__
-from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import config as config_lib
 from mfcvae_jax.datasets import fingerprint
 from mfcvae_jax.datasets.spec import Dataset
 from mfcvae_jax.settings import Settings
@@ -191,7 +191,7 @@ class Workdir:
         ]
         for folder, own in ((self, settings), *seeds):
             folder.path.mkdir(exist_ok=True)
-            _write_json(folder.config, settings_lib.to_config(own))
+            _write_json(folder.config, config_lib.to_config(own))
             _write_json(folder.environment, environment)
             if data is not None:
                 _write_json(folder.data, data)
@@ -203,7 +203,7 @@ class Workdir:
         if not self.config.exists():
             self._check_is_free(resume=resume)
             return
-        changed = settings_lib.differences(self.settings(), settings)
+        changed = config_lib.differences(self.settings(), settings)
         if changed:
             raise ValueError(
                 f"workdir {self.path} holds a run with another config "
@@ -281,7 +281,7 @@ class Workdir:
             )
         config = _read_json(self.config)
         try:
-            return settings_lib.from_config(config)
+            return config_lib.from_config(config)
         except ValueError as error:
             raise ValueError(
                 f"{self.config}, which mfcvae-jax {self._version()} wrote, "

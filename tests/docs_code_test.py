@@ -35,6 +35,7 @@ from absl import flags
 from absl.testing import absltest, parameterized
 from packaging.requirements import Requirement
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import model, settings
 from mfcvae_jax.commands import config_flag, running
 from mfcvae_jax.datasets import reader
@@ -170,7 +171,7 @@ def parse_script(path: pathlib.Path, args: list[str]) -> None:
             script = runpy.run_path(str(path), run_name="documented")
             rest = flags.FLAGS(argv)[1:]
             if "config" in flags.FLAGS:
-                settings.from_config(flags.FLAGS.config.to_dict())
+                config_lib.from_config(flags.FLAGS.config.to_dict())
             if path.name == "sweep.py":
                 script["make_arms"](
                     flags.FLAGS.configs, flags.FLAGS.vary, flags.FLAGS.n_seeds
@@ -379,7 +380,9 @@ class PlainTextTest(parameterized.TestCase):
         get_config = runpy.run_path(
             str(_ROOT / "experiments" / "configs" / "svhn.py")
         )["get_config"]
-        known = settings.to_config(settings.from_config(get_config().to_dict()))
+        known = config_lib.to_config(
+            config_lib.from_config(get_config().to_dict())
+        )
         text = (_ROOT / page).read_text()
         for code in re.findall(r"`([^`\n]+)`", text):
             with self.subTest(code):

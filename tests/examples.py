@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn import datasets
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 
 
@@ -73,7 +74,7 @@ def config(**overrides: Any) -> dict[str, Any]:
 
 def settings(**overrides: Any) -> settings_lib.Settings:
     """The settings of ``config``."""
-    return settings_lib.from_config(config(**overrides))
+    return config_lib.from_config(config(**overrides))
 
 
 def images(n: int) -> np.ndarray:

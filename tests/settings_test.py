@@ -14,6 +14,7 @@ from absl.testing import absltest, parameterized
 from hypothesis import strategies as st
 
 import mfcvae_jax
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from tests import examples
 
@@ -120,26 +121,26 @@ def _configs(draw):
 class RoundTripTest(parameterized.TestCase):
     @hypothesis.given(config=_configs())
     def test_config_comes_back_as_it_went_in(self, config):
-        found = settings_lib.from_config(config)
-        self.assertEqual(settings_lib.to_config(found), config)
-        self.assertEqual(settings_lib.from_config(config), found)
+        found = config_lib.from_config(config)
+        self.assertEqual(config_lib.to_config(found), config)
+        self.assertEqual(config_lib.from_config(config), found)
 
     @hypothesis.given(config=_configs())
     def test_survives_json(self, config):
-        found = settings_lib.from_config(config)
-        text = json.dumps(settings_lib.to_config(found), allow_nan=False)
-        self.assertEqual(settings_lib.from_config(json.loads(text)), found)
+        found = config_lib.from_config(config)
+        text = json.dumps(config_lib.to_config(found), allow_nan=False)
+        self.assertEqual(config_lib.from_config(json.loads(text)), found)
 
     def test_config_is_left_as_it_was(self):
         config = examples.config()
         before = copy.deepcopy(config)
-        settings_lib.from_config(config)
+        config_lib.from_config(config)
         self.assertEqual(config, before)
 
     def test_optional_keys_have_their_defaults(self):
         config = examples.config()
         config["data"] = {"name": "digits"}
-        found = settings_lib.from_config(config).data
+        found = config_lib.from_config(config).data
         self.assertEqual((found.data_dir, found.path), ("", ""))
 
     def test_whole_numbers_are_taken_where_floats_are_wanted(self):
@@ -156,7 +157,7 @@ class RoundTripTest(parameterized.TestCase):
 class FaultsTest(parameterized.TestCase):
     def _assert_refused(self, config, *fragments):
         with self.assertRaises(ValueError) as caught:
-            settings_lib.from_config(config)
+            config_lib.from_config(config)
         for fragment in fragments:
             self.assertIn(fragment, str(caught.exception))
 
@@ -510,16 +511,16 @@ class GatedAddTest(parameterized.TestCase):
                 ),
             )
             if is_good:
-                settings_lib.from_config(config)
+                config_lib.from_config(config)
             else:
                 with self.assertRaisesRegex(ValueError, "facet 1 .*width 6"):
-                    settings_lib.from_config(config)
+                    config_lib.from_config(config)
 
 
 class DifferencesTest(absltest.TestCase):
     def test_run_does_not_differ_from_itself(self):
         found = examples.settings()
-        self.assertEqual(settings_lib.differences(found, found), [])
+        self.assertEqual(config_lib.differences(found, found), [])
 
     def test_each_key_is_named_with_both_values(self):
         other = examples.settings(
@@ -528,7 +529,7 @@ class DifferencesTest(absltest.TestCase):
             facets={"covariance": ("diagonal", "full")},
         )
         self.assertEqual(
-            settings_lib.differences(examples.settings(), other),
+            config_lib.differences(examples.settings(), other),
             [
                 "facets.covariance: ('diagonal', 'diagonal') != "
                 "('diagonal', 'full')",
@@ -538,7 +539,7 @@ class DifferencesTest(absltest.TestCase):
         )
 
     def test_keys_that_only_one_kind_of_net_has_are_shown(self):
-        found = settings_lib.differences(
+        found = config_lib.differences(
             examples.settings(), examples.settings(net=_SHARED)
         )
         self.assertIn("net.kind: 'dense_ladder' != 'shared_encoder'", found)

@@ -55,6 +55,6 @@ def read(values: flags.FlagValues) -> "Settings":
     Raises:
         ValueError: if a setting makes no sense; it is named.
     """
-    from mfcvae_jax import settings
+    from mfcvae_jax import config as config_lib
 
-    return settings.from_config(values.config.to_dict())
+    return config_lib.from_config(values.config.to_dict())

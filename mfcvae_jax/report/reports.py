@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import config as config_lib
 from mfcvae_jax.evaluation import accuracy, redundancy
 from mfcvae_jax.report import html, pictures, summary, tables
 from mfcvae_jax.report.finished import Finished
@@ -129,7 +129,7 @@ def write_report(run: Run, state: TrainState, workdir: Workdir) -> Report:
         labelings=tuple(x.name for x in run.dataset.spec.labelings),
         n_steps=run.stepper.schedule.n_steps,
         results=results,
-        config=settings_lib.to_config(run.settings),
+        config=config_lib.to_config(run.settings),
         environment=_environment(workdir),
         stages=[html.Stage(*stage) for stage in finished.stages],
         pictures={name: path.read_bytes() for name, path in drawn.items()},

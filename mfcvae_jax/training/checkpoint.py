@@ -18,7 +18,7 @@ import orbax.checkpoint as ocp
 from absl import logging
 from orbax.checkpoint import checkpoint_managers
 
-from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import config as config_lib
 from mfcvae_jax.settings import Settings
 from mfcvae_jax.training.state import (
     TrainState,
@@ -134,7 +134,7 @@ class Checkpointer:
                         jax.device_get(with_key_data(state))
                     ),
                     settings=ocp.args.JsonSave(
-                        settings_lib.to_config(self._settings)
+                        config_lib.to_config(self._settings)
                     ),
                 ),
                 metrics=None if bound is None else {_BOUND: bound},
@@ -172,7 +172,7 @@ class Checkpointer:
             ValueError: if it is that of another model.
         """
         config = self._read(step, settings=ocp.args.JsonRestore())
-        self._check_model(step, settings_lib.from_config(config))
+        self._check_model(step, config_lib.from_config(config))
         in_host_memory = _in_host_memory(template)
         return with_typed_key(
             self._read(step, state=ocp.args.StandardRestore(in_host_memory))
@@ -224,7 +224,7 @@ class Checkpointer:
             ) from error
 
     def _check_model(self, step: int, saved: Settings) -> None:
-        changed = settings_lib.differences(saved, self._settings)
+        changed = config_lib.differences(saved, self._settings)
         if changed:
             raise ValueError(
                 f"checkpoint {self._folder / str(step)} is that of another "

@@ -12,6 +12,7 @@ from sklearn import datasets, preprocessing
 from sklearn.exceptions import NotFittedError
 
 from mfcvae_jax import Facet, MultiFacetClustering
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.estimator.defaults import make_settings
 from mfcvae_jax.estimator.layout import layout_of
@@ -78,7 +79,7 @@ class TestDefaults:
         spec = importlib.util.spec_from_file_location("digits_config", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        expected = settings_lib.from_config(module.get_config().to_dict())
+        expected = config_lib.from_config(module.get_config().to_dict())
         x = np.float32(np.concatenate([IMAGES] * 5)[:1438] / 16)
         found = defaults(x, (Facet(10, 8), Facet(25, 5)))
         for name in ("facets", "net", "likelihood", "prior_init", "precision"):

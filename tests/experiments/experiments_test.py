@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
-from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import workdir as workdir_lib
-from mfcvae_jax.training import loop, runs
+from mfcvae_jax.training import disk, runs
 from tests import examples, fixtures
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -45,7 +45,7 @@ def _call(script, *args):
 
 def _params(folder):
     workdir = workdir_lib.Workdir(folder)
-    (state,) = loop.restore(runs.make_run(workdir.settings()), workdir)
+    (state,) = disk.restore(runs.make_run(workdir.settings()), workdir)
     return state.params
 
 
@@ -57,11 +57,9 @@ class ConfigsTest(parameterized.TestCase):
         namespace: dict = {}
         exec((_CONFIGS / name).read_text(), namespace)
         config = namespace["get_config"]()
-        settings = settings_lib.from_config(config.to_dict())
-        as_json = json.dumps(settings_lib.to_config(settings))
-        self.assertEqual(
-            settings_lib.from_config(json.loads(as_json)), settings
-        )
+        settings = config_lib.from_config(config.to_dict())
+        as_json = json.dumps(config_lib.to_config(settings))
+        self.assertEqual(config_lib.from_config(json.loads(as_json)), settings)
 
 
 class SummariseTest(absltest.TestCase):

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import model as model_lib
-from mfcvae_jax import progressive, settings
+from mfcvae_jax import progressive
 from mfcvae_jax.ladder import conv, convolution
 from mfcvae_jax.settings import (
     Activation,
@@ -212,7 +213,7 @@ class SizesTest(parameterized.TestCase):
             },
             progressive={"stage_epochs": (1,) * n},
         )
-        found = settings.from_config(config)
+        found = config_lib.from_config(config)
         with self.assertRaisesRegex(ValueError, message):
             model_lib.make_model(found, shape)
 

@@ -17,7 +17,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 from scipy import special
 
-from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.evaluation import redundancy
 from mfcvae_jax.inference import generation
@@ -120,7 +120,7 @@ def _report(
     for j in range(n_facets):
         terms |= {f"{name}/{j}": j + 0.5 for name in ("gap", "kl_z", "kl_c")}
     score = dict.fromkeys(("many_to_one", "one_to_one", "nmi", "ari"), 0.5)
-    config = settings_lib.to_config(examples.settings())
+    config = config_lib.to_config(examples.settings())
     config["facets"] |= {
         "n_components": n_components,
         "latent_dim": (2,) * n_facets,
