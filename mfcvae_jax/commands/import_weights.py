@@ -47,7 +47,7 @@ def main(values: flags.FlagValues) -> int:
     """Saves the weights as the last checkpoint of a new run."""
     settings = config_flag.read(values)
     from mfcvae_jax import official, workdir
-    from mfcvae_jax.training import loop, runs
+    from mfcvae_jax.training import disk, runs
 
     run = runs.make_run(settings)
     variables = official.variables_from_state_dict(
@@ -57,6 +57,6 @@ def main(values: flags.FlagValues) -> int:
         is_glorot=values.glorot,
     )
     folder = workdir.Workdir(values.workdir)
-    loop.adopt(run, folder, variables)
+    disk.adopt(run, folder, variables)
     print(f"imported into {folder.path}; mfcvae report draws it")
     return 0

@@ -142,7 +142,7 @@ def _of_seed(whole: "Workdir", seed: int | None) -> "Workdir":
 def _finished(folder: "Workdir", temperature: float | None) -> "Finished":
     """Restores the last state of a run."""
     from mfcvae_jax.report.finished import Finished
-    from mfcvae_jax.training import loop, runs
+    from mfcvae_jax.training import disk, runs
 
     settings = folder.settings()
     if temperature is not None:
@@ -153,7 +153,7 @@ def _finished(folder: "Workdir", temperature: float | None) -> "Finished":
             ),
         )
     run = runs.make_run(settings)
-    (state,) = loop.restore(run, folder)
+    (state,) = disk.restore(run, folder)
     if state is None:
         raise RuntimeError(
             f"the seed in {folder.path} diverged ({folder.diverged.name} says "

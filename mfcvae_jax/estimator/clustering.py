@@ -2,20 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The estimator. It trains by ``training.loop``, as the experiments do."""
 
-import contextlib
 import dataclasses
-import functools
 import numbers
 import os
-import pathlib
-import signal
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Self, cast
 
 import jax
 import numpy as np
-from absl import logging
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.utils import TransformerTags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -25,25 +19,20 @@ from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
-from mfcvae_jax.estimator import archive
+from mfcvae_jax.estimator import archive, fitting
 from mfcvae_jax.estimator.defaults import EVALUATION_BATCH, make_settings
 from mfcvae_jax.estimator.facet import Facet, check_facets
 from mfcvae_jax.estimator.layout import Layout, layout_of
 from mfcvae_jax.evaluation import pruning
 from mfcvae_jax.inference import generation, latents, predictions
 from mfcvae_jax.randomness import KeyUse, run_key
-from mfcvae_jax.training import loop, runs
-from mfcvae_jax.training.stopping import Stopped
+from mfcvae_jax.training import processes, runs
 from mfcvae_jax.variational import elbo, prior
-from mfcvae_jax.workdir import Workdir
 
 __all__ = ["MultiFacetClustering"]
 
 # So many training examples are scored for history_.
 _N_SCORED = 5000
-
-# One compilation for all estimators of one model, also after load or clone.
-_predictor = functools.lru_cache(maxsize=16)(predictions.make_predictor)
 
 
 class MultiFacetClustering(ClusterMixin, BaseEstimator):
@@ -88,7 +77,10 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
             the same result each time on the same machine.
         workdir: an empty or new folder, where the records, the checkpoint and
             the TensorBoard files of training are to stay; None keeps nothing.
-        verbose: 0 for silence, 1 for a progress bar.
+            If a fit has used it before, a new folder ``fit_<n>`` in it: so a
+            search keeps the run of every candidate.
+        verbose: 0 for silence, 1 for a progress bar in a terminal or notebook,
+            and a few lines elsewhere.
 
     Attributes:
         labels_: cluster of each training example in each facet, integers,
@@ -169,7 +161,6 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         """
         del y
         facets = check_facets(self.facets)
-        _check_is_free(self.workdir)
         # On a copy, so that a fit that fails leaves the estimator as it was.
         checked = clone(self)
         x = validate_data(checked, X, allow_nd=True, ensure_min_samples=2)
@@ -183,14 +174,14 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
             net=self.net,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
-            n_devices=jax.device_count(),
+            n_devices=processes.n_devices(),
             seed=_seed(self.random_state),
         )
         images = layout.to_model(x)
         run = runs.run_on(settings, _dataset(images, settings.seed))
-        # One that may be compiled already, and that ``predict`` will use, too.
-        run = run._replace(predict=_predictor_of(settings, layout.image_shape))
-        variables, records = self._train(run)
+        variables, records = fitting.train(
+            run, self.workdir, is_shown=bool(self.verbose)
+        )
 
         self._layout, self._settings = layout, settings
         self._variables = variables
@@ -455,41 +446,6 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         tags.transformer_tags = TransformerTags(preserves_dtype=[])
         return tags
 
-    def _train(
-        self, run: runs.Run
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Trains a run, and returns its variables and records."""
-        stopped = None
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(_quiet())
-            folder = self.workdir
-            if folder is None:
-                folder = stack.enter_context(tempfile.TemporaryDirectory())
-            workdir = Workdir(pathlib.Path(folder))
-            try:
-                (state,) = loop.train(
-                    run, workdir, progress_bar=bool(self.verbose)
-                )
-            except FloatingPointError as error:
-                what, _, _ = str(error).partition(". ")
-                raise FloatingPointError(
-                    f"training diverged: {what}. Try a learning_rate lower "
-                    f"than {run.settings.train.learning_rate:g}, or look for "
-                    "extreme values in X"
-                ) from error
-            except Stopped as error:
-                stopped = error
-            records = workdir.records()
-        if stopped is not None:
-            # Now that the folder is gone and the handlers are their owners'
-            # again, they get the signal that was kept from them.
-            signal.raise_signal(stopped.signum)
-            raise KeyboardInterrupt
-        assert state is not None  # a single seed that is given up raises
-        return jax.device_get(state.variables), [
-            record for record in records if record["split"] != "speed"
-        ]
-
     def _prune(
         self, facets: Sequence[Facet], images: np.ndarray
     ) -> list[pruning.Evidence | None]:
@@ -630,7 +586,7 @@ def _predictor_of(
     settings: settings_lib.Settings, image_shape: tuple[int, int, int]
 ) -> predictions.Predictor:
     """The predictor of a model, the same one for the same model."""
-    return _predictor(
+    return runs.predictor(
         model_lib.make_model(settings, image_shape),
         settings.likelihood,
         elbo.find_estimator(settings.train.estimator).terms,
@@ -678,25 +634,3 @@ def _check_index(name: str, value: Any, n: int) -> None:
         raise ValueError(
             f"{name} must be an integer from 0 to {n - 1}, got {value!r}"
         )
-
-
-def _check_is_free(folder: str | os.PathLike[str] | None) -> None:
-    if folder is None:
-        return
-    path = pathlib.Path(folder).expanduser()
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ValueError(
-            f"workdir={str(folder)!r} is there and not an empty folder: name a "
-            "new one, so that nothing is overwritten, or None to keep nothing"
-        )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps what the engine logs from the user's log."""
-    before = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mfcvae_jax import progressive
+from mfcvae_jax import forking, progressive
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.model import MFCVAE, Forward, elbo_terms
 from mfcvae_jax.randomness import draw_noise
@@ -135,6 +135,7 @@ def make_predictor(
         )
 
     def predict(variables, images, coefficients, key):
+        forking.check()
         chunks = []
         for index, start in enumerate(range(0, len(images), batch_size)):
             chunk = np.asarray(images[start : start + batch_size])

@@ -7,6 +7,7 @@ a data set in memory.
 """
 
 import dataclasses
+import functools
 from typing import NamedTuple
 
 import chex
@@ -27,7 +28,13 @@ from mfcvae_jax.inference.predictions import (
 )
 from mfcvae_jax.randomness import KeyUse, draw_noise, run_key
 from mfcvae_jax.settings import Settings
-from mfcvae_jax.training import data_init, optimiser, prior_init, steps
+from mfcvae_jax.training import (
+    data_init,
+    optimiser,
+    prior_init,
+    processes,
+    steps,
+)
 from mfcvae_jax.training import state as state_lib
 from mfcvae_jax.variational import elbo, importance
 
@@ -40,9 +47,13 @@ __all__ = [
     "make_run",
     "make_stepper",
     "of_each_seed",
+    "predictor",
     "run_on",
     "score",
 ]
+
+# One compilation for all runs and estimators of one model.
+predictor = functools.lru_cache(maxsize=16)(make_predictor)
 
 
 class Run(NamedTuple):
@@ -94,12 +105,13 @@ def run_on(settings: Settings, dataset: Dataset) -> Run:
     Raises:
         ValueError: if the data do not fit the settings.
     """
+    processes.n_devices()  # or an error, before anything is computed
     steps_per_epoch = batches.n_batches(
         len(dataset.train.images), settings.train.batch_size
     )
     prior_init.check(settings, len(dataset.train.images))
     stepper = make_stepper(settings, dataset.spec.image_shape, steps_per_epoch)
-    predict = make_predictor(
+    predict = predictor(
         stepper.model,
         settings.likelihood,
         stepper.estimate,

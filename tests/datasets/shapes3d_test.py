@@ -228,7 +228,9 @@ class RenderedTest(absltest.TestCase):
             images[:, 2:4, :2] = factors[:, None, None, 3:]
             return images
 
-        with mock.patch("mfcvae_jax.datasets.shapes3d_rendered.renderer.render", draw):
+        with mock.patch(
+            "mfcvae_jax.datasets.shapes3d_rendered.renderer.render", draw
+        ):
             dataset = shapes3d.load_rendered(spec.SHAPES3D_RENDERED_WALL)
         self.assertEqual(dataset.spec.labelings[0].name, "wall_hue")
         for split in (dataset.train, dataset.test):
