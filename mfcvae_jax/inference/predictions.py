@@ -6,14 +6,12 @@ Assignments use z = mean of q(z|x), as published; the bounds are estimated with
 one sample of z per example, since at the mean they would be no bounds.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import chex
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+<<<<<<< HEAD
 from mfcvae_jax import forking, progressive
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.model import MFCVAE, Forward, elbo_terms
@@ -22,6 +20,9 @@ from mfcvae_jax.settings import Likelihood
 from mfcvae_jax.variational import elbo, prior, vade
 
 __all__ = ["Predictions", "Predictor", "make_predictor"]
+=======
+__all__ = ["Predictions"]
+>>>>>>> report
 
 
 class Predictions(NamedTuple):
@@ -76,6 +77,7 @@ class Predictions(NamedTuple):
             terms[f"kl_c/{j}"] = np.mean(self.kl_c[:, j])
             terms[f"gap/{j}"] = mixture[j] - mean_field[j]
         return {name: float(value) for name, value in terms.items()}
+<<<<<<< HEAD
 
 
 Predictor = Callable[
@@ -151,3 +153,5 @@ def make_predictor(
         return jax.tree.map(lambda *parts: np.concatenate(parts), *chunks)
 
     return predict
+=======
+>>>>>>> report

@@ -79,7 +79,7 @@ def draw_swaps(
         check_pairs(tried, len(finished.images))
     inputs = finished.images[tried]
     shape = inputs.shape
-    mirrored = finished.reconstruct(inputs.reshape(-1, *shape[2:]))
+    mirrored = finished.trained.reconstruct(inputs.reshape(-1, *shape[2:]))
     mirrored = mirrored.reshape(shape)
     pages, failures = [], []
     for facet in range(1 if finished.n_facets == 2 else finished.n_facets):
@@ -200,7 +200,7 @@ def _traversals(finished: Finished, path: pathlib.Path) -> None:
     image = finished.images[np.argmax(confidence)]
     figures.latent_traversals(
         [
-            finished.traverse(image, _TRAVERSAL, facet)
+            finished.trained.traverse(image, _TRAVERSAL, facet)
             for facet in range(finished.n_facets)
         ],
         _TRAVERSAL,
@@ -225,7 +225,9 @@ def _pruning(finished: Finished, path: pathlib.Path) -> None:
 
 def _reconstructions(finished: Finished, path: pathlib.Path) -> None:
     shown = finished.images[:_N_RECONSTRUCTIONS]
-    figures.reconstruction_pairs(shown, finished.reconstruct(shown), path)
+    figures.reconstruction_pairs(
+        shown, finished.trained.reconstruct(shown), path
+    )
 
 
 def _confusion(finished: Finished, path: pathlib.Path) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 
 from mfcvae_jax.evaluation import accuracy, probes
 from mfcvae_jax.evaluation import diversity as diversity_lib
-from mfcvae_jax.inference import latents
 from mfcvae_jax.randomness import KeyUse
 from mfcvae_jax.report import markdown, published
 from mfcvae_jax.report.finished import Finished, NotDrawnError
@@ -69,12 +68,8 @@ def probe(finished: Finished) -> str:
     found = np.empty((len(names), len(spec.labelings), _N_PROBES))
     for r in range(_N_PROBES):
         train_z, test_z = (
-            latents.sampled_latents(
-                run.stepper.model,
-                finished.state.variables,
-                split.images,
-                finished.key(KeyUse.PROBES, 2 * r + i),
-                batch_size=run.settings.evaluate.batch_size,
+            finished.trained.sampled_latents(
+                split.images, finished.key(KeyUse.PROBES, 2 * r + i)
             )
             for i, split in enumerate((train, test))
         )
@@ -160,7 +155,7 @@ def diversity(finished: Finished) -> list[dict[str, Any]]:
         found = diversity_lib.sample_diversity(
             samples,
             again.assignments.reshape(*samples.shape[:2], -1),
-            np.exp(finished.mixtures[facet].log_weights),
+            np.exp(finished.trained.mixtures[facet].log_weights),
             facet,
         )
         of_inputs = diversity_lib.within_share(
@@ -237,14 +232,14 @@ def pruning(finished: Finished) -> str:
                     assignments, test.labels[:, m], k, labeling.n_classes
                 )
                 for assignments, k in (
-                    (before, len(finished.mixtures[j].means)),
+                    (before, len(finished.trained.mixtures[j].means)),
                     (after, evidence.n_kept),
                 )
             ]
             rows.append(
                 (
                     j,
-                    len(finished.mixtures[j].means),
+                    len(finished.trained.mixtures[j].means),
                     evidence.n_kept,
                     f"{labeling.name} ({labeling.n_classes})",
                     *(
@@ -256,7 +251,7 @@ def pruning(finished: Finished) -> str:
             )
         if not spec.labelings:
             rows.append(
-                (j, len(finished.mixtures[j].means), evidence.n_kept)
+                (j, len(finished.trained.mixtures[j].means), evidence.n_kept)
                 + ("",) * 4
             )
     return markdown.table(
