@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mfcvae_jax import forking
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.inference.predictions import Predictions
 from mfcvae_jax.model import MFCVAE, Forward, elbo_terms, facets_in_force
@@ -301,6 +302,7 @@ class Trained:
         Returns:
             What the calls return, set end to end.
         """
+        forking.check()
         size = size or self.batch_size
         n_rows = len(rows[0])
         found = []
