@@ -12,74 +12,135 @@
 Nothing in it is code, so a file from anywhere is safe to read.
 """
 
+import dataclasses
+import errno
 import io
 import json
 import os
 import pathlib
-import zipfile
-import zlib
-from typing import Any, NamedTuple
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+import jax
 import numpy as np
 from flax import traverse_util
 
 import mfcvae_jax
+from mfcvae_jax import config as config_lib
+from mfcvae_jax import model as model_lib
+from mfcvae_jax.estimator.defaults import make_settings
+from mfcvae_jax.estimator.facet import Facet
+from mfcvae_jax.estimator.fitted import Fitted
+from mfcvae_jax.estimator.layout import Layout
+from mfcvae_jax.evaluation.pruning import Evidence
+from mfcvae_jax.training import state as state_lib
 
-__all__ = ["Archive", "read", "write"]
+__all__ = ["read", "write"]
 
 _FORMAT = "mfcvae_jax.MultiFacetClustering"
 # Raised whenever an older library could no longer make sense of a file.
-_VERSION = 1
+# 2: arrays/contrast; a scale of 0 is that of a constant column.
+_VERSION = 2
+_OF_LAYOUT = ("arrays/offset", "arrays/scale", "arrays/contrast")
+
+_E = TypeVar("_E")
 
 
-class Archive(NamedTuple):
-    """What the file holds.
-
-    Attributes:
-        about: plain values for JSON.
-        arrays: by name.
-        variables: collections of the net, nested dicts of arrays.
-    """
-
-    about: dict[str, Any]
-    arrays: dict[str, np.ndarray]
-    variables: dict[str, Any]
-
-
-def write(path: str | os.PathLike[str], archive: Archive) -> None:
+def write(
+    path: str | os.PathLike[str], params: Mapping[str, Any], fitted: Fitted
+) -> None:
     """Writes the file, in full or not at all.
 
     Args:
-        path: of the file; another that is there is replaced.
-        archive: what to write.
+        path: of the file; another that is there is replaced, and a link is
+            followed.
+        params: of the estimator's constructor.
+        fitted: what it found.
 
     Raises:
         OSError: if it cannot be written there.
     """
-    file = pathlib.Path(path).expanduser()
+    settings, layout = fitted.settings, fitted.layout
+    kept = {name: params[name] for name in params if name != "workdir"}
+    kept["facets"] = [dataclasses.asdict(f) for f in params["facets"]]
+    for name in ("net", "likelihood"):
+        if not isinstance(kept[name], str):
+            kept[name] = None  # it is in the settings
+    if kept["random_state"] is not None:
+        kept["random_state"] = settings.seed
+    names = fitted.feature_names
     about = {
         "format": _FORMAT,
         "version": _VERSION,
         "written_by": f"mfcvae_jax {mfcvae_jax.__version__}",
-        **archive.about,
+        "settings": config_lib.to_config(settings),
+        "params": kept,
+        "example_shape": layout.example_shape,
+        "is_bytes": layout.is_bytes,
+        "feature_names_in": None if names is None else list(names),
+        "history": fitted.history,
     }
+    arrays = {
+        "labels": fitted.labels,
+        "offset": layout.offset,
+        "scale": layout.scale,
+        "contrast": layout.contrast,
+    }
+    for j, evidence in enumerate(fitted.evidence):
+        if evidence is not None:
+            arrays[f"evidence_{j}"] = np.stack(evidence)
     # Any, since a name could be that of an argument of savez; these have a "/".
-    found: dict[str, Any] = {"about": np.array(json.dumps(about))}
-    found |= {f"arrays/{name}": a for name, a in archive.arrays.items()}
-    flat = traverse_util.flatten_dict(archive.variables, sep="/")
-    found |= {f"net/{name}": np.asarray(a) for name, a in flat.items()}
+    members: dict[str, Any] = {
+        "about": np.array(json.dumps(about, default=_plain))
+    }
+    members |= {f"arrays/{name}": a for name, a in arrays.items()}
+    flat = traverse_util.flatten_dict(fitted.variables, sep="/")
+    members |= {f"net/{name}": np.asarray(a) for name, a in flat.items()}
     content = io.BytesIO()
-    np.savez_compressed(content, **found)
-    part = file.with_name(f"{file.name}.part")
-    part.write_bytes(content.getvalue())
-    part.replace(file)
+    np.savez_compressed(content, **members)
+    _replace(pathlib.Path(path).expanduser(), content.getvalue())
 
 
-def read(path: str | os.PathLike[str]) -> Archive:
+def _plain(value: Any) -> Any:
+    """A number of NumPy's as one of Python's, for JSON."""
+    return value.item()
+
+
+def _replace(file: pathlib.Path, content: bytes) -> None:
+    """Writes beside the file that a name leads to, and then in its place."""
+    target = pathlib.Path(os.path.realpath(file))
+    # Short, since the name of the file may be as long as a name can be.
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(
+                errno.EISDIR, "save needs the path of a file, and a folder is"
+            )
+        if not target.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "there is no such folder for")
+        if target.is_symlink() or (target.exists() and not target.is_file()):
+            raise OSError(errno.EINVAL, "this is no regular file:")
+        try:
+            part.write_bytes(content)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error
+
+
+def read(
+    path: str | os.PathLike[str], estimator_class: Callable[..., _E]
+) -> tuple[_E, Fitted]:
     """Reads a file that ``write`` made.
 
     Args:
         path: of the file.
+        estimator_class: called with the parameters.
+
+    Returns:
+        The estimator, not fitted, and what it had found.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -87,50 +148,175 @@ def read(path: str | os.PathLike[str]) -> Archive:
             version of the library.
     """
     file = pathlib.Path(path).expanduser()
-    if file.is_dir():
-        raise ValueError(
-            f"{file} is a folder and no saved estimator: save(path) writes a "
-            "single file, give load that path"
-        )
     if not file.exists():
         raise FileNotFoundError(f"there is no file {file.absolute()}")
-    found = _read_arrays(file)
-    about = json.loads(str(found.pop("about"))) if "about" in found else {}
-    if about.get("format") != _FORMAT:
+    if not file.is_file():
         raise ValueError(
-            f"{file} was not written by MultiFacetClustering.save: it holds "
-            f"{', '.join(sorted(found)[:5]) or 'nothing'}"
-        )
-    if about["version"] > _VERSION:
-        raise ValueError(
-            f"{file} has version {about['version']} of its format, from "
-            f"{about['written_by']}; this library, mfcvae_jax "
-            f"{mfcvae_jax.__version__}, reads versions up to {_VERSION}: "
-            "install a later one"
-        )
-    parts: dict[str, dict[str, Any]] = {"arrays": {}, "net": {}}
-    for name, array in found.items():
-        part, _, rest = name.partition("/")
-        parts[part][rest] = array
-    variables = traverse_util.unflatten_dict(parts["net"], sep="/")
-    # A net without batch norm has no statistics.
-    return Archive(about, parts["arrays"], {"batch_stats": {}, **variables})
-
-
-def _read_arrays(file: pathlib.Path) -> dict[str, np.ndarray]:
-    if not zipfile.is_zipfile(file):
-        raise ValueError(
-            f"{file} is no saved estimator, or was cut short: "
-            "MultiFacetClustering.save writes an .npz file, which is a zip"
+            f"{file} is a folder or a device and no saved estimator: "
+            "save(path) writes a single file, give load that path"
         )
     try:
         with np.load(file, allow_pickle=False) as opened:
-            return {name: opened[name] for name in opened.files}
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        ValueError,
-        NotImplementedError,
-    ) as error:
-        raise ValueError(f"{file} is damaged ({error})") from error
+            members = {name: opened[name] for name in opened.files}
+    except Exception as error:  # NumPy and zipfile raise about ten kinds
+        raise ValueError(
+            f"{file} is no saved estimator, or it is damaged ({error}): "
+            "MultiFacetClustering.save writes an .npz file, which is a zip"
+        ) from error
+    try:
+        return _sound(estimator_class, members)
+    except _NotOursError as error:
+        raise ValueError(f"{file} {error}") from error
+    except Exception as error:  # anything can be wrong in a foreign file
+        what = f"it lacks {error}" if type(error) is KeyError else error
+        raise ValueError(
+            f"{file} is damaged, or was changed since "
+            f"MultiFacetClustering.save wrote it: {what}"
+        ) from error
+
+
+class _NotOursError(Exception):
+    """Says what a sound file is instead."""
+
+
+def _sound(
+    estimator_class: Callable[..., _E], members: dict[str, np.ndarray]
+) -> tuple[_E, Fitted]:
+    """Makes sense of the arrays in a file, and checks them."""
+    about = _about(members)
+    settings = config_lib.from_config(about["settings"])
+    layout = _layout(about, members)
+    names, history = about["feature_names_in"], about["history"]
+    if names is not None:
+        is_list = isinstance(names, list) and layout.is_table
+        _require(is_list and len(names) == layout.example_shape[0], "names")
+        _require(all(isinstance(name, str) for name in names), "names")
+        names = np.array(names, object)
+    _require(isinstance(history, list), "history")
+    _require(all(isinstance(record, dict) for record in history), "history")
+
+    params = dict(about["params"])
+    params["facets"] = tuple(Facet(**facet) for facet in params["facets"])
+    for name in ("net", "likelihood"):
+        if params[name] is None:
+            params[name] = getattr(settings, name)
+    for name in ("random_state", "verbose"):
+        _require(isinstance(params[name], int | None), name)
+    labels = members["arrays/labels"]
+    n_components = settings.facets.n_components
+    _require(labels.shape == (len(labels), len(n_components)), "labels")
+    _require(np.issubdtype(labels.dtype, np.integer), "labels")
+    _require((0 <= labels).all() and (labels < n_components).all(), "labels")
+    # This checks the parameters, as in a fit.
+    asked = make_settings(
+        params, layout, len(labels), n_devices=1, seed=settings.seed
+    ).facets
+    is_auto = [facet.is_auto for facet in params["facets"]]
+    k = np.where(is_auto, n_components, asked.n_components).tolist()
+    asked = dataclasses.replace(asked, n_components=tuple(k))
+    _require(asked == settings.facets, "facets")
+    evidence = {j: f"arrays/evidence_{j}" for j in range(len(k)) if is_auto[j]}
+    known = {"about", "arrays/labels", *evidence.values(), *_OF_LAYOUT}
+    for name in members:
+        _require(name in known or name.startswith("net/"), name)
+    return estimator_class(**params), Fitted(
+        settings,
+        layout,
+        _variables(settings, layout, members),
+        history,
+        [
+            _evidence(members[evidence[j]]) if j in evidence else None
+            for j in range(len(k))
+        ],
+        names,
+        labels,
+    )
+
+
+def _about(members: dict[str, np.ndarray]) -> dict[str, Any]:
+    text = members.get("about", np.array(""))
+    try:
+        about = json.loads(text.item() if text.dtype.kind == "U" else "")
+    except (ValueError, RecursionError):
+        about = None
+    if not isinstance(about, dict) or about.get("format") != _FORMAT:
+        raise _NotOursError(
+            "was not written by MultiFacetClustering.save: it holds "
+            f"{', '.join(sorted(members)[:5]) or 'nothing'}"
+        )
+    version = about["version"]
+    _require(type(version) is int and version >= 1, "version")
+    if version > _VERSION:
+        raise _NotOursError(
+            f"has version {version} of its format, from "
+            f"{about.get('written_by')}; this library, mfcvae_jax "
+            f"{mfcvae_jax.__version__}, reads versions up to {_VERSION}: "
+            "install a later one"
+        )
+    if version == 1:
+        members.setdefault("arrays/contrast", np.array(0.0))
+    return about
+
+
+def _layout(
+    about: Mapping[str, Any], members: Mapping[str, np.ndarray]
+) -> Layout:
+    shape, is_bytes = about["example_shape"], about["is_bytes"]
+    _require(isinstance(shape, list) and 1 <= len(shape) <= 3, "example_shape")
+    _require(all(type(n) is int and n >= 1 for n in shape), "example_shape")
+    _require(isinstance(is_bytes, bool), "is_bytes")
+    of_columns = tuple(shape) if len(shape) == 1 else ()
+    offset, scale, contrast = (members[name] for name in _OF_LAYOUT)
+    for array, form in (
+        (offset, of_columns),
+        (scale, of_columns),
+        (contrast, ()),
+    ):
+        _require(array.shape == form and array.dtype == np.float64, "layout")
+        _require(np.isfinite(array).all(), "layout")
+    _require((scale >= 0).all() and (of_columns or scale > 0), "scale")
+    return Layout(tuple(shape), is_bytes, offset, scale, float(contrast))
+
+
+def _variables(
+    settings: Any, layout: Layout, members: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """The arrays of the net, which must be those that such a net has."""
+    model = model_lib.make_model(settings, layout.image_shape)
+    needed = traverse_util.flatten_dict(
+        jax.eval_shape(
+            lambda key: state_lib.initial_variables(model, key),
+            jax.random.key(0),
+        ),
+        sep="/",
+    )
+    found = {
+        name.removeprefix("net/"): array
+        for name, array in members.items()
+        if name.startswith("net/")
+    }
+    for name in sorted(needed.keys() | found.keys()):
+        if name not in found or name not in needed:
+            verb = "lacks" if name in needed else "has no"
+            raise ValueError(f"the net {verb} net/{name}")
+        form, array = needed[name], found[name]
+        if array.shape != form.shape or array.dtype != form.dtype:
+            raise ValueError(
+                f"net/{name} must be {form.dtype} of shape {form.shape}, got "
+                f"{array.dtype} of shape {array.shape}"
+            )
+        if not np.isfinite(array).all():
+            raise ValueError(f"net/{name} holds numbers that are not finite")
+    # A net without batch norm has no statistics.
+    return {"batch_stats": {}, **traverse_util.unflatten_dict(found, sep="/")}
+
+
+def _evidence(rows: np.ndarray) -> Evidence:
+    n_components, *others = rows
+    _require(len(others) == 3 and rows.ndim == 2, "evidence")
+    return Evidence(n_components.astype(int), *others)
+
+
+def _require(condition: Any, name: str) -> None:
+    if not condition:
+        raise ValueError(f"{name} is not what it must be")

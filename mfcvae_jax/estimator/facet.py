@@ -9,9 +9,9 @@ from typing import Any
 
 from mfcvae_jax import settings as settings_lib
 
-__all__ = ["AUTO", "Facet", "check_facets", "facets_section"]
+__all__ = ["Facet", "check_count", "check_facets", "facets_section"]
 
-AUTO = "auto"
+_AUTO = "auto"
 _GENEROUS = 25
 
 
@@ -36,20 +36,9 @@ class Facet:
     learn_weights: bool = True
 
     def __post_init__(self):
-        for name in ("n_components", "latent_dim"):
-            value = getattr(self, name)
-            if name == "n_components" and value == AUTO:
-                continue
-            if (
-                not isinstance(value, numbers.Integral)
-                or isinstance(value, bool)
-                or value < 1
-            ):
-                raise ValueError(
-                    f"Facet: {name} must be an integer of at least 1"
-                    f"{' or auto' if name == 'n_components' else ''}, got "
-                    f"{value!r}"
-                )
+        if not self.is_auto:
+            check_count("Facet: n_components", self.n_components, " or auto")
+        check_count("Facet: latent_dim", self.latent_dim)
         known = [form.value for form in settings_lib.Covariance]
         if self.covariance not in known:
             raise ValueError(
@@ -70,13 +59,34 @@ class Facet:
     @property
     def is_auto(self) -> bool:
         """Whether the number of clusters is found."""
-        return self.n_components == AUTO
+        return isinstance(self.n_components, str) and (
+            self.n_components == _AUTO
+        )
 
     def n_trained(self, n_examples: int) -> int:
         """Returns K_j in training, given the number of examples."""
         if isinstance(self.n_components, str):
             return min(_GENEROUS, n_examples)
         return int(self.n_components)
+
+
+def check_count(name: str, value: Any, alternative: str = "") -> None:
+    """Raises ValueError unless a value is a positive integer.
+
+    Args:
+        name: of the value, for the message.
+        value: to check.
+        alternative: what else is allowed, for the message.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Integral)
+        or value < 1
+    ):
+        raise ValueError(
+            f"{name} must be an integer of at least 1{alternative}, got "
+            f"{value!r}"
+        )
 
 
 def check_facets(facets: Any) -> tuple[Facet, ...]:
