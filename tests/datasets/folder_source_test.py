@@ -2,19 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of a folder of images: what is made of each kind, faults by name."""
 
-import os
 import pathlib
 import tempfile
 import warnings
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.datasets.spec import Labeling
 
 _HEIGHT, _WIDTH = 4, 6
+# Exif's orientation -> how to turn the stored rows to see the picture upright.
+_UPRIGHT = {
+    1: lambda rows: rows,
+    2: lambda rows: rows[:, ::-1],
+    3: lambda rows: rows[::-1, ::-1],
+    4: lambda rows: rows[::-1],
+    5: lambda rows: rows.swapaxes(0, 1),
+    6: lambda rows: np.rot90(rows, -1),
+    7: lambda rows: rows[::-1, ::-1].swapaxes(0, 1),
+    8: np.rot90,
+}
 
 
 def _array(value, *channels):
@@ -131,14 +142,6 @@ class LoadTest(FolderTest):
             (self.folder / name).write_text("no image")
         self.assertCountEqual(self.load_values()[:, 0], range(0, 100, 10))
 
-    def test_linked_folders_are_classes_too(self):
-        self.save_ten()
-        linked = self.folder.parent / "linked"
-        linked.mkdir()
-        os.symlink(self.folder, linked / "a")
-        dataset = reader.load("folder", path=str(linked))
-        self.assertEqual(dataset.spec.labelings, (Labeling("folder", 1),))
-
 
 class KindsTest(FolderTest):
     """Each kind of pixel, beside what the definition of the kind says."""
@@ -196,13 +199,209 @@ class KindsTest(FolderTest):
         image = self.load_one(picture, "odd.tif")
         np.testing.assert_array_equal(image[0, 0], [255, 0, 0])
 
-    def test_photos_are_set_upright(self):
+
+class UprightTest(FolderTest):
+    @parameterized.product(
+        ending=[".jpg", ".png", ".webp", ".tif"],
+        orientation=range(1, 9),
+        size=[(4, 6), (5, 5)],
+    )
+    def test_photos_are_as_pillow_shows_them(self, ending, orientation, size):
+        # One half is white, so that even JPEG cannot hide a turn.
+        array = np.zeros((*size, 3), np.uint8)
+        array[:2] = 255
+        array[0, 0] = (255, 0, 0)
         exif = Image.Exif()
-        exif[0x0112] = 6  # its right side is up: to be turned by 90 degrees
-        array = np.arange(_WIDTH * _HEIGHT, dtype=np.uint8)
-        array = array.reshape(_WIDTH, _HEIGHT)
-        image = self.load_one(array, exif=exif)
-        np.testing.assert_array_equal(image[..., 0], np.rot90(array, -1))
+        exif[0x0112] = orientation
+        options = {"lossless": True} if ending == ".webp" else {}
+        if ending == ".tif":
+            options["tiffinfo"] = {0x0112: orientation}
+        else:
+            options["exif"] = exif
+        image = self.load_one(array, f"odd{ending}", **options)
+        with Image.open(self.folder / f"odd{ending}") as opened:
+            shown = np.asarray(ImageOps.exif_transpose(opened))
+        np.testing.assert_array_equal(image, shown)
+        # Without loss it is the array, turned as Exif defines it.
+        if ending != ".jpg":
+            np.testing.assert_array_equal(image, _UPRIGHT[orientation](array))
+
+    def test_of_a_phones_two_pictures_the_first_is_taken(self):
+        array = np.full((_HEIGHT, _WIDTH, 3), 200, np.uint8)
+        image = self.load_one(
+            array,
+            "odd.jpg",
+            format="MPO",
+            save_all=True,
+            append_images=[Image.new("RGB", (_WIDTH, _HEIGHT))],
+        )
+        np.testing.assert_array_equal(image, array)
+
+
+class LinksTest(FolderTest):
+    def setUp(self):
+        super().setUp()
+        for i in range(10):
+            self.save(f"{'ab'[i % 2]}/{i}.png", _array(10 * i))
+
+    def link(self, name, target):
+        (self.folder / name).symlink_to(target)
+
+    def values(self):
+        return sorted(self.load_values()[:, 0])
+
+    @parameterized.named_parameters(
+        ("back_to_the_top", "a/all", "."),
+        ("to_a_sibling", "a/b", "b"),
+        ("to_what_holds_the_top", "b/up", ".."),
+        ("to_itself", "b/self", "b"),
+        ("to_a_picture", "a/same.png", "b/1.png"),
+    )
+    def test_links_back_are_left_out(self, name, target):
+        self.save("../beside.png", _array(255))
+        self.link(name, self.folder / target)
+        with self.assertLogs(level="WARNING") as said:
+            self.assertEqual(self.values(), list(range(0, 100, 10)))
+        self.assertIn("1 links are left out", said.output[0])
+        self.assertIn(name, said.output[0])
+
+    def test_of_two_links_to_one_folder_the_first_is_a_class(self):
+        self.save("../far/deep/x.png", _array(100))
+        for name in ("d", "c"):
+            self.link(name, self.folder.parent / "far")
+        # Met from inside first.
+        self.link("a/deep", self.folder.parent / "far" / "deep")
+        with self.assertLogs(level="WARNING"):
+            dataset = self.load()
+        self.assertEqual(
+            len(dataset.train.images) + len(dataset.test.images), 11
+        )
+
+    def test_what_is_there_goes_before_what_is_linked(self):
+        # The link comes first by name; it must not become the class.
+        self.link("0", self.folder / "b")
+        with self.assertLogs(level="WARNING"):
+            dataset = self.load()
+        self.assertEqual(dataset.spec.labelings, (Labeling("folder", 2),))
+
+    def test_folders_and_files_that_lie_elsewhere_are_read(self):
+        self.save("../far/x.png", _array(100))
+        self.save("../y.png", _array(110))
+        self.link("c", self.folder.parent / "far")
+        self.link("a/y.png", self.folder.parent / "y.png")
+        self.assertEqual(self.values(), list(range(0, 120, 10)))
+
+
+class EndingsTest(FolderTest):
+    @parameterized.parameters(".jfif", ".jpe", ".JPG", ".mpo", ".apng", ".jp2")
+    def test_other_names_of_known_kinds(self, ending):
+        array = np.full((_HEIGHT, _WIDTH, 3), 90, np.uint8)
+        kind = {".apng": "PNG", ".jp2": "JPEG2000"}.get(ending, "JPEG")
+        image = self.load_one(array, f"odd{ending}", format=kind)
+        np.testing.assert_allclose(image, 90, atol=1)
+
+    def test_pictures_that_are_not_read_are_counted_by_kind(self):
+        self.save_ten()
+        for name in ("a.HEIC", "b.heic", "c.svg", "notes.txt"):
+            (self.folder / name).write_text("")
+        with self.assertLogs(level="WARNING") as said:
+            self.load()
+        self.assertLen(said.output, 1)
+        self.assertIn(
+            "3 pictures are left out, 2 .heic, 1 .svg", said.output[0]
+        )
+
+    def test_nothing_but_such_pictures(self):
+        (self.folder / "a.heic").write_text("")
+        with self.assertRaisesRegex(
+            ValueError, r"are 1 .heic. Files of these kinds.*such as .png"
+        ):
+            self.load()
+
+    def test_kinds_that_pillow_lacks_here_are_not_read_either(self):
+        self.save_ten()
+        self.save("odd.webp", _array(255))
+        known = Image.registered_extensions()
+        lacking = {key: known[key] for key in known if key != ".webp"}
+        with (
+            mock.patch.object(Image, "EXTENSION", lacking),
+            self.assertLogs(level="WARNING") as said,
+        ):
+            self.assertLen(self.load_values(), 10)
+        self.assertIn("1 .webp", said.output[0])
+
+
+class SplitsTest(FolderTest):
+    """Folders of splits, with the pixels saying which split and class it is."""
+
+    def save_all(self, *places):
+        for i, place in enumerate(places):
+            for k in range(4):
+                self.save(f"{place}/{k}.png", _array(10 * i + k))
+
+    def found(self, split):
+        return sorted(split.images[:, -1, -1, 0].tolist())
+
+    @parameterized.parameters(
+        ("train", "test"),
+        ("Training", "testing"),
+        ("train", "val"),
+        ("train", "valid"),
+        ("train", "validation"),
+    )
+    def test_splits_are_no_classes(self, train, test):
+        # "c" is in the test split alone.
+        places = (f"{train}/a", f"{train}/b", f"{test}/b", f"{test}/c/deep")
+        self.save_all(*places)
+        dataset = self.load()
+        self.assertEqual(dataset.spec.labelings, (Labeling("folder", 3),))
+        self.assertEqual(
+            self.found(dataset.train), [0, 1, 2, 3, 10, 11, 12, 13]
+        )
+        self.assertEqual(
+            self.found(dataset.test), [20, 21, 22, 23, 30, 31, 32, 33]
+        )
+        for split in (dataset.train, dataset.test):
+            np.testing.assert_array_equal(
+                split.labels[:, 0],
+                np.array([0, 1, 1, 2])[split.images[:, -1, -1, 0] // 10],
+            )
+        # Not class by class: the initialisation looks at the first images.
+        self.assertGreater(np.diff(dataset.train.labels[:, 0] != 0).sum(), 1)
+
+    def test_splits_without_classes(self):
+        self.save_all("train", "test")
+        dataset = self.load()
+        self.assertEqual(dataset.spec.labelings, ())
+        self.assertEqual(self.found(dataset.train), [0, 1, 2, 3])
+        self.assertEqual(self.found(dataset.test), [10, 11, 12, 13])
+
+    def test_validation_beside_a_test_split_is_not_used_and_that_is_said(self):
+        self.save_all("train/a", "val/a", "test/a")
+        with self.assertLogs(level="WARNING") as said:
+            dataset = self.load()
+        self.assertIn("4 images for validation are not used", said.output[0])
+        self.assertEqual(self.found(dataset.test), [20, 21, 22, 23])
+
+    def test_a_split_alone_is_split(self):
+        self.save_all("train/a", "train/b")
+        dataset = self.load()
+        self.assertEqual(dataset.spec.labelings, (Labeling("folder", 2),))
+        self.assertLen(dataset.test.images, 2)
+
+    def test_among_others_they_are_classes(self):
+        self.save_all("train", "boat", "test")
+        dataset = self.load()
+        self.assertEqual(dataset.spec.labelings, (Labeling("folder", 3),))
+
+    @parameterized.parameters(
+        (("val/a", "test/a"), "none of images to train on: expected .*train"),
+        (("train/a", "test"), "test/0.png and 3 more .*no sub-folder, but 4"),
+    )
+    def test_what_does_not_fit(self, places, message):
+        self.save_all(*places)
+        with self.assertRaisesRegex(ValueError, message):
+            self.load()
 
 
 class FaultsTest(FolderTest):
@@ -284,7 +483,7 @@ class FaultsTest(FolderTest):
 
     def test_too_few_to_split(self):
         self.save("one.png", _array(3))
-        self._refused("'test': no examples")
+        self._refused("mine: 1 images are too few. At least 3 are needed")
 
 
 if __name__ == "__main__":
