@@ -19,12 +19,13 @@ import json
 import os
 import pathlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
 from flax import traverse_util
+from sklearn.base import BaseEstimator
 
 import mfcvae_jax
 from mfcvae_jax import config as config_lib
@@ -34,6 +35,7 @@ from mfcvae_jax.estimator.facet import Facet
 from mfcvae_jax.estimator.fitted import Fitted
 from mfcvae_jax.estimator.layout import Layout
 from mfcvae_jax.evaluation.pruning import Evidence
+from mfcvae_jax.settings import Settings
 from mfcvae_jax.training import state as state_lib
 
 __all__ = ["read", "write"]
@@ -42,28 +44,25 @@ _FORMAT = "mfcvae_jax.MultiFacetClustering"
 # Raised whenever an older library could no longer make sense of a file.
 # 2: arrays/contrast; a scale of 0 is that of a constant column.
 _VERSION = 2
-_OF_LAYOUT = ("arrays/offset", "arrays/scale", "arrays/contrast")
 
-_E = TypeVar("_E")
+_E = TypeVar("_E", bound=BaseEstimator)
 
 
-def write(
-    path: str | os.PathLike[str], params: Mapping[str, Any], fitted: Fitted
-) -> None:
+def write(path: str | os.PathLike[str], fitted: Fitted) -> None:
     """Writes the file, in full or not at all.
 
     Args:
         path: of the file; another that is there is replaced, and a link is
             followed.
-        params: of the estimator's constructor.
-        fitted: what it found.
+        fitted: what to write.
 
     Raises:
         OSError: if it cannot be written there.
     """
     settings, layout = fitted.settings, fitted.layout
-    kept = {name: params[name] for name in params if name != "workdir"}
-    kept["facets"] = [dataclasses.asdict(f) for f in params["facets"]]
+    kept = {**fitted.params}
+    del kept["workdir"]
+    kept["facets"] = [dataclasses.asdict(f) for f in kept["facets"]]
     for name in ("net", "likelihood"):
         if not isinstance(kept[name], str):
             kept[name] = None  # it is in the settings
@@ -114,9 +113,7 @@ def _replace(file: pathlib.Path, content: bytes) -> None:
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         if target.is_dir():
-            raise IsADirectoryError(
-                errno.EISDIR, "save needs the path of a file, and a folder is"
-            )
+            raise OSError(errno.EISDIR, "save needs a file's path, and this is")
         if not target.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "there is no such folder for")
         if target.is_symlink() or (target.exists() and not target.is_file()):
@@ -131,7 +128,7 @@ def _replace(file: pathlib.Path, content: bytes) -> None:
 
 
 def read(
-    path: str | os.PathLike[str], estimator_class: Callable[..., _E]
+    path: str | os.PathLike[str], estimator_class: type[_E]
 ) -> tuple[_E, Fitted]:
     """Reads a file that ``write`` made.
 
@@ -180,54 +177,67 @@ class _NotOursError(Exception):
 
 
 def _sound(
-    estimator_class: Callable[..., _E], members: dict[str, np.ndarray]
+    estimator_class: type[_E], members: dict[str, np.ndarray]
 ) -> tuple[_E, Fitted]:
     """Makes sense of the arrays in a file, and checks them."""
     about = _about(members)
     settings = config_lib.from_config(about["settings"])
-    layout = _layout(about, members)
-    names, history = about["feature_names_in"], about["history"]
-    if names is not None:
-        is_list = isinstance(names, list) and layout.is_table
-        _require(is_list and len(names) == layout.example_shape[0], "names")
-        _require(all(isinstance(name, str) for name in names), "names")
-        names = np.array(names, object)
-    _require(isinstance(history, list), "history")
-    _require(all(isinstance(record, dict) for record in history), "history")
-
     params = dict(about["params"])
     params["facets"] = tuple(Facet(**facet) for facet in params["facets"])
     for name in ("net", "likelihood"):
         if params[name] is None:
             params[name] = getattr(settings, name)
-    for name in ("random_state", "verbose"):
-        _require(isinstance(params[name], int | None), name)
-    labels = members["arrays/labels"]
-    n_components = settings.facets.n_components
-    _require(labels.shape == (len(labels), len(n_components)), "labels")
-    _require(np.issubdtype(labels.dtype, np.integer), "labels")
-    _require((0 <= labels).all() and (labels < n_components).all(), "labels")
+    shape = about["example_shape"]
+    _require(
+        isinstance(shape, list)
+        and 1 <= len(shape) <= 3
+        and all(type(n) is int and n >= 1 for n in shape),
+        "example_shape",
+    )
+    offset, scale, contrast, labels = (
+        members[f"arrays/{name}"]
+        for name in ("offset", "scale", "contrast", "labels")
+    )
+    layout = Layout(
+        tuple(shape), about["is_bytes"], offset, scale, contrast.item()
+    )
+    _check_arrays(members, _needed(settings, layout, params, len(labels)))
+    _require((scale >= 0).all() and (len(shape) == 1 or scale > 0), "scale")
+    k = settings.facets.n_components
+    _require((0 <= labels).all() and (labels < k).all(), "labels")
     # This checks the parameters, as in a fit.
     asked = make_settings(
         params, layout, len(labels), n_devices=1, seed=settings.seed
     ).facets
     is_auto = [facet.is_auto for facet in params["facets"]]
-    k = np.where(is_auto, n_components, asked.n_components).tolist()
-    asked = dataclasses.replace(asked, n_components=tuple(k))
+    kept = tuple(np.where(is_auto, k, asked.n_components).tolist())
+    asked = dataclasses.replace(asked, n_components=kept)
     _require(asked == settings.facets, "facets")
-    evidence = {j: f"arrays/evidence_{j}" for j in range(len(k)) if is_auto[j]}
-    known = {"about", "arrays/labels", *evidence.values(), *_OF_LAYOUT}
-    for name in members:
-        _require(name in known or name.startswith("net/"), name)
-    return estimator_class(**params), Fitted(
+    for name in ("random_state", "verbose"):
+        _require(isinstance(params[name], int | None), name)
+    _require(isinstance(layout.is_bytes, bool), "is_bytes")
+    names, history = about["feature_names_in"], about["history"]
+    if names is not None:
+        _require(isinstance(names, list) and [len(names)] == shape, "names")
+        _require(all(isinstance(name, str) for name in names), "names")
+        names = np.array(names, object)
+    _require(isinstance(history, list), "history")
+    _require(all(isinstance(record, dict) for record in history), "history")
+    evidence = [members.get(f"arrays/evidence_{j}") for j in range(len(k))]
+    net = {
+        tuple(name.split("/")[1:]): array
+        for name, array in members.items()
+        if name.startswith("net/")
+    }
+    estimator = estimator_class(**params)
+    return estimator, Fitted(
+        estimator.get_params(deep=False),
         settings,
         layout,
-        _variables(settings, layout, members),
+        # A net without batch norm has no statistics.
+        {"batch_stats": {}, **traverse_util.unflatten_dict(net)},
         history,
-        [
-            _evidence(members[evidence[j]]) if j in evidence else None
-            for j in range(len(k))
-        ],
+        [rows if rows is None else _evidence(rows) for rows in evidence],
         names,
         labels,
     )
@@ -258,62 +268,49 @@ def _about(members: dict[str, np.ndarray]) -> dict[str, Any]:
     return about
 
 
-def _layout(
-    about: Mapping[str, Any], members: Mapping[str, np.ndarray]
-) -> Layout:
-    shape, is_bytes = about["example_shape"], about["is_bytes"]
-    _require(isinstance(shape, list) and 1 <= len(shape) <= 3, "example_shape")
-    _require(all(type(n) is int and n >= 1 for n in shape), "example_shape")
-    _require(isinstance(is_bytes, bool), "is_bytes")
-    of_columns = tuple(shape) if len(shape) == 1 else ()
-    offset, scale, contrast = (members[name] for name in _OF_LAYOUT)
-    for array, form in (
-        (offset, of_columns),
-        (scale, of_columns),
-        (contrast, ()),
-    ):
-        _require(array.shape == form and array.dtype == np.float64, "layout")
-        _require(np.isfinite(array).all(), "layout")
-    _require((scale >= 0).all() and (of_columns or scale > 0), "scale")
-    return Layout(tuple(shape), is_bytes, offset, scale, float(contrast))
-
-
-def _variables(
-    settings: Any, layout: Layout, members: Mapping[str, np.ndarray]
-) -> dict[str, Any]:
-    """The arrays of the net, which must be those that such a net has."""
-    model = model_lib.make_model(settings, layout.image_shape)
-    needed = traverse_util.flatten_dict(
-        jax.eval_shape(
-            lambda key: state_lib.initial_variables(model, key),
-            jax.random.key(0),
-        ),
-        sep="/",
-    )
-    found = {
-        name.removeprefix("net/"): array
-        for name, array in members.items()
-        if name.startswith("net/")
+def _needed(
+    settings: Settings, layout: Layout, params: Mapping[str, Any], n: int
+) -> dict[str, tuple[tuple[int, ...], Any]]:
+    """Shape and type of each array in a file of n training examples."""
+    of_columns = layout.example_shape if layout.is_table else ()
+    needed: dict[str, tuple[tuple[int, ...], Any]] = {
+        "arrays/offset": (of_columns, np.float64),
+        "arrays/scale": (of_columns, np.float64),
+        "arrays/contrast": ((), np.float64),
+        "arrays/labels": ((n, len(settings.facets)), np.int64),
     }
-    for name in sorted(needed.keys() | found.keys()):
-        if name not in found or name not in needed:
-            verb = "lacks" if name in needed else "has no"
-            raise ValueError(f"the net {verb} net/{name}")
-        form, array = needed[name], found[name]
-        if array.shape != form.shape or array.dtype != form.dtype:
+    for j, facet in enumerate(params["facets"]):
+        if facet.is_auto:
+            form = (4, facet.n_trained(n)), np.float64
+            needed[f"arrays/evidence_{j}"] = form
+    model = model_lib.make_model(settings, layout.image_shape)
+    variables = jax.eval_shape(
+        lambda key: state_lib.initial_variables(model, key), jax.random.key(0)
+    )
+    flat = traverse_util.flatten_dict(variables, sep="/")
+    return needed | {f"net/{k}": (v.shape, v.dtype) for k, v in flat.items()}
+
+
+def _check_arrays(
+    members: Mapping[str, np.ndarray],
+    needed: Mapping[str, tuple[tuple[int, ...], Any]],
+) -> None:
+    for name in sorted(needed.keys() | members.keys() - {"about"}):
+        if name not in needed:
+            raise ValueError(f"nothing of such a model is called {name}")
+        shape, dtype = needed[name]
+        array = members[name]
+        if array.shape != shape or array.dtype != dtype:
             raise ValueError(
-                f"net/{name} must be {form.dtype} of shape {form.shape}, got "
+                f"{name} must be {np.dtype(dtype)} of shape {shape}, got "
                 f"{array.dtype} of shape {array.shape}"
             )
         if not np.isfinite(array).all():
-            raise ValueError(f"net/{name} holds numbers that are not finite")
-    # A net without batch norm has no statistics.
-    return {"batch_stats": {}, **traverse_util.unflatten_dict(found, sep="/")}
+            raise ValueError(f"{name} holds numbers that are not finite")
 
 
 def _evidence(rows: np.ndarray) -> Evidence:
     n_components, *others = rows
-    _require(len(others) == 3 and rows.ndim == 2, "evidence")
     return Evidence(n_components.astype(int), *others)
 
 

@@ -3,13 +3,11 @@
 """The estimator. It trains by ``training.loop``, as the experiments do."""
 
 import math
-import numbers
 import os
 import warnings
 from collections.abc import Sequence
 from typing import Any, Self
 
-import jax
 import numpy as np
 from sklearn.base import (
     BaseEstimator,
@@ -22,9 +20,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.estimator import archive, fitting
-from mfcvae_jax.estimator.facet import Facet, check_count, check_facets
+from mfcvae_jax.estimator.checks import check_index, check_is_even
+from mfcvae_jax.estimator.facet import Facet, check_facets
 from mfcvae_jax.estimator.fitted import Fitted
-from mfcvae_jax.estimator.layout import layout_of
 from mfcvae_jax.evaluation import pruning
 from mfcvae_jax.inference.predictions import Predictions
 
@@ -35,36 +33,11 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
     """Sorts examples into several clusterings at once, one for each facet.
 
     Examples are images, X of shape (N, H, W) or (N, H, W, C), or the rows of a
-    table, X of shape (N, D). The model sees images in [0, 1] and columns of
-    mean 0 and variance 1. To it, white is 255 of uint8, 1 of other numbers in
-    [0, 1], or the greatest value of the training set, if that is less than half
-    of these or X has other units; a few far greater values, such as hot pixels,
-    do not count. Black is 0, or the least value, likewise. An alpha channel is
-    laid on black. What is reconstructed or sampled is in the units of X.
-
-    What is "auto" follows from X:
-
-    ========================= ===== ============================ =============
-    X                         net   p(x|z)                       learning rate
-    ========================= ===== ============================ =============
-    table                     dense Gaussian, std 0.5 of a       see below
-                                    column's
-    grey, up to 256 pixels    dense Gaussian, mean in [0, 1],    1e-3
-                                    std 0.15
-    grey, up to 1024 pixels   dense Bernoulli of each grey value 5e-4
-    grey, more pixels         conv  Gaussian, mean in [0, 1],    5e-4
-                                    std 0.3
-    colours                   conv  Gaussian, mean in [0, 1],    5e-4
-                                    std 0.3
-    images that conv does not dense Bernoulli (grey) or          see below
-    take                            Gaussian, std 0.2 (colours)
-    ========================= ===== ============================ =============
-
-    The convolutional net takes images of at least 16 x 16 pixels, whose sides
-    are multiples of 2^J. In a dense net the learning rate is 1e-3 for up to 256
-    values per example, else 5e-4. The epochs are 1650 steps, and at least 20
-    epochs, for each facet. The loss is the published one and, of a single
-    facet, its closed form (docs/estimators.md).
+    table, X of shape (N, D). Images are brought to [0, 1], and the columns of a
+    table to mean 0 and variance 1, by what the training set says of their units
+    (``estimator.layout``). What is reconstructed or sampled is in those of X.
+    docs/api/estimator.md has a table of what follows from X where a parameter
+    is "auto".
 
     All of X is trained on; nothing is held out. Keep a part of it back and
     compare ``score`` on it to choose between models.
@@ -167,22 +140,18 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             FloatingPointError: if training diverged.
         """
         del y
-        facets = check_facets(self.facets)
-        _check_is_even(X)
+        check_facets(self.facets)
+        check_is_even(X)
         # On a copy, so that a fit that fails leaves the estimator as it was.
         checked = clone(self)
         x = validate_data(checked, X, allow_nd=True, ensure_min_samples=2)
-        layout = layout_of(x)
-        self._adopt(
-            fitting.fit(
-                self.get_params(deep=False),
-                layout,
-                layout.to_model(x),
-                getattr(checked, "feature_names_in_", None),
-            )
-        )
+        names = getattr(checked, "feature_names_in_", None)
+        self._adopt(fitting.fit(self.get_params(deep=False), x, names))
         for j, usage in enumerate(self.cluster_usage_):
-            if np.count_nonzero(usage) == 1 and facets[j].n_components != 1:
+            if (
+                np.count_nonzero(usage) == 1
+                and self.facets[j].n_components != 1
+            ):
                 warnings.warn(
                     f"facet {j} ends with all examples in one of its "
                     f"{len(usage)} clusters, so it sorts nothing: try another "
@@ -248,14 +217,11 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         """
         del input_features
         check_is_fitted(self)
-        return np.array(
-            [
-                f"facet_{j}_dim_{d}"
-                for j, n in enumerate(self._fitted.settings.facets.latent_dim)
-                for d in range(n)
-            ],
-            object,
-        )
+        sizes = self._fitted.settings.facets.latent_dim
+        names = [
+            f"facet_{j}_dim_{d}" for j, n in enumerate(sizes) for d in range(n)
+        ]
+        return np.array(names, object)
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Encodes examples and decodes them again.
@@ -288,9 +254,9 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         """
         check_is_fitted(self)
         layout, facets = self._fitted.layout, self._fitted.settings.facets
-        _check_index("facet", facet, len(facets))
+        check_index("facet", facet, len(facets))
         for x in (x1, x2):
-            _check_is_even(x)
+            check_is_even(x)
         is_single = np.ndim(x1) == len(layout.example_shape)
         if np.shape(x1) != np.shape(x2):
             raise ValueError(
@@ -334,35 +300,11 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             training set was images of uint8.
         """
         check_is_fitted(self)
-        facets = self._fitted.settings.facets
-        check_count("n", n)
-        if (
-            not isinstance(temperature, numbers.Real)
-            or not 0 <= float(temperature) < math.inf
-        ):
-            raise ValueError(
-                f"temperature must be a number >= 0, got {temperature!r}"
-            )
-        if (facet is None) != (component is None):
-            raise ValueError(
-                "facet and component go together: give both, to sample that "
-                f"cluster, or neither; got facet={facet!r}, "
-                f"component={component!r}"
-            )
-        if facet is not None:
-            _check_index("facet", facet, len(facets))
-            _check_index("component", component, facets.n_components[facet])
-        rng = check_random_state(
-            self.random_state if random_state is None else random_state
+        if random_state is None:
+            random_state = self.random_state
+        return self._fitted.sample(
+            n, facet, component, temperature, check_random_state(random_state)
         )
-        drawn, _ = self._fitted.trained.sample(
-            jax.random.key(rng.randint(np.iinfo(np.int32).max)),
-            int(n),
-            facet=facet,
-            component=component,
-            temperature=temperature,
-        )
-        return self._fitted.layout.from_model(drawn)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Returns how well the model explains examples; more is better.
@@ -380,8 +322,8 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             The mean over X, in nats per example.
         """
         del y
-        in_force = self._fitted.trained.is_in
-        return self._predict(X).mean_terms(in_force)["mixture_bound"]
+        found = self._predict(X)
+        return found.mean_terms(self._fitted.trained.is_in)["mixture_bound"]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the fitted estimator to one file, see ``load``.
@@ -396,7 +338,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             OSError: if no file can be written there.
         """
         check_is_fitted(self)
-        archive.write(path, self.get_params(deep=False), self._fitted)
+        archive.write(path, self._fitted)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -428,13 +370,10 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         """Sets all attributes that say what a fit found."""
         self._fitted = fitted
         self.labels_ = fitted.labels
+        sizes = fitted.settings.facets.n_components
         self.cluster_usage_ = [
             np.bincount(column, minlength=n_components)
-            for column, n_components in zip(
-                self.labels_.T,
-                fitted.settings.facets.n_components,
-                strict=True,
-            )
+            for column, n_components in zip(fitted.labels.T, sizes, strict=True)
         ]
         self.history_ = fitted.history
         self.evidence_ = fitted.evidence
@@ -448,7 +387,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
     def _images(self, X: Any) -> np.ndarray:
         """Checks examples and brings them to the form the model takes."""
         check_is_fitted(self)
-        _check_is_even(X)
+        check_is_even(X)
         if self._fitted.layout.is_table:
             x = validate_data(self, X, reset=False)
         else:
@@ -457,32 +396,3 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
 
     def _predict(self, X: Any) -> Predictions:
         return self._fitted.predict(self._images(X))
-
-
-def _check_is_even(X: Any) -> None:
-    """Raises ValueError for lists of examples of different shapes."""
-    is_array = isinstance(X, np.ndarray) and X.dtype != object
-    if is_array or not isinstance(X, np.ndarray | list | tuple):
-        return
-    try:
-        shapes = [np.shape(x) for x in X]
-    except ValueError as error:
-        raise ValueError(f"X holds a ragged list: {error}") from error
-    odd = [i for i, shape in enumerate(shapes) if shape != shapes[0]]
-    if odd:
-        raise ValueError(
-            "the examples in X must be of one shape, but X[0] is of shape "
-            f"{shapes[0]} and X[{odd[0]}] of {shapes[odd[0]]}: resize or drop "
-            "the odd ones"
-        )
-
-
-def _check_index(name: str, value: Any, n: int) -> None:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, numbers.Integral)
-        or not 0 <= int(value) < n
-    ):
-        raise ValueError(
-            f"{name} must be an integer from 0 to {n - 1}, got {value!r}"
-        )

@@ -12,11 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.estimator.facet import (
-    check_count,
-    check_facets,
-    facets_section,
-)
+from mfcvae_jax.estimator.checks import check_count
+from mfcvae_jax.estimator.facet import check_facets, facets_section
 from mfcvae_jax.estimator.layout import Layout
 from mfcvae_jax.ladder import conv
 

@@ -3,13 +3,13 @@
 """What the user of the estimator says of a facet."""
 
 import dataclasses
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.estimator.checks import check_count
 
-__all__ = ["Facet", "check_count", "check_facets", "facets_section"]
+__all__ = ["Facet", "check_facets", "facets_section"]
 
 _AUTO = "auto"
 _GENEROUS = 25
@@ -68,25 +68,6 @@ class Facet:
         if isinstance(self.n_components, str):
             return min(_GENEROUS, n_examples)
         return int(self.n_components)
-
-
-def check_count(name: str, value: Any, alternative: str = "") -> None:
-    """Raises ValueError unless a value is a positive integer.
-
-    Args:
-        name: of the value, for the message.
-        value: to check.
-        alternative: what else is allowed, for the message.
-    """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, numbers.Integral)
-        or value < 1
-    ):
-        raise ValueError(
-            f"{name} must be an integer of at least 1{alternative}, got "
-            f"{value!r}"
-        )
 
 
 def check_facets(facets: Any) -> tuple[Facet, ...]:

@@ -3,12 +3,16 @@
 """What ``fit`` found: all that a fitted estimator knows, and a file holds."""
 
 import dataclasses
+import math
+import numbers
 from typing import Any
 
+import jax
 import numpy as np
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
+from mfcvae_jax.estimator.checks import check_count, check_index
 from mfcvae_jax.estimator.layout import Layout
 from mfcvae_jax.evaluation import pruning
 from mfcvae_jax.inference.predictions import Predictions
@@ -25,6 +29,7 @@ class Fitted:
     """The result of a fit; arrays are in host memory.
 
     Attributes:
+        params: of the constructor, at the time of the fit.
         settings: of the run; K_j are those after pruning.
         layout: of the examples.
         variables: of the model.
@@ -34,6 +39,7 @@ class Fitted:
         labels: cluster of each training example, integers, shape (N, J).
     """
 
+    params: dict[str, Any]
     settings: Settings
     layout: Layout
     variables: dict[str, Any]
@@ -74,3 +80,39 @@ class Fitted:
                 "that are far from those of the training set"
             )
         return found
+
+    def sample(
+        self,
+        n: int,
+        facet: int | None,
+        component: int | None,
+        temperature: float,
+        rng: np.random.RandomState,
+    ) -> np.ndarray:
+        """Draws new examples, see ``MultiFacetClustering.sample``."""
+        facets = self.settings.facets
+        check_count("n", n)
+        is_number = isinstance(temperature, numbers.Real)
+        if not is_number or not 0 <= float(temperature) < math.inf:
+            raise ValueError(
+                f"temperature must be a number >= 0, got {temperature!r}"
+            )
+        if facet is None and component is None:
+            pass
+        elif facet is None or component is None:
+            raise ValueError(
+                "facet and component go together: give both, to sample that "
+                f"cluster, or neither; got facet={facet!r}, "
+                f"component={component!r}"
+            )
+        else:
+            check_index("facet", facet, len(facets))
+            check_index("component", component, facets.n_components[facet])
+        drawn, _ = self.trained.sample(
+            jax.random.key(rng.randint(np.iinfo(np.int32).max)),
+            int(n),
+            facet=facet,
+            component=component,
+            temperature=temperature,
+        )
+        return self.layout.from_model(drawn)

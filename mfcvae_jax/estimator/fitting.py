@@ -22,7 +22,7 @@ from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
 from mfcvae_jax.estimator.defaults import make_settings
 from mfcvae_jax.estimator.facet import Facet, check_facets
 from mfcvae_jax.estimator.fitted import Fitted
-from mfcvae_jax.estimator.layout import Layout
+from mfcvae_jax.estimator.layout import layout_of
 from mfcvae_jax.evaluation import pruning
 from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import loop, processes, runs
@@ -39,25 +39,23 @@ _N_SCORED = 5000
 
 
 def fit(
-    params: Mapping[str, Any],
-    layout: Layout,
-    images: np.ndarray,
-    feature_names: np.ndarray | None,
+    params: Mapping[str, Any], x: np.ndarray, feature_names: np.ndarray | None
 ) -> Fitted:
     """Trains a model, and sorts the examples that it was trained on.
 
     Args:
         params: the parameters of ``MultiFacetClustering``.
-        layout: of the examples.
-        images: the examples, as ``Layout.to_model`` gives them.
+        x: examples, see there, finite numbers.
         feature_names: of the columns, if they have names.
 
     Raises:
-        ValueError: if a parameter is not allowed.
+        ValueError: if the examples or a parameter are not allowed.
         FloatingPointError: if training diverged.
         KeyboardInterrupt: if it was stopped.
     """
     facets = check_facets(params["facets"])
+    layout = layout_of(x)
+    images = layout.to_model(x)
     settings = make_settings(
         params,
         layout,
@@ -70,6 +68,7 @@ def fit(
         run, params["workdir"], is_shown=bool(params["verbose"])
     )
     fitted = Fitted(
+        {**params, "facets": facets},
         settings,
         layout,
         variables,

@@ -22,6 +22,8 @@ import warnings
 
 import numpy as np
 
+from mfcvae_jax.datasets import arrays
+
 __all__ = ["Layout", "layout_of"]
 
 # A value this far beyond black and white, in units of their distance, is
@@ -82,8 +84,8 @@ class Layout:
         Raises:
             ValueError: if the shape or the units are others than in training.
         """
-        if x.ndim == 4 and _has_alpha(x) and x.shape[3] - 1 == self._n_colours:
-            x = _opaque(x)
+        if x.ndim == 4 and self._has_opacity(x):
+            x = arrays.on_black(x)
         self._check_shape(x)
         images = x.reshape(-1, *self.image_shape)
         if self.is_table:
@@ -112,14 +114,16 @@ class Layout:
         return x.astype(np.float32)
 
     @property
-    def _n_colours(self) -> int:
-        return self.example_shape[2] if len(self.example_shape) == 3 else 0
-
-    @property
     def _units(self) -> str:
         return (
             "the estimator was fitted to images from "
             f"{self.offset:g} to {self.offset + self.scale:g}"
+        )
+
+    def _has_opacity(self, x: np.ndarray) -> bool:
+        colours = self.example_shape[2:]
+        return colours in ((1,), (3,)) and (
+            x.shape[3] == colours[0] + 1 and _has_units(x)
         )
 
     def _check_shape(self, x: np.ndarray) -> None:
@@ -235,7 +239,8 @@ def layout_of(x: np.ndarray) -> Layout:
         )
     if x.ndim == 4:
         _check_channels(x.shape)
-        x = _opaque(x) if _has_alpha(x) else x
+        if x.shape[3] in (2, 4) and _is_opacity(x):
+            x = arrays.on_black(x)
     low, high = x.min(axis=0), x.max(axis=0)
     if np.array_equal(low, high):
         raise ValueError(
@@ -266,27 +271,19 @@ def _check_channels(shape: tuple[int, ...]) -> None:
         )
 
 
-def _has_alpha(x: np.ndarray) -> bool:
+def _is_opacity(x: np.ndarray) -> bool:
     """Whether the last of two or four channels says what is opaque.
 
-    Of uint8 it does. Other numbers may be measurements of some other kind,
-    unless they are in [0, 1] and most of the last are exactly 0 or 1.
+    It may be a colour of its own; but then it is hardly ever exactly 0 or full.
     """
-    if x.shape[3] not in (2, 4):
-        return False
-    if x.dtype == np.uint8:
-        return True
-    alpha = x[..., -1]
-    is_clear_cut = np.mean((alpha == 0) | (alpha == 1)) > 0.5
-    return bool(is_clear_cut and x.min() >= 0 and x.max() <= 1)
+    full = 255 if x.dtype == np.uint8 else 1
+    last = x[..., -1]
+    return _has_units(x) and bool(((last == 0) | (last == full)).mean() > 0.5)
 
 
-def _opaque(x: np.ndarray) -> np.ndarray:
-    """Lays images with an alpha channel on black, as a folder's are."""
-    colours, alpha = x[..., :-1], x[..., -1:]
-    if x.dtype == np.uint8:
-        return np.rint(colours * (alpha / 255.0)).astype(np.uint8)
-    return colours * alpha
+def _has_units(x: np.ndarray) -> bool:
+    """Whether it is known what is white."""
+    return x.dtype == np.uint8 or bool(x.min() >= 0 and x.max() <= 1)
 
 
 def _table_layout(table: np.ndarray, is_constant: np.ndarray) -> Layout:
@@ -328,7 +325,7 @@ def _black_and_white(x: np.ndarray) -> tuple[float, float]:
     conventional = extremes
     if x.dtype == np.uint8:
         conventional = 0.0, 255.0
-    elif 0 <= extremes[0] and extremes[1] <= 1:
+    elif _has_units(x):
         conventional = 0.0, 1.0
     if 2 * width >= conventional[1] - conventional[0]:
         return conventional
