@@ -6,7 +6,7 @@ The model knows images of shape (H, W, C) with values in [0, 1] or, for a table,
 columns of mean 0 and variance 1. What comes back is in the units of X.
 
 Images: black is 0 and white is 255 for uint8, 1 for other numbers in [0, 1], if
-the training set uses at least half of that range. If not, and for all other
+the training set uses at least a quarter of that. If not, and for all other
 numbers, black and white are the least and the greatest value in the training
 set. A few values far beyond all others, such as hot pixels, do not count for
 that. Values beyond black and white are taken as black and white. An alpha
@@ -327,7 +327,7 @@ def _black_and_white(x: np.ndarray) -> tuple[float, float]:
         conventional = 0.0, 255.0
     elif _has_units(x):
         conventional = 0.0, 1.0
-    if 2 * width >= conventional[1] - conventional[0]:
+    if 4 * width >= conventional[1] - conventional[0]:
         return conventional
     if 0 < 4 * width < extremes[1] - extremes[0]:
         return usual
