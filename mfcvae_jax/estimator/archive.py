@@ -153,7 +153,11 @@ def read(
             "save(path) writes a single file, give load that path"
         )
     try:
-        with np.load(file, allow_pickle=False) as opened:
+        # np.load does not close a file that it cannot read.
+        with (
+            file.open("rb") as stream,
+            np.load(stream, allow_pickle=False) as opened,
+        ):
             members = {name: opened[name] for name in opened.files}
     except Exception as error:  # NumPy and zipfile raise about ten kinds
         raise ValueError(
