@@ -148,15 +148,13 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         names = getattr(checked, "feature_names_in_", None)
         self._adopt(fitting.fit(self.get_params(deep=False), x, names))
         for j, usage in enumerate(self.cluster_usage_):
-            if (
-                np.count_nonzero(usage) == 1
-                and self.facets[j].n_components != 1
-            ):
+            asked = self.facets[j].n_components
+            if np.count_nonzero(usage) == 1 and asked != 1:
                 warnings.warn(
-                    f"facet {j} ends with all examples in one of its "
-                    f"{len(usage)} clusters, so it sorts nothing: try another "
-                    "random_state, more epochs, fewer dimensions in the facets "
-                    "after it, which are trained first, or fewer facets",
+                    f"all examples are in one cluster of facet {j}, so that it "
+                    "sorts nothing: try another random_state, more epochs, "
+                    "fewer dimensions in the facets after it, which are "
+                    "trained first, or fewer facets",
                     stacklevel=2,
                 )
         return self

@@ -19,7 +19,7 @@ from mfcvae_jax import Facet, MultiFacetClustering
 from mfcvae_jax import settings as settings_lib
 
 # Training is so short that a facet may end with one cluster.
-pytestmark = pytest.mark.filterwarnings("ignore:facet . ends with all")
+pytestmark = pytest.mark.filterwarnings("ignore:all examples are in one")
 
 IMAGES = datasets.load_digits().images[:40]
 

@@ -14,6 +14,8 @@ from sklearn import datasets
 from mfcvae_jax import Facet, MultiFacetClustering
 
 
+# One cluster is what there is evidence for after so few epochs.
+@pytest.mark.filterwarnings("ignore:all examples are in one")
 @pytest.mark.slow
 class AutoFacetTest(absltest.TestCase):
     @classmethod

@@ -23,7 +23,7 @@ from mfcvae_jax.training.devices import Program
 from mfcvae_jax.workdir import Workdir
 
 # Training is so short that a facet may end with one cluster.
-pytestmark = pytest.mark.filterwarnings("ignore:facet . ends with all")
+pytestmark = pytest.mark.filterwarnings("ignore:all examples are in one")
 
 FACETS = (Facet(4, 2), Facet(6, 3))
 IMAGES = datasets.load_digits().images[:300]  # 0 to 16, float64
@@ -330,7 +330,7 @@ class TestManners:
     def test_a_facet_that_sorts_nothing_is_named(self):
         noise = np.random.default_rng(0).normal(size=(40, 3))
         model = estimator(facets=[Facet("auto", 1)], epochs=1)
-        with pytest.warns(UserWarning, match="facet 0 ends with all examples"):
+        with pytest.warns(UserWarning, match="in one cluster of facet 0"):
             model.fit(noise)
         assert [len(usage) for usage in model.cluster_usage_] == [1]
 
