@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Anyone's images, from files of arrays: .npz, .npy, HDF5.
+"""Reads users' images from files of arrays: .npz, .npy, HDF5.
 
 `images`
     shape (N, H, W) or (N, H, W, C); uint8, where 255 means 1.0, or floats in
@@ -88,7 +88,7 @@ def load_npz(path: str) -> Dataset:
     file = arrays.existing(path, "file")
     logging.info("Reading %s", file)
     if not zipfile.is_zipfile(file):
-        raise _of_another_kind(file, b"PK", "an .npz file, a zip of arrays")
+        raise _of_another_kind(file, b"PK")
     open_zip = functools.partial(np.lib.npyio.NpzFile, allow_pickle=False)
     with _attempt(str(file), open_zip, str(file)) as archive:
         found = {
@@ -125,7 +125,7 @@ def load_hdf5(path: str) -> Dataset:
         ) from error
     logging.info("Reading %s", file)
     if not h5py.is_hdf5(file):
-        raise _of_another_kind(file, b"\x89HDF", "an HDF5 file")
+        raise _of_another_kind(file, b"\x89HDF")
     with _attempt(str(file), h5py.File, file, "r") as opened:
         keys = _attempt(str(file), list, opened)
         found = {
@@ -164,16 +164,16 @@ def load_npy(path: str) -> Dataset:
             raise ValueError(
                 f"{folder}: training {what} {one}, but test {what} {other}"
             )
-    names_file = folder / f"{_NAMES}.npy"
-    names = arrays.as_names(
-        names_file,
-        _npy_array(names_file) if names_file.exists() else None,
-        train.labels.shape[1],
+    file = folder / f"{_NAMES}.npy"
+    known = arrays.as_labelings(
+        str(file),
+        _npy_array(file) if file.exists() else None,
+        np.concatenate([train.labels, test.labels]),
     )
-    labels = np.concatenate([train.labels, test.labels])
-    known = arrays.labelings(names, labels)
     shape = train.images.shape[1:]
-    return Dataset(DatasetSpec(folder.name, shape, known), train, test)
+    return Dataset(
+        DatasetSpec(folder.absolute().name, shape, known), train, test
+    )
 
 
 def _npy_split(folder: pathlib.Path, name: str) -> Split:
@@ -207,13 +207,13 @@ def _hdf5_array(file: pathlib.Path, opened: Any, key: str) -> np.ndarray:
     """Reads a data set of an HDF5 file, in whatever file its bytes lie."""
     where = f"{file}: {key!r}"
     link = opened.get(key, getlink=True)
-    if opened.get(key) is None:
+    stored = _attempt(where, opened.get, key)
+    if stored is None:
         raise ValueError(
             f"{where} is a link to {getattr(link, 'path', '?')!r} in "
             f"{getattr(link, 'filename', 'the same file')}, which cannot be "
             "opened. Put it there, or copy the array itself into the file"
         )
-    stored = opened[key]
     if not hasattr(stored, "dtype"):
         raise ValueError(
             f"{where} is a group with {', '.join(stored) or 'nothing'} in it. "
@@ -222,7 +222,8 @@ def _hdf5_array(file: pathlib.Path, opened: Any, key: str) -> np.ndarray:
     # HDF5 reads zeros where the source of a virtual data set is missing.
     for source in stored.virtual_sources() if stored.is_virtual else ():
         name = pathlib.Path(source.file_name)
-        if not any(at.exists() for at in (file.parent / name, name)):
+        is_pattern = "%" in name.name  # of as many files as there are
+        if not (is_pattern or (file.parent / name).exists() or name.exists()):
             raise ValueError(
                 f"{where} takes its values from {name}, which is not there. "
                 "Put it there, or copy the array itself into the file"
@@ -277,19 +278,14 @@ def _array(what: str, function: Callable[..., Any], *args: Any) -> np.ndarray:
     return found
 
 
-def _of_another_kind(
-    file: pathlib.Path, start: bytes, expected: str
-) -> ValueError:
-    """The error for a file that is not of the kind to be read."""
+def _of_another_kind(file: pathlib.Path, own: bytes) -> ValueError:
+    """The error for a file that is not of the kind that begins with `own`."""
     with _attempt(str(file), file.open, "rb") as opened:
         head = opened.read(8)
-    is_what = next(
-        (kind for magic, kind in _KINDS.items() if head.startswith(magic)),
-        f"something else; expected {expected}",
-    )
-    if not head:
-        is_what = "empty. Copy or download it again"
-    elif head.startswith(start):
-        is_what = f"cut short or damaged: it begins like {expected}, but does "
-        is_what += "not end like one. Copy or download it again"
-    return ValueError(f"{file} is {is_what}")
+    kinds = _KINDS | {
+        own: "cut short or damaged. Copy or download it again",
+        b"": "something else" if head else "empty. Copy or download it again",
+    }
+    is_what = next(kinds[magic] for magic in kinds if head.startswith(magic))
+    expected = _KINDS[own].partition(":")[0]
+    return ValueError(f"{file} is not {expected}; it is {is_what}")

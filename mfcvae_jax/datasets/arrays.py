@@ -1,13 +1,12 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""What anyone's images and labels must be, in whatever file they come.
+"""Checks the images and labels that users bring, whatever file they come in.
 
 Errors open with `where`: the file, and the array in it. They count rows as the
 file does, before it is split.
 """
 
 import pathlib
-from collections.abc import Sequence
 
 import numpy as np
 from absl import logging
@@ -18,11 +17,11 @@ from mfcvae_jax.datasets.splitting import random_split
 __all__ = [
     "as_dataset",
     "as_images",
+    "as_labelings",
     "as_labels",
-    "as_names",
+    "check_channels",
     "check_pixels",
     "existing",
-    "labelings",
     "on_black",
 ]
 
@@ -86,14 +85,16 @@ def as_dataset(
     """
     images = as_images(f"{file}: 'images'", images)
     labels = as_labels(f"{file}: 'labels'", labels, len(images))
-    known = labelings(as_names(file, names, labels.shape[1]), labels)
+    known = as_labelings(str(file), names, labels)
     if is_test is None and len(images) < 3:
         raise ValueError(
             f"{file}: {len(images)} images are too few. At least 3 are needed, "
             "as a fifth of them is set aside for testing"
         )
     train, test = random_split(images, labels, _SPLIT_SEED, is_test)
-    return Dataset(DatasetSpec(file.name, images.shape[1:], known), train, test)
+    return Dataset(
+        DatasetSpec(file.absolute().name, images.shape[1:], known), train, test
+    )
 
 
 def as_images(
@@ -128,13 +129,41 @@ def as_images(
             f"[0, 1]; got {images.dtype}. Convert them."
         )
     if len(shape) == 4:
-        _check_channels(where, shape, key)
+        check_channels(where, shape, key)
     check_pixels(where, images, key)
     if is_float:
         images = images.astype(np.float32, copy=False)
     if len(shape) == 3:
         return images[..., np.newaxis]
     return images if shape[-1] in (1, 3) else _opaque(where, images, key)
+
+
+def check_channels(
+    where: str, shape: tuple[int, ...], key: str = "images"
+) -> None:
+    """Checks that the last axis of images holds channels.
+
+    Args:
+        where: they are from, for the errors.
+        shape: of the images, four numbers.
+        key: what the array is called there.
+
+    Raises:
+        ValueError: if it has more than 4, with what to write instead.
+    """
+    if shape[-1] <= 4:
+        return
+    if shape[1] <= 4:
+        raise ValueError(
+            f"{where}: shape {shape} looks like channels first, (N, C, H, W). "
+            f"Expected (N, H, W, C): save {key}.transpose(0, 2, 3, 1)"
+        )
+    raise ValueError(
+        f"{where}: shape {shape} has {shape[-1]} channels in its last axis. "
+        "Expected (N, H, W, C) of 1 channel (grey), 3 (RGB), or 2 or 4, the "
+        f"last of which is opacity. Save three of them, {key}[..., :3], or, if "
+        f"the last axis counts the images, np.moveaxis({key}, -1, 0)"
+    )
 
 
 def check_pixels(where: str, images: np.ndarray, key: str = "images") -> None:
@@ -160,7 +189,10 @@ def check_pixels(where: str, images: np.ndarray, key: str = "images") -> None:
             f"NaN or infinite; the first is {key}{[int(i) for i in first]}. "
             "Repair or drop those images."
         )
-    if images.dtype != np.uint8 and (low < 0.0 or high > 1.0):
+    # As float32, like the images in training: what is 1 there is not above it.
+    with np.errstate(over="ignore"):
+        is_outside = np.float32(low) < 0.0 or np.float32(high) > 1.0
+    if images.dtype != np.uint8 and is_outside:
         raise ValueError(
             f"{where}: float images must lie in [0, 1], found values from "
             f"{low:g} to {high:g}. Scale them, or keep them uint8 if they "
@@ -232,66 +264,41 @@ def as_labels(
     return labels.reshape(n_examples, -1).astype(np.int32)
 
 
-def as_names(
-    file: pathlib.Path, names: np.ndarray | None, n_labelings: int
-) -> list[str]:
-    """Returns the names of the labelings, made up if there are none.
+def as_labelings(
+    where: str, names: np.ndarray | None, labels: np.ndarray
+) -> tuple[Labeling, ...]:
+    """Returns labelings with as many classes as their greatest label plus one.
 
     Args:
-        file: where they are from, for the errors.
-        names: strings or bytes in UTF-8, shape (M,), or None.
-        n_labelings: M.
+        where: the names are from, for the errors.
+        names: strings or bytes in UTF-8, shape (M,); None to make them up.
+        labels: shape (N, M).
 
     Raises:
         ValueError: unless there is one name for each, all different.
     """
+    n = labels.shape[1]
     if names is None:
-        if n_labelings == 1:
-            return ["label"]
-        return [f"label_{m}" for m in range(n_labelings)]
+        names = np.array(
+            ["label"] if n == 1 else [f"label_{m}" for m in range(n)]
+        )
     texts = [
         name.decode("utf-8", "replace") if isinstance(name, bytes) else name
         for name in np.ravel(names).tolist()
     ]
     if names.ndim > 1 or not all(isinstance(name, str) for name in texts):
         raise ValueError(
-            f"{file}: label_names must be a list of strings, got "
+            f"{where}: label_names must be a list of strings, got "
             f"{names.dtype} of shape {names.shape}"
         )
-    if len(texts) != n_labelings or len(set(texts)) != n_labelings:
+    if len(texts) != n or len(set(texts)) != n:
         raise ValueError(
-            f"{file}: label_names needs one name for each of the "
-            f"{n_labelings} labelings, all different; got {texts}"
+            f"{where}: label_names needs one name for each of the {n} "
+            f"labelings, all different; got {texts}"
         )
-    return texts
-
-
-def labelings(names: Sequence[str], labels: np.ndarray) -> tuple[Labeling, ...]:
-    """Returns labelings with as many classes as their greatest label plus one.
-
-    Args:
-        names: of the M labelings.
-        labels: shape (N, M).
-    """
     return tuple(
         Labeling(name, int(column.max(initial=0)) + 1)
-        for name, column in zip(names, labels.T, strict=True)
-    )
-
-
-def _check_channels(where: str, shape: tuple[int, ...], key: str) -> None:
-    if shape[-1] <= 4:
-        return
-    if shape[1] <= 4:
-        raise ValueError(
-            f"{where}: shape {shape} looks like channels first, (N, C, H, W). "
-            f"Expected (N, H, W, C): save {key}.transpose(0, 2, 3, 1)"
-        )
-    raise ValueError(
-        f"{where}: shape {shape} has {shape[-1]} channels in its last axis. "
-        "Expected (N, H, W, C) of 1 channel (grey), 3 (RGB), or 2 or 4, the "
-        f"last of which is opacity. Save three of them, {key}[..., :3], or, if "
-        f"the last axis counts the images, np.moveaxis({key}, -1, 0)"
+        for name, column in zip(texts, labels.T, strict=True)
     )
 
 

@@ -23,19 +23,20 @@ __all__ = ["check", "known_names", "load", "spec_of"]
 
 # A set's facts -> the function that reads it from a data directory.
 _READ: dict[DatasetSpec, Callable[[str], Dataset]] = {
-    spec.DIGITS: lambda data_dir: digits.load_digits(),
-    spec.DIGITS_TINTED: lambda data_dir: digits.load_digits_tinted(),
+    spec.DIGITS: lambda _: digits.load_digits(),
+    spec.DIGITS_TINTED: lambda _: digits.load_digits_tinted(),
+    spec.MNIST: functools.partial(tfds_source.load, spec.MNIST),
+    spec.SVHN_CROPPED: functools.partial(tfds_source.load, spec.SVHN_CROPPED),
     **{
-        known: functools.partial(read, known)
-        for read, known in (
-            (tfds_source.load, spec.MNIST),
-            (tfds_source.load, spec.SVHN_CROPPED),
-            (shapes3d.load_original, spec.SHAPES3D_FLOOR),
-            (shapes3d.load_original, spec.SHAPES3D_WALL),
-            (shapes3d.load_rendered, spec.SHAPES3D_RENDERED_FLOOR),
-            (shapes3d.load_rendered, spec.SHAPES3D_RENDERED_WALL),
-        )
+        known: functools.partial(shapes3d.load_original, known)
+        for known in (spec.SHAPES3D_FLOOR, spec.SHAPES3D_WALL)
     },
+    spec.SHAPES3D_RENDERED_FLOOR: lambda _: shapes3d.load_rendered(
+        spec.SHAPES3D_RENDERED_FLOOR
+    ),
+    spec.SHAPES3D_RENDERED_WALL: lambda _: shapes3d.load_rendered(
+        spec.SHAPES3D_RENDERED_WALL
+    ),
 }
 _SPECS = {known.name: known for known in _READ}
 # The facts of these are in their files, so these names are without a spec.
@@ -111,7 +112,7 @@ def check(dataset: Dataset) -> None:
     """
     for name, split in (("train", dataset.train), ("test", dataset.test)):
         where = f"Data set {dataset.spec.name!r}, split {name!r}"
-        _check_images(where, split, dataset.spec)
+        _check_images(where, split.images, dataset.spec)
         _check_labels(where, split, dataset.spec)
 
 
@@ -128,46 +129,53 @@ def _known(name: str) -> DatasetSpec:
     return _SPECS[name]
 
 
-def _check_images(where: str, split: Split, dataset_spec: DatasetSpec) -> None:
-    images = split.images
-    if images.dtype not in (np.uint8, np.float32):
-        raise ValueError(
-            f"{where}: images must be uint8, where 255 means 1.0, or float32 "
-            f"in [0, 1]; got {images.dtype}. Convert them."
-        )
-    if images.ndim != 4 or images.shape[1:] != dataset_spec.image_shape:
-        raise ValueError(
-            f"{where}: expected images of shape (N, H, W, C) = "
-            f"(N, {', '.join(map(str, dataset_spec.image_shape))}), got "
-            f"{images.shape}. Reshape them or correct image_shape."
-        )
-    if len(images) == 0:
-        raise ValueError(
-            f"{where}: no examples, at least one is needed. "
-            "Check how the split was made."
-        )
+def _require(is_met: bool, message: str) -> None:
+    if not is_met:
+        raise ValueError(message)
+
+
+def _check_images(
+    where: str, images: np.ndarray, dataset_spec: DatasetSpec
+) -> None:
+    _require(
+        images.dtype in (np.uint8, np.float32),
+        f"{where}: images must be uint8, where 255 means 1.0, or float32 in "
+        f"[0, 1]; got {images.dtype}. Convert them.",
+    )
+    shape = dataset_spec.image_shape
+    _require(
+        images.ndim == 4 and images.shape[1:] == shape,
+        f"{where}: expected images of shape (N, H, W, C) = "
+        f"(N, {', '.join(map(str, shape))}), got {images.shape}. Reshape them "
+        "or correct image_shape.",
+    )
+    _require(
+        len(images) > 0,
+        f"{where}: no examples, at least one is needed. "
+        "Check how the split was made.",
+    )
     arrays.check_pixels(where, images)
 
 
 def _check_labels(where: str, split: Split, dataset_spec: DatasetSpec) -> None:
-    labels = split.labels
-    expected = (len(split.images), len(dataset_spec.labelings))
-    names = ", ".join(labeling.name for labeling in dataset_spec.labelings)
-    if labels.dtype != np.int32:
-        raise ValueError(
-            f"{where}: labels must be int32, got {labels.dtype}. Convert them."
-        )
-    if labels.shape != expected:
-        raise ValueError(
-            f"{where}: expected labels of shape (N, M) = {expected}, one row "
-            f"for each image and one column for each labeling ({names}), got "
-            f"{labels.shape}."
-        )
-    for column, labeling in zip(labels.T, dataset_spec.labelings, strict=True):
+    labels, known = split.labels, dataset_spec.labelings
+    _require(
+        labels.dtype == np.int32,
+        f"{where}: labels must be int32, got {labels.dtype}. Convert them.",
+    )
+    expected = (len(split.images), len(known))
+    names = ", ".join(labeling.name for labeling in known)
+    _require(
+        labels.shape == expected,
+        f"{where}: expected labels of shape (N, M) = {expected}, one row for "
+        f"each image and one column for each labeling ({names}), got "
+        f"{labels.shape}.",
+    )
+    for column, labeling in zip(labels.T, known, strict=True):
         low, high = column.min(), column.max()
-        if low < 0 or high >= labeling.n_classes:
-            raise ValueError(
-                f"{where}: labels of {labeling.name!r} must lie in "
-                f"[0, {labeling.n_classes - 1}], found values from {low} to "
-                f"{high}. Renumber them or correct n_classes."
-            )
+        _require(
+            0 <= low and high < labeling.n_classes,
+            f"{where}: labels of {labeling.name!r} must lie in "
+            f"[0, {labeling.n_classes - 1}], found values from {low} to "
+            f"{high}. Renumber them or correct n_classes.",
+        )
