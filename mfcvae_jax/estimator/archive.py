@@ -112,12 +112,9 @@ def _replace(file: pathlib.Path, content: bytes) -> None:
     # Short, since the name of the file may be as long as a name can be.
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        if target.is_dir():
-            raise OSError(errno.EISDIR, "save needs a file's path, and this is")
-        if not target.parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, "there is no such folder for")
         if target.is_symlink() or (target.exists() and not target.is_file()):
-            raise OSError(errno.EINVAL, "this is no regular file:")
+            number = errno.EISDIR if target.is_dir() else errno.EINVAL
+            raise OSError(number, "this is no regular file")
         try:
             part.write_bytes(content)
             part.replace(target)

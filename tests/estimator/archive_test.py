@@ -271,7 +271,7 @@ class TestWhereToWrite:
 
     def test_into_no_folder(self, tmp_path, fitted):
         path = tmp_path / "none" / "model.npz"
-        with pytest.raises(FileNotFoundError, match="no such folder") as found:
+        with pytest.raises(FileNotFoundError, match="No such file") as found:
             fitted.save(path)
         assert found.value.filename == str(path)
 
