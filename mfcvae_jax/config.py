@@ -134,7 +134,8 @@ def changed(
             at = at.get(section) if isinstance(at, dict) else None
         if not isinstance(at, dict):
             raise ValueError(f"{name}: the config has no such section")
-        at[key] = value
+        is_section = isinstance(value, ConfigDict)
+        at[key] = value.to_dict() if is_section else value
     for section, kinds in KINDS.items():
         kind = changes.get(f"{section}.kind")
         if kind in kinds:

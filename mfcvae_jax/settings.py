@@ -311,12 +311,20 @@ class SeparateEncoders(_Net):
         decoder: widths of the decoder, which is fed all z_j side by side.
         activation: non-linearity after every hidden layer.
         batch_norm: batch normalisation after every activation.
+        encoder_activation: that of the encoders; without it, ``activation``.
+            The official code keeps relu there.
     """
 
     encoders: PerFacet
     decoder: Widths
     activation: Activation
     batch_norm: bool
+    encoder_activation: Activation = None  # type: ignore[assignment]
+
+    def __post_init__(self):
+        if self.encoder_activation is None:
+            object.__setattr__(self, "encoder_activation", self.activation)
+        super().__post_init__()
 
 
 @dataclasses.dataclass(frozen=True)

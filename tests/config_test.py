@@ -25,7 +25,8 @@ def _configs(draw):
         return draw(st.tuples(*[values] * n))
 
     widths = st.lists(sizes, max_size=3).map(tuple)
-    activation = draw(st.sampled_from(["relu", "leaky_relu", "elu"]))
+    activations = st.sampled_from(["relu", "leaky_relu", "elu"])
+    activation = draw(activations)
     batch_norm = {"batch_norm": draw(st.booleans())}
     nets = {
         "conv_ladder": lambda: {
@@ -49,6 +50,7 @@ def _configs(draw):
         "separate_encoders": lambda: {
             "encoders": per_facet(widths),
             "decoder": draw(widths),
+            "encoder_activation": draw(activations),
             **batch_norm,
         },
     }
@@ -159,9 +161,14 @@ def _read(path, *changes):
     return config_flag.read(running.parse(train, [*argv, *changes]))
 
 
-def test_command_line_changes_kinds(tmp_path):
+def test_command_line_changes_kinds(tmp_path, capsys):
     for likelihood, changes, expected in (
         (GAUSSIAN, ["likelihood.kind=bernoulli"], {"kind": "bernoulli"}),
+        (
+            GAUSSIAN,
+            ["likelihood={'kind': 'bernoulli'}"],
+            {"kind": "bernoulli"},
+        ),
         (
             {"kind": "bernoulli"},
             [
@@ -185,6 +192,9 @@ def test_command_line_changes_kinds(tmp_path):
         _read(path, "net.kind=shared_encoder")
     with pytest.raises(ValueError, match="did you mean train.batch_size"):
         _read(path, "train.batch_sise=3")
+    with pytest.raises(SystemExit):
+        _read(path, "trane.batch_size=3")
+    assert "--config has no setting 'trane'" in capsys.readouterr().err
 
 
 _DERIVED = """

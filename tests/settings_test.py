@@ -177,6 +177,12 @@ FAULTS = [
         )
     ),
     ({"net": {**SEPARATE, "encoders": ((30,),)}}, "net.encoders", "(2,"),
+    (
+        {"net": {**SEPARATE, "encoder_activation": "tanh"}},
+        "net.encoder_activation",
+        "relu",
+        "'tanh'",
+    ),
     # Widths that are added must be equal; without layers, D_j is the width.
     (
         _gated(((24,), (40,)), ((32,), (25,))),
@@ -199,6 +205,17 @@ def test_fault_is_named(fault):
         examples.settings(**changes)
     for fragment in fragments:
         assert fragment in str(caught.value)
+
+
+def test_encoders_of_one_facet_each_take_the_activation_of_the_net():
+    """So runs written before they had one of their own stay the same."""
+    for config, activation in (
+        (SEPARATE, "elu"),
+        ({**SEPARATE, "encoder_activation": "relu"}, "relu"),
+    ):
+        net = examples.settings(net=config).net
+        assert net.encoder_activation.value == activation
+        assert net.activation.value == "elu"
 
 
 def test_suggestion_is_made_only_for_what_is_alike():

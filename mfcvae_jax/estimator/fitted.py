@@ -55,7 +55,7 @@ class Fitted:
         return Trained(
             model=model_lib.make_model(settings, self.layout.image_shape),
             likelihood=settings.likelihood,
-            estimate=elbo.find_estimator(settings.train.estimator).terms,
+            estimate=elbo.find_estimator(settings.train.estimator),
             batch_size=settings.evaluate.batch_size,
             variables=self.variables,
             alpha=progressive.full_coefficients(len(settings.facets)).alpha,

@@ -6,7 +6,6 @@ Nothing here knows of models, training or JAX. Every figure is readable when
 shown about 900 px wide, uses one colour per facet throughout, and is written
 without a display and without touching Matplotlib's global state. ::
 
-  mixtures.py         one facet or several, drawn (the paper's Fig. 1)
   clusters.py         examples of each cluster, per facet (the paper's Fig. 4)
   samples.py          samples of each cluster, per facet (the paper's Fig. 6)
   reconstructions.py  inputs above their reconstructions
@@ -18,8 +17,9 @@ without a display and without touching Matplotlib's global state. ::
   confusion.py        clusters of each facet against each labeling
   evidence.py         what each number of clusters is worth
 
-`tiles.py` assembles images into a sheet, `panels.py` lays labelled sheets side
-by side, and `style.py` holds the colours and the type sizes.
+`tiles.py` checks images and assembles them into a sheet; `panels.py` draws
+labelled sheets side by side, `image_grid`; `style.py` holds colours, type and
+the page, which Matplotlib's constrained layout arranges.
 """
 
 from mfcvae_jax.figures.ablation import Arm, accuracy_over_training
@@ -32,7 +32,6 @@ from mfcvae_jax.figures.confusion import confusion_matrices
 from mfcvae_jax.figures.curves import learning_curves
 from mfcvae_jax.figures.evidence import EvidenceCurve, evidence_curves
 from mfcvae_jax.figures.grid import facet_grid
-from mfcvae_jax.figures.mixtures import facet_intuition
 from mfcvae_jax.figures.reconstructions import reconstruction_pairs
 from mfcvae_jax.figures.samples import cluster_samples
 from mfcvae_jax.figures.swaps import SwapPage, swapped_pairs
@@ -49,7 +48,6 @@ __all__ = [
     "confusion_matrices",
     "evidence_curves",
     "facet_grid",
-    "facet_intuition",
     "latent_traversals",
     "learning_curves",
     "order_clusters",

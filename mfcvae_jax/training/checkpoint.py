@@ -130,7 +130,7 @@ class Checkpointer:
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(
+                    state=ocp.args.PyTreeSave(
                         jax.device_get(with_key_data(state))
                     ),
                     settings=ocp.args.JsonSave(
@@ -174,8 +174,15 @@ class Checkpointer:
         config = self._read(step, settings=ocp.args.JsonRestore())
         self._check_model(step, config_lib.from_config(config))
         in_host_memory = _in_host_memory(template)
+        # Partial: version 0.1.0 saved two counters more, which follow from the
+        # step.
         return with_typed_key(
-            self._read(step, state=ocp.args.StandardRestore(in_host_memory))
+            self._read(
+                step,
+                state=ocp.args.PyTreeRestore(
+                    in_host_memory, partial_restore=True
+                ),
+            )
         )
 
     def restore_latest(self, template: TrainState) -> TrainState:

@@ -9,7 +9,6 @@ from typing import Any
 import jax.numpy as jnp
 from absl import logging
 
-from mfcvae_jax import progressive
 from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import runs
 from mfcvae_jax.training import state as state_lib
@@ -62,9 +61,7 @@ class InWorkdir(Recorder):
 
     def given_up(self) -> list[int]:
         """Returns the seeds whose folder has diverged.txt."""
-        return [
-            i for i, f in enumerate(self._folders) if f.diverged.exists()
-        ]
+        return [i for i, f in enumerate(self._folders) if f.diverged.exists()]
 
     def restore(self, seeds: Sequence[int]) -> list[TrainState] | None:
         """Restores the last step that seeds have all saved.
@@ -170,7 +167,6 @@ def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
         run_key(run.settings.seed, KeyUse.NOISE),
     )._replace(
         step=jnp.int32(n_steps),
-        progressive=progressive.state_at(run.stepper.schedule, n_steps),
     )
     recorder = InWorkdir(workdir)
     with recorder.recording(run):

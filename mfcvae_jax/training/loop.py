@@ -9,10 +9,9 @@ import contextlib
 import pathlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
@@ -194,9 +193,7 @@ class _Training:
                 )
                 for seed in self._seeds
             ]
-        return [
-            state_lib.with_typed_key(s) for s in processes.broadcast(plain)
-        ]
+        return [state_lib.with_typed_key(s) for s in processes.broadcast(plain)]
 
     def _take_steps(self, part: feeding.Fed) -> dict[str, float]:
         """Takes the steps of a dispatch and records them.
@@ -407,7 +404,7 @@ def _postfix(
         f"log p(x|z) {values['log_p_x_z']:.1f}",
     ]
     for j, phase in enumerate(phases):
-        if phase is not progressive.Phase.WAITING:
+        if phase != progressive.Phase.WAITING:
             kl = values[f"kl_z/{j}"] + values[f"kl_c/{j}"]
             terms.append(f"KL{j} {kl:.1f}")
     terms += [
@@ -420,10 +417,9 @@ def _postfix(
 
 def _log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:
     for event in progressive.events(schedule, after, upto):
+        facets = ", ".join(map(str, event.facets))
         logging.info(
-            "step %d: %s (stage %d, facet %s)",
-            event.step,
-            event.transition.value,
-            event.stage,
-            ", ".join(map(str, event.facets)),
+            "step %d: facet %s is %s", event.step, facets, event.phase.label
         )
+    if after < schedule.n_steps <= upto:
+        logging.info("step %d: finished", schedule.n_steps)

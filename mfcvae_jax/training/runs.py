@@ -48,6 +48,7 @@ __all__ = [
     "trained",
 ]
 
+
 class Run(NamedTuple):
     """What is constant over a run.
 
@@ -132,7 +133,7 @@ def make_stepper(
         schedule=progressive.make_schedule(
             settings.progressive, len(settings.facets), steps_per_epoch
         ),
-        estimate=elbo.find_estimator(settings.train.estimator).terms,
+        estimate=elbo.find_estimator(settings.train.estimator),
         n_samples=settings.train.n_samples,
         precision=settings.precision,
     )
@@ -301,7 +302,7 @@ def in_force(run: Run, state: state_lib.TrainState) -> Trained:
         The model, ready for examples.
     """
     schedule = run.stepper.schedule
-    alpha = progressive.coefficients(schedule, state.progressive).alpha
+    alpha = progressive.coefficients(schedule, state.step).alpha
     return trained(run, state.variables, alpha)
 
 
