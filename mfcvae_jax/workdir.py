@@ -3,6 +3,7 @@
 """The folder of one run: what lies where in it, and whose run it is.
 
 config.json         the resolved settings
+data.json           what tells its data from others, see ``fingerprint``
 environment.json    versions, device and git revision
 lock                held by the process that trains
 metrics.jsonl       one record a line, see ``training.writers``
@@ -14,7 +15,7 @@ assignments.npy     clusters of the held-out examples, integers, shape (N, J)
 figures/            PNG files
 report.html         all of these in one page, with an explorer of the clusters
 
-The folder of several seeds has config.json, environment.json, lock,
+The folder of several seeds has config.json, data.json, environment.json, lock,
 compilation_cache/, results.json and a report.html that sums up, and for each
 seed a folder ``seed_<n>`` as above. A seed that diverged while others went on
 has ``diverged.txt``, too.
@@ -34,8 +35,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
+from absl import logging
 
+from mfcvae_jax import __version__
 from mfcvae_jax import config as config_lib
+from mfcvae_jax.datasets import fingerprint
+from mfcvae_jax.datasets.spec import Dataset
 from mfcvae_jax.settings import Settings
 
 __all__ = ["NotWrittenError", "Workdir"]
@@ -71,6 +76,7 @@ class Workdir:
     def __init__(self, path: str | pathlib.Path):
         self.path = pathlib.Path(path).expanduser().resolve()
         self.config = self.path / "config.json"
+        self.data = self.path / "data.json"
         self.environment = self.path / "environment.json"
         self.metrics = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
@@ -99,7 +105,13 @@ class Workdir:
         )
 
     @contextlib.contextmanager
-    def claim(self, settings: Settings, *, resume: bool) -> Iterator[None]:
+    def claim(
+        self,
+        settings: Settings,
+        *,
+        resume: bool,
+        dataset: Dataset | None = None,
+    ) -> Iterator[None]:
         """Makes the folder that of a run, or checks that it is already.
 
         Until the context is left, no other process can claim it.
@@ -107,19 +119,18 @@ class Workdir:
         Args:
             settings: of the run.
             resume: whether a run that is there may be continued.
+            dataset: which it is trained on; its fingerprint is recorded.
 
         Raises:
             ValueError: if the folder holds another run's settings, a run with
-                a checkpoint but ``resume`` is false, or something that is no
-                run.
+                a checkpoint but ``resume`` is false or the data were others,
+                or something that is no run.
             FileNotFoundError: if ``resume`` is true and there is no run.
             RuntimeError: if another process trains there.
             NotWrittenError: if the disk is full.
         """
-        if self.config.exists():
-            self._check(settings, resume=resume)
-        else:
-            self._check_is_free(resume=resume)
+        data = None if dataset is None else fingerprint.of(dataset)
+        self._check(settings, data, resume=resume)
         with self.writing():
             self.path.mkdir(parents=True, exist_ok=True)
             opened = (self.path / "lock").open("a")
@@ -131,8 +142,10 @@ class Workdir:
                     f"another process is training in workdir {self.path}: wait "
                     "for it, stop it, or choose another --workdir"
                 ) from None
+            # Another may have come and gone since.
+            self._check(settings, data, resume=resume)
             with self.writing():
-                self._write_settings(settings)
+                self._write_settings(settings, data)
             yield
 
     @contextlib.contextmanager
@@ -162,21 +175,34 @@ class Workdir:
                 f"free ({error}): {mend} and {go_on}"
             ) from error
 
-    def _write_settings(self, settings: Settings) -> None:
+    def _write_settings(
+        self, settings: Settings, data: dict[str, Any] | None
+    ) -> None:
         """Writes the config first: it is what makes the folder a run's."""
-        _write_json(self.config, config_lib.to_config(settings))
         environment = _environment()
-        _write_json(self.environment, environment)
-        for i, folder in enumerate(self.of_each_seed(settings)):
-            folder.path.mkdir(exist_ok=True)
-            seed = dataclasses.replace(
-                settings, seed=settings.seed + i, n_seeds=1
+        seeds = [
+            (
+                folder,
+                dataclasses.replace(
+                    settings, seed=settings.seed + i, n_seeds=1
+                ),
             )
-            _write_json(folder.config, config_lib.to_config(seed))
+            for i, folder in enumerate(self.of_each_seed(settings))
+        ]
+        for folder, own in ((self, settings), *seeds):
+            folder.path.mkdir(exist_ok=True)
+            _write_json(folder.config, config_lib.to_config(own))
             _write_json(folder.environment, environment)
+            if data is not None:
+                _write_json(folder.data, data)
 
-    def _check(self, settings: Settings, *, resume: bool) -> None:
-        """Raises ValueError unless the run that is there may go on."""
+    def _check(
+        self, settings: Settings, data: dict[str, Any] | None, *, resume: bool
+    ) -> None:
+        """Raises unless the folder is free, or its run may go on."""
+        if not self.config.exists():
+            self._check_is_free(resume=resume)
+            return
         changed = config_lib.differences(self.settings(), settings)
         if changed:
             raise ValueError(
@@ -193,6 +219,34 @@ class Workdir:
             raise ValueError(
                 f"workdir {self.path} already holds this run: pass "
                 "--resume to continue it, or choose another --workdir"
+            )
+        if has_checkpoint and data is not None:
+            self._check_data(data)
+
+    def check_data(self, dataset: Dataset) -> None:
+        """Checks that data are those that the run was trained on.
+
+        Args:
+            dataset: as it was read now.
+
+        Raises:
+            ValueError: if they differ, or data.json is damaged. A run of a
+                version that wrote none may have had any data.
+        """
+        if self.data.exists():
+            self._check_data(fingerprint.of(dataset))
+
+    def _check_data(self, now: dict[str, Any]) -> None:
+        if not self.data.exists():
+            return
+        changed = fingerprint.differences(_read_json(self.data), now)
+        if changed:
+            raise ValueError(
+                f"the data are not those that workdir {self.path} was trained "
+                "on:\n  "
+                + "\n  ".join(changed)
+                + "\nBring back the data of then, or train on these in another "
+                "--workdir."
             )
 
     def _check_is_free(self, *, resume: bool) -> None:
@@ -218,30 +272,70 @@ class Workdir:
 
         Raises:
             FileNotFoundError: if there is no run.
+            ValueError: if config.json is damaged, or of another version.
         """
         if not self.config.is_file():
             raise FileNotFoundError(
                 f"no run in workdir {self.path}: {self.config.name} is "
                 "missing; train one with `mfcvae train`"
             )
-        return config_lib.from_config(json.loads(self.config.read_text()))
+        config = _read_json(self.config)
+        try:
+            return config_lib.from_config(config)
+        except ValueError as error:
+            raise ValueError(
+                f"{self.config}, which mfcvae-jax {self._version()} wrote, "
+                f"cannot be used by mfcvae-jax {__version__}: {error}"
+            ) from error
+
+    def read_environment(self) -> dict[str, Any]:
+        """Returns what environment.json says; nothing if there is none.
+
+        Raises:
+            ValueError: if it is damaged.
+        """
+        if not self.environment.exists():
+            return {}
+        return _read_json(self.environment)
+
+    def _version(self) -> str:
+        """The version that wrote the run, as far as it is known."""
+        with contextlib.suppress(ValueError, AttributeError):
+            versions = self.read_environment().get("versions", {})
+            return versions.get("mfcvae-jax") or "?"
+        return "?"
 
     def records(self) -> list[dict[str, Any]]:
         """Returns the records of metrics.jsonl, oldest first.
 
+        A line that is damaged or no record is left out, with a warning unless
+        it is the last one, which a killed process may have cut short.
+
         Returns:
-            Flat dicts, see ``training.writers``; none if nothing was trained
-            here. A last line that was cut short is left out.
+            Flat dicts, see ``training.recording``; none if nothing was trained
+            here.
         """
         if not self.metrics.exists():
             return []
-        records = []
-        for line in self.metrics.read_text().splitlines():
-            try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
-        return records
+        *lines, last = self.metrics.read_bytes().split(b"\n")
+        records, damaged = [], []
+        for number, line in enumerate(lines, 1):
+            record = _parse_record(line)
+            if record is None:
+                damaged.append(number)
+            else:
+                records.append(record)
+        if damaged:
+            shown = ", ".join(map(str, damaged[:5]))
+            logging.warning(
+                "%s: %d lines are damaged or no records and are left out "
+                "(line %s)",
+                self.metrics,
+                len(damaged),
+                shown + (", ..." if damaged[5:] else ""),
+            )
+        record = _parse_record(last)
+        return records if record is None else [*records, record]
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Writes the scores of the finished run.
@@ -287,6 +381,35 @@ def _git_revision() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return described.stdout.strip()
+
+
+def _parse_record(line: bytes) -> dict[str, Any] | None:
+    """A line of metrics.jsonl; None if it is no record."""
+    try:
+        record = json.loads(line)
+    except ValueError:  # no JSON, or no text
+        return None
+    is_record = (
+        isinstance(record, dict)
+        and isinstance(record.get("step"), int)
+        and isinstance(record.get("epoch"), int | float)
+        and isinstance(record.get("split"), str)
+    )
+    return record if is_record else None
+
+
+def _read_json(path: pathlib.Path) -> dict[str, Any]:
+    """Reads what ``_write_json`` wrote."""
+    try:
+        value = json.loads(path.read_bytes())
+        if not isinstance(value, dict):
+            raise ValueError(f"expected an object, got {value!r:.40}")
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged or no file of a run ({error}): bring back a "
+            "copy of it, or train again in another --workdir"
+        ) from error
+    return value
 
 
 def _write_json(path: pathlib.Path, value: dict[str, Any]) -> None:

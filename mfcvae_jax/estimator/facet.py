@@ -3,15 +3,15 @@
 """What the user of the estimator says of a facet."""
 
 import dataclasses
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.estimator.checks import check_count
 
-__all__ = ["AUTO", "Facet", "check_facets", "facets_section"]
+__all__ = ["Facet", "check_facets", "facets_section"]
 
-AUTO = "auto"
+_AUTO = "auto"
 _GENEROUS = 25
 
 
@@ -36,20 +36,9 @@ class Facet:
     learn_weights: bool = True
 
     def __post_init__(self):
-        for name in ("n_components", "latent_dim"):
-            value = getattr(self, name)
-            if name == "n_components" and value == AUTO:
-                continue
-            if (
-                not isinstance(value, numbers.Integral)
-                or isinstance(value, bool)
-                or value < 1
-            ):
-                raise ValueError(
-                    f"Facet: {name} must be an integer of at least 1"
-                    f"{' or auto' if name == 'n_components' else ''}, got "
-                    f"{value!r}"
-                )
+        if not self.is_auto:
+            check_count("Facet: n_components", self.n_components, " or auto")
+        check_count("Facet: latent_dim", self.latent_dim)
         known = [form.value for form in settings_lib.Covariance]
         if self.covariance not in known:
             raise ValueError(
@@ -70,7 +59,9 @@ class Facet:
     @property
     def is_auto(self) -> bool:
         """Whether the number of clusters is found."""
-        return self.n_components == AUTO
+        return isinstance(self.n_components, str) and (
+            self.n_components == _AUTO
+        )
 
     def n_trained(self, n_examples: int) -> int:
         """Returns K_j in training, given the number of examples."""

@@ -27,6 +27,8 @@ __all__ = [
     "gather",
     "is_main",
     "leave",
+    "meet",
+    "n_devices",
     "start",
 ]
 
@@ -143,6 +145,30 @@ def leave(code: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def n_devices() -> int:
+    """Returns how many devices there are, of all processes.
+
+    Raises:
+        RuntimeError: if JAX finds none, since its platform is not here.
+    """
+    try:
+        return jax.device_count()
+    # JAX asserts that it has found one.
+    except (AssertionError, RuntimeError) as error:
+        platforms = jax.config.values["jax_platforms"]
+        why = " ".join(str(error).split())
+        raise RuntimeError(
+            f"JAX cannot use JAX_PLATFORMS={platforms}: there is no such "
+            "device here, or the jaxlib installed has no part for it. Unset "
+            f"JAX_PLATFORMS to use what is there ({why[:300]})"
+        ) from error
+
+
+def meet() -> None:
+    """Waits until all processes have come here, however long that takes."""
+    any_of(False)
 
 
 def is_main() -> bool:
