@@ -49,12 +49,10 @@ def load_digits() -> Dataset:
     images = (bunch.images / 16.0).astype(np.float32)[..., np.newaxis]
     labels = bunch.target.astype(np.int32)[:, np.newaxis]
     order = _shuffled_by_class(labels[:, 0], _SPLIT_SEED)
-    counts = np.bincount(labels[:, 0])
-    starts = np.cumsum(counts) - counts
-    rank = np.empty(len(labels), np.int64)
-    rank[order] = np.arange(len(labels)) - np.repeat(starts, counts)
-    n_test = np.rint(_TEST_FRACTION * counts).astype(np.int64)
-    is_test = rank < n_test[labels[:, 0]]
+    ends = np.cumsum(np.bincount(labels[:, 0]))
+    is_test = np.zeros(len(labels), bool)
+    for members in np.split(order, ends[:-1]):
+        is_test[members[: round(_TEST_FRACTION * len(members))]] = True
     return Dataset(
         spec=spec.DIGITS,
         train=Split(images[~is_test], labels[~is_test]),

@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a run records of its data, so that other data are noticed later.
+"""Fingerprints of data sets: a run records one, to notice other data later.
 
 A fingerprint holds the shape, the type and a hash of every array of a data
 set, and its labelings. It is the same wherever the data lie, and in whatever

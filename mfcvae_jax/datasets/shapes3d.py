@@ -58,7 +58,7 @@ def load_original(dataset_spec: DatasetSpec, data_dir: str = "") -> Dataset:
     Args:
         dataset_spec: the configuration.
         data_dir: the folder that holds `shapes3d/<version>`, see
-            `tfds_source.load_mnist`.
+            `tfds_source.load`.
 
     Returns:
         The data set, images of shape (N, 32, 32, 3), uint8, labeled by the

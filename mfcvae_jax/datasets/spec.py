@@ -76,26 +76,13 @@ class Dataset:
     test: Split
 
 
-DIGITS = DatasetSpec(
-    name="digits",
-    image_shape=(8, 8, 1),
-    labelings=(Labeling("digit", 10),),
-)
+_DIGIT = Labeling("digit", 10)
+DIGITS = DatasetSpec("digits", (8, 8, 1), (_DIGIT,))
 DIGITS_TINTED = DatasetSpec(
-    name="digits_tinted",
-    image_shape=(8, 8, 3),
-    labelings=(Labeling("digit", 10), Labeling("hue", 5)),
+    "digits_tinted", (8, 8, 3), (_DIGIT, Labeling("hue", 5))
 )
-MNIST = DatasetSpec(
-    name="mnist",
-    image_shape=(28, 28, 1),
-    labelings=(Labeling("digit", 10),),
-)
-SVHN_CROPPED = DatasetSpec(
-    name="svhn_cropped",
-    image_shape=(32, 32, 3),
-    labelings=(Labeling("digit", 10),),
-)
+MNIST = DatasetSpec("mnist", (28, 28, 1), (_DIGIT,))
+SVHN_CROPPED = DatasetSpec("svhn_cropped", (32, 32, 3), (_DIGIT,))
 
 
 def _shapes3d(name: str, hue: str) -> DatasetSpec:

@@ -12,7 +12,10 @@ _TEST_FRACTION = 0.2
 
 
 def random_split(
-    images: np.ndarray, labels: np.ndarray, seed: int
+    images: np.ndarray,
+    labels: np.ndarray,
+    seed: int,
+    is_test: np.ndarray | None = None,
 ) -> tuple[Split, Split]:
     """Sets a random fifth of the examples aside for testing.
 
@@ -25,6 +28,8 @@ def random_split(
         labels: shape (N, M).
         seed: of the draw. It belongs to the data set, not to the run: results
             on another split are results on another data set.
+        is_test: which examples to set aside, bool, shape (N,), if that is
+            given; then only their order is drawn.
 
     Returns:
         The splits to train and to test on; the latter has 0.2 N examples,
@@ -33,9 +38,12 @@ def random_split(
     # Raw output of a bit generator: NumPy promises never to change it (NEP
     # 19), which it does not promise of Generator.permutation.
     order = np.argsort(np.random.PCG64(seed).random_raw(len(images)))
-    n_test = round(_TEST_FRACTION * len(images))
+    if is_test is None:
+        is_drawn = np.arange(len(images)) < round(_TEST_FRACTION * len(images))
+    else:
+        is_drawn = is_test[order]
     train, test = (
         Split(images[members], labels[members])
-        for members in (order[n_test:], order[:n_test])
+        for members in (order[~is_drawn], order[is_drawn])
     )
     return train, test

@@ -9,6 +9,7 @@ import tempfile
 from unittest import mock
 
 import numpy as np
+import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 from array_record.python.array_record_module import ArrayRecordWriter
 from PIL import Image
@@ -17,14 +18,14 @@ from tensorflow_datasets.proto import tf_example_pb2
 from mfcvae_jax.datasets import reader, shapes3d, spec
 
 _SIZES = (10, 10, 10, 8, 4, 15)
-_NAMES = (
+_NAMES = [
     "floor_hue",
     "wall_hue",
     "object_hue",
     "scale",
     "shape",
     "orientation",
-)
+]
 
 
 def _png(factors):
@@ -49,29 +50,13 @@ def _example(factors):
 
 
 def _features():
-    kind = "tensorflow_datasets.core.features"
-    features = {
-        "image": {
-            "pythonClassName": f"{kind}.image_feature.Image",
-            "image": {
-                "dtype": "uint8",
-                "shape": {"dimensions": ["64", "64", "3"]},
-            },
-        }
+    numbers = {f"value_{name}": np.float32 for name in _NAMES}
+    classes = {
+        f"label_{name}": tfds.features.ClassLabel(num_classes=size)
+        for name, size in zip(_NAMES, _SIZES, strict=True)
     }
-    for name, size in zip(_NAMES, _SIZES, strict=True):
-        features[f"label_{name}"] = {
-            "pythonClassName": f"{kind}.class_label_feature.ClassLabel",
-            "classLabel": {"numClasses": str(size)},
-        }
-        features[f"value_{name}"] = {
-            "pythonClassName": f"{kind}.tensor_feature.Tensor",
-            "tensor": {"dtype": "float32", "shape": {}, "encoding": "none"},
-        }
-    return {
-        "pythonClassName": f"{kind}.features_dict.FeaturesDict",
-        "featuresDict": {"features": features},
-    }
+    image = tfds.features.Image(shape=(64, 64, 3))
+    return tfds.features.FeaturesDict({"image": image} | classes | numbers)
 
 
 def _prepare(root, rows):
@@ -83,7 +68,7 @@ def _prepare(root, rows):
     for factors in rows:
         writer.write(_example(factors))
     writer.close()
-    (folder / "features.json").write_text(json.dumps(_features()))
+    _features().save_config(folder)
     info = {
         "name": "shapes3d",
         "version": "2.0.0",
@@ -127,11 +112,7 @@ class CombinationsTest(parameterized.TestCase):
         )
 
     @parameterized.named_parameters(
-        (
-            "factor",
-            {"size": [1]},
-            "no factor 'size'; it has floor_hue, .*scale",
-        ),
+        ("factor", {"size": [1]}, "no factor 'size'; it has floor_hue, .*"),
         ("value", {"scale": [8]}, r"scale takes the values 0 to 7.*got \[8\]"),
         ("negative", {"shape": [0, -1]}, r"shape takes the values 0 to 3"),
         ("none", {"wall_hue": []}, r"at least one is needed; got \[\]"),

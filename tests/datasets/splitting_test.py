@@ -30,6 +30,21 @@ class RandomSplitTest(parameterized.TestCase):
                 split.images[:, 0, 0, 0], split.labels[:, 0]
             )
 
+    def test_a_given_split_is_kept_and_its_order_drawn(self):
+        index = np.arange(50, dtype=np.int32)
+        is_test = index % 3 == 0
+        train, test = splitting.random_split(
+            index.reshape(50, 1, 1, 1), index.reshape(50, 1), 1, is_test
+        )
+        for split, expected in (
+            (train, index[~is_test]),
+            (test, index[is_test]),
+        ):
+            found = split.labels[:, 0]
+            np.testing.assert_array_equal(np.sort(found), expected)
+            self.assertFalse(np.array_equal(found, expected))
+            np.testing.assert_array_equal(found, split.images[:, 0, 0, 0])
+
     def test_same_seed_same_split(self):
         for one, other in zip(_split(50), _split(50), strict=True):
             np.testing.assert_array_equal(one.labels, other.labels)

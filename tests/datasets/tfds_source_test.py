@@ -13,7 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
-from mfcvae_jax.datasets import reader, tfds_source
+from mfcvae_jax.datasets import reader, spec, tfds_source
 
 _PREPARED = (
     pathlib.Path(__file__).parents[2] / ".." / "shared" / "data" / "tfds"
@@ -77,7 +77,7 @@ class LoadTest(parameterized.TestCase):
     def test_every_row_arrives_in_order(self, n_rows):
         self._prepare("3.0.1")
         self._fake_builder({"train": FakeSource(n_rows), "test": FakeSource(3)})
-        dataset = tfds_source.load_mnist()
+        dataset = tfds_source.load(spec.MNIST)
         reader.check(dataset)
         index = np.arange(n_rows)
         np.testing.assert_array_equal(
@@ -94,6 +94,15 @@ class LoadTest(parameterized.TestCase):
         self.assertEqual(dataset.train.images.shape, (7, 32, 32, 3))
         self.assertEqual(dataset.test.labels[:, 0].tolist(), [0, 1, 2])
 
+    def test_images_of_another_shape_are_not_spread_over_the_channels(self):
+        self._prepare("3.1.0", name="svhn_cropped")
+        sources = [FakeSource(n, (32, 32, 1)) for n in (7, 3)]
+        self._fake_builder(dict(zip(("train", "test"), sources, strict=True)))
+        with self.assertRaisesRegex(
+            FileNotFoundError, r"\(32, 32, 3\), got \(32, 32, 1\)"
+        ):
+            reader.load("svhn_cropped", str(self.root))
+
     def test_newest_finished_version_is_read(self):
         self._prepare("3.0.9")
         newest = self._prepare("3.0.10")
@@ -102,18 +111,18 @@ class LoadTest(parameterized.TestCase):
         opened = self._fake_builder(
             {"train": FakeSource(1), "test": FakeSource(1)}
         )
-        tfds_source.load_mnist(str(self.root))
+        tfds_source.load(spec.MNIST, str(self.root))
         opened.assert_called_once_with(newest)
 
     def test_given_folder_goes_before_the_environment(self):
         self._prepare("3.0.1")
         elsewhere = _temporary_folder(self)
         with self.assertRaisesRegex(FileNotFoundError, elsewhere):
-            tfds_source.load_mnist(elsewhere)
+            tfds_source.load(spec.MNIST, elsewhere)
 
     def test_missing_set_says_where_it_looked_and_what_to_do(self):
         with self.assertRaises(FileNotFoundError) as caught:
-            tfds_source.load_mnist()
+            tfds_source.load(spec.MNIST)
         message = str(caught.exception)
         for part in (
             str(self.root / "mnist"),
@@ -128,7 +137,7 @@ class LoadTest(parameterized.TestCase):
         with self.assertRaisesRegex(
             FileNotFoundError, "file_format='array_record', data_dir='/no/such'"
         ):
-            tfds_source.load_mnist("/no/such")
+            tfds_source.load(spec.MNIST, "/no/such")
 
     def test_default_folder_is_the_one_of_tfds(self):
         del os.environ["TFDS_DATA_DIR"]
@@ -136,7 +145,7 @@ class LoadTest(parameterized.TestCase):
         with self.assertRaisesRegex(
             FileNotFoundError, "home/tensorflow_datasets/mnist"
         ):
-            tfds_source.load_mnist()
+            tfds_source.load(spec.MNIST)
 
     @parameterized.named_parameters(
         ("half_an_info", '{"name": ', "damaged"),
@@ -147,13 +156,13 @@ class LoadTest(parameterized.TestCase):
         with self.assertRaisesRegex(
             FileNotFoundError, f"{folder} is {expected}"
         ):
-            tfds_source.load_mnist()
+            tfds_source.load(spec.MNIST)
 
     def test_missing_split(self):
         self._prepare("3.0.1")
         self._fake_builder({"train": FakeSource(1)})
         with self.assertRaisesRegex(FileNotFoundError, "KeyError: 'test'"):
-            tfds_source.load_mnist()
+            tfds_source.load(spec.MNIST)
 
 
 @pytest.mark.skipif(not _HAS_MNIST, reason=f"no prepared MNIST in {_PREPARED}")
@@ -171,13 +180,13 @@ class FaultyCopyTest(parameterized.TestCase):
     def test_missing_shard(self):
         self.shard.unlink()
         with self.assertRaisesRegex(FileNotFoundError, "damaged"):
-            tfds_source.load_mnist(self.root)
+            tfds_source.load(spec.MNIST, self.root)
 
     def test_truncated_shard(self):
         content = self.shard.read_bytes()
         self.shard.write_bytes(content[: len(content) // 2])
         with self.assertRaisesRegex(FileNotFoundError, "damaged"):
-            tfds_source.load_mnist(self.root)
+            tfds_source.load(spec.MNIST, self.root)
 
     def test_format_that_only_tensorflow_reads(self):
         text = self.info.read_text().replace("array_record", "tfrecord")
@@ -185,7 +194,7 @@ class FaultyCopyTest(parameterized.TestCase):
         for shard in self.info.parent.glob("*array_record*"):
             shard.rename(str(shard).replace("array_record", "tfrecord"))
         with self.assertRaisesRegex(FileNotFoundError, "only TensorFlow"):
-            tfds_source.load_mnist(self.root)
+            tfds_source.load(spec.MNIST, self.root)
 
 
 @pytest.mark.slow

@@ -1,0 +1,390 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of .npz, .npy and HDF5: what they hold, and every fault by name."""
+
+import fcntl
+import pathlib
+import sys
+import tempfile
+import zipfile
+from unittest import mock
+
+import h5py
+import numpy as np
+import pytest
+from absl.testing import absltest, parameterized
+
+from mfcvae_jax.datasets import reader
+from mfcvae_jax.datasets.spec import Labeling
+
+_N = 20
+_SHARED = pathlib.Path(__file__).parents[3] / "shared/data"
+_NOISE = np.random.default_rng(0).integers(0, 256, (_N, 4, 5, 3), np.uint8)
+_TWO = np.stack([np.arange(_N) % 3, np.arange(_N) % 7], axis=1)
+_OBJECTS = np.array([{}] * _N, object)
+
+
+def _images(*channels, dtype=np.uint8):
+    """Images whose pixels all hold the image's index, times ten if bytes."""
+    index = np.arange(_N).reshape(_N, *(1,) * (2 + len(channels)))
+    images = np.broadcast_to(index, (_N, 4, 5, *channels))
+    if dtype == np.uint8:
+        return (images * 10).astype(np.uint8)
+    return (images / _N).astype(dtype)
+
+
+class FilesTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        # absl's own create_tempdir needs parsed flags, which pytest has not.
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.folder = pathlib.Path(folder)
+
+    def write(self, kind, **arrays):
+        """Writes arrays; of .npy files, the last fifth is the test split."""
+        path = self.folder / f"mine.{kind}"
+        if kind == "npz":
+            np.savez(path, **arrays)
+        elif kind == "hdf5":
+            with h5py.File(path, "w") as file:
+                for key, array in arrays.items():
+                    file[key] = array
+        else:
+            path.mkdir(exist_ok=True)
+            for key, array in arrays.items():
+                if key == "label_names":
+                    np.save(path / "label_names.npy", array)
+                else:
+                    np.save(path / f"train_{key}.npy", array[:16])
+                    np.save(path / f"test_{key}.npy", array[16:])
+        return path
+
+    def load(self, kind, **arrays):
+        return reader.load(kind, path=str(self.write(kind, **arrays)))
+
+    def refused(self, kind, message, error=ValueError):
+        path = self.folder / f"mine.{kind}"
+        with self.assertRaisesRegex(error, f"mine.{kind}.*{message}"):
+            reader.load(kind, path=str(path))
+
+
+class LoadTest(FilesTest):
+    @parameterized.product(
+        kind=["npz", "hdf5"],
+        channels=[(), (1,), (3,)],
+        dtype=[np.uint8, np.float16, np.float32, np.float64, ">f4"],
+    )
+    def test_images_of_any_shape_and_type(self, kind, channels, dtype):
+        images = _images(*channels, dtype=dtype)
+        dataset = self.load(kind, images=images, labels=np.arange(_N))
+        shape = (4, 5, channels[0] if channels else 1)
+        self.assertEqual(dataset.spec.name, f"mine.{kind}")
+        self.assertEqual(dataset.spec.image_shape, shape)
+        self.assertEqual(dataset.spec.labelings, (Labeling("label", _N),))
+        for split, n in ((dataset.train, 16), (dataset.test, 4)):
+            self.assertEqual(split.images.shape, (n, *shape))
+            # Every image still has the label it had in the file.
+            expected = images[split.labels[:, 0]].reshape(-1, *shape)
+            if dtype != np.uint8:
+                expected = expected.astype(np.float32)
+            np.testing.assert_array_equal(split.images, expected, strict=True)
+        both = np.concatenate([dataset.train.labels, dataset.test.labels])
+        self.assertEqual(sorted(both[:, 0]), list(range(_N)))
+
+    def test_the_split_is_the_same_in_every_kind_of_file(self):
+        arrays = {"images": _NOISE, "labels": _TWO.astype(">i8")}
+        ours, theirs = (self.load(kind, **arrays) for kind in ("hdf5", "npz"))
+        self.assertEqual(ours.spec.labelings, theirs.spec.labelings)
+        np.testing.assert_array_equal(ours.test.images, theirs.test.images)
+        np.testing.assert_array_equal(ours.train.labels, theirs.train.labels)
+
+    @parameterized.product(
+        kind=["npz", "npy", "hdf5"],
+        labels=[
+            (None, None, []),
+            (np.full(_N, 6), None, [("label", 7)]),
+            (np.arange(_N), "kind", [("kind", _N)]),
+            (_TWO, None, [("label_0", 3), ("label_1", 7)]),
+            (_TWO.astype(np.uint64), ["a", "b"], [("a", 3), ("b", 7)]),
+            (np.ones((_N, 2), int), None, [("label_0", 2), ("label_1", 2)]),
+        ],
+    )
+    def test_labelings(self, kind, labels):
+        labels, names, expected = labels
+        given = {"labels": labels, "label_names": names}
+        given = {key: each for key, each in given.items() if each is not None}
+        dataset = self.load(kind, images=_images(), **given)
+        self.assertEqual(
+            dataset.spec.labelings, tuple(Labeling(*each) for each in expected)
+        )
+        self.assertEqual(dataset.train.labels.shape, (16, len(expected)))
+        self.assertEqual(dataset.train.labels.dtype, np.int32)
+
+    @parameterized.product(
+        holder=["file", "labels"],
+        names=[
+            ["kind", "grösse"],
+            np.array(["kind", "grösse"], h5py.string_dtype()),
+            np.array([b"kind", "grösse".encode()]),
+        ],
+    )
+    def test_names_in_hdf5_may_be_an_attribute_in_any_kind_of_string(
+        self, holder, names
+    ):
+        path = self.write("hdf5", images=_NOISE, labels=_TWO)
+        with h5py.File(path, "a") as file:
+            at = file if holder == "file" else file["labels"]
+            at.attrs["label_names"] = names
+        dataset = reader.load("hdf5", path=str(path))
+        self.assertEqual(
+            [labeling.name for labeling in dataset.spec.labelings],
+            ["kind", "grösse"],
+        )
+
+    @parameterized.parameters(np.uint8, np.float32)
+    def test_npy_is_mapped_in_any_order_of_memory(self, dtype):
+        scale = 1 if dtype == np.uint8 else 255
+        images = (_NOISE / scale).astype(dtype, order="F")
+        dataset = self.load("npy", images=images, labels=np.arange(_N))
+        self.assertIsInstance(dataset.train.images, np.memmap)
+        self.assertEqual(dataset.train.images.dtype, dtype)
+        np.testing.assert_array_equal(dataset.train.images, images[:16])
+        self.assertEqual(dataset.test.labels[:, 0].tolist(), [16, 17, 18, 19])
+        # The test images alone hold the last class.
+        self.assertEqual(dataset.spec.labelings, (Labeling("label", 20),))
+
+    def test_hdf5_in_chunks_compressed_linked_and_virtual(self):
+        with h5py.File(self.folder / "far.h5", "w") as file:
+            file.create_dataset(
+                "deep/x", data=_NOISE, chunks=(3, 4, 5, 3), compression="gzip"
+            )
+        layout = h5py.VirtualLayout(_NOISE.shape, _NOISE.dtype)
+        layout[...] = h5py.VirtualSource("far.h5", "deep/x", _NOISE.shape)
+        expected = self.load("npz", images=_NOISE)
+        for kind in ("link", "virtual"):
+            path = self.folder / f"{kind}.h5"
+            with h5py.File(path, "w") as file:
+                if kind == "link":
+                    file["images"] = h5py.ExternalLink("far.h5", "/deep/x")
+                else:
+                    file.create_virtual_dataset("images", layout)
+            dataset = reader.load("hdf5", path=str(path))
+            np.testing.assert_array_equal(
+                dataset.train.images, expected.train.images
+            )
+
+    @parameterized.parameters("npz", "npy", "hdf5")
+    def test_what_has_opacity_is_laid_on_black(self, kind):
+        images = np.full((_N, 4, 5, 4), 200, np.uint8)
+        images[:, 0, :, 3], images[:, 1, :, 3] = 255, 0
+        with self.assertLogs(level="WARNING") as said:
+            train = self.load(kind, images=images).train.images
+        self.assertIn("taken for opacity", said.output[0])
+        self.assertEqual(train.shape, (16, 4, 5, 3))
+        self.assertEqual(train[3, :, 0, 0].tolist(), [200, 0, 157, 157])
+
+    def test_arrays_that_are_not_used_are_named_and_never_unpickled(self):
+        with self.assertLogs(level="WARNING") as said:
+            self.load("npz", images=_images(), Labels=_TWO, notes=_OBJECTS)
+        self.assertIn("not used are Labels, notes; known names", said.output[0])
+
+    @pytest.mark.skipif(not _SHARED.exists(), reason=f"no {_SHARED}")
+    @parameterized.parameters(
+        ("nrletters/nrletters.npz", (9, 7, 3), [6, 3, 4], 8000),
+        ("sprites/sprites_stills.npz", (64, 64, 3), [6] * 4 + [3, 3, 6], 18662),
+    )
+    @pytest.mark.slow
+    def test_published_sets(self, path, shape, n_classes, n_train):
+        dataset = reader.load("npz", path=str(_SHARED / path))
+        self.assertEqual(dataset.train.images.shape, (n_train, *shape))
+        self.assertEqual(
+            [each.n_classes for each in dataset.spec.labelings], n_classes
+        )
+
+
+class ContentFaultsTest(FilesTest):
+    """What `arrays` refuses is refused, and only here the array is named."""
+
+    @parameterized.product(kind=["npz", "hdf5"])
+    def test_keys(self, kind):
+        for arrays, there in (
+            ({"x_train": _NOISE, "y": _TWO}, "x_train, y"),
+            ({}, "nothing"),
+        ):
+            self.write(kind, **arrays)
+            self.refused(kind, f"no array 'images' in it, only {there}")
+
+    @parameterized.product(kind=["npz", "hdf5", "npy"])
+    def test_places_and_labels(self, kind):
+        images = np.float32(_NOISE / 255)
+        images[18, 1, 2, 0] = np.nan
+        self.write(kind, images=images)
+        at = r"test_images\[2" if kind == "npy" else r"images\[18"
+        self.refused(kind, f"images.*the first is {at}, 1, 2, 0")
+        self.write(kind, images=_NOISE, labels=np.eye(7, dtype=int)[_TWO[:, 1]])
+        self.refused(kind, r"labels.*one-hot.*labels.argmax\(axis=1\)")
+        self.write(kind, images=_NOISE.transpose(0, 3, 1, 2))
+        self.refused(kind, r"images.transpose\(0, 2, 3, 1\)")
+
+    @parameterized.parameters(
+        ("npz", {"labels": np.array(["a"] * _N)}, "be integers, got <U1"),
+        ("hdf5", {"labels": ["a"] * _N}, "labels must be integers, got object"),
+        ("npz", {"images": _OBJECTS}, "'images' cannot be read.*np.stack"),
+        ("npz", {"label_names": np.array(["a"], object)}, "never unpickled"),
+        ("hdf5", {"images": None, "images/all": _NOISE}, "group with all in"),
+        ("npy", {"images": _OBJECTS}, "train_images.npy .*never unpickled"),
+        ("npy", {"images": _NOISE / 255}, "must be float32 .*got float64"),
+        ("npy", {"images": _NOISE.astype(int)}, "must be uint8"),
+    )
+    def test_in_one_kind_of_file(self, kind, arrays, message):
+        arrays = {"images": _NOISE, "labels": _TWO} | arrays
+        arrays = {key: each for key, each in arrays.items() if each is not None}
+        self.write(kind, **arrays)
+        self.refused(kind, message)
+
+    @parameterized.parameters(
+        ("test_images", None, "test_images.npy is not in .*, only test_labels"),
+        (
+            "test_images",
+            np.zeros((4, 4, 6), np.uint8),
+            r"shape \(4, 5, 3\), but test images of shape \(4, 6, 1\)",
+        ),
+        ("train_labels", np.arange(11), "N = 16 images"),
+        ("test_labels", None, "training labelings: 2, but test labelings: 0"),
+    )
+    def test_npy_files_that_do_not_fit(self, name, array, message):
+        path = self.write("npy", images=_NOISE, labels=_TWO)
+        (path / f"{name}.npy").unlink()
+        if array is not None:
+            np.save(path / f"{name}.npy", array)
+        with self.assertRaisesRegex((ValueError, FileNotFoundError), message):
+            reader.load("npy", path=str(path))
+
+
+class FileFaultsTest(FilesTest):
+    @parameterized.product(kind=["npz", "hdf5", "npy"])
+    def test_what_is_not_there_or_of_the_other_kind(self, kind):
+        kinds = ["file", "folder"]
+        other, what = kinds if kind == "npy" else kinds[::-1]
+        path = self.folder / f"mine.{kind}"
+        missing = f"data.path: there is no {what} "
+        with self.assertRaisesRegex(FileNotFoundError, f"{missing}{path}$"):
+            reader.load(kind, path=str(path))
+        path.touch() if kind == "npy" else path.mkdir()
+        with self.assertRaisesRegex(FileNotFoundError, f"but a {other} of"):
+            reader.load(kind, path=str(path))
+        with self.assertRaisesRegex(
+            FileNotFoundError, missing + str(pathlib.Path.home())
+        ):
+            reader.load(kind, path="~/no such file")
+
+    @parameterized.parameters(
+        ("npz", b"", "it is empty"),
+        ("hdf5", b"", "it is empty"),
+        ("npz", b"no zip", "is not an .npz file; it is something else"),
+        ("hdf5", b"no HDF5", "is not an HDF5 file; it is something else"),
+        ("npz", b"\x93NUMPY\x01", r"it is a single .npy array: .*np.savez"),
+        ("npz", b"\x89HDF\r\n", "it is an HDF5 file: set data.name='hdf5'"),
+        ("hdf5", b"PK\x03\x04", "it is an .npz file: set data.name='npz'"),
+    )
+    def test_content_of_another_kind(self, kind, content, message):
+        (self.folder / f"mine.{kind}").write_bytes(content)
+        self.refused(kind, message)
+
+    @parameterized.product(kind=["npz", "hdf5"], share=[0.3, 0.6, 0.99])
+    def test_file_cut_short(self, kind, share):
+        path = self.write(kind, images=np.concatenate([_NOISE] * 20))
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+        self.refused(kind, "cut short.* Copy or download it again")
+
+    @parameterized.parameters(b"", b"\x93NUMPY", b"PK", b"text")
+    def test_npy_cut_short_or_of_another_kind(self, content):
+        path = self.write("npy", images=_NOISE) / "train_images.npy"
+        for each in (content, path.read_bytes()[:-1]):
+            path.write_bytes(each)
+            self.refused("npy", "train_images.npy cannot be read")
+
+    def test_member_of_the_zip_that_is_no_array(self):
+        path = self.write("npz", images=_NOISE)
+        with zipfile.ZipFile(path) as file:
+            content = file.read("images.npy")
+        for member in (b"hello", b"XX" + content[2:]):
+            with zipfile.ZipFile(path, "w") as file:
+                file.writestr("images.npy", member)
+            self.refused("npz", "'images' is no array")
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr(
+                "images.npy", content.replace(b"'shape'", b"'shap\xff'")
+            )
+        self.refused("npz", "'images' cannot be read")
+
+    def test_damage_anywhere_in_an_npz_is_named_or_harmless(self):
+        path = self.write("npz", images=_NOISE[:5, :2, :2], labels=np.arange(5))
+        content = path.read_bytes()
+        n_refused = 0
+        for i in range(0, len(content), 3):
+            damaged = bytearray(content)
+            damaged[i] ^= 0xFF
+            path.write_bytes(damaged)
+            try:
+                reader.load("npz", path=str(path))
+            except ValueError as error:
+                n_refused += 1
+                self.assertIn(str(path), str(error))
+        self.assertGreater(n_refused, len(content) / 6)
+
+    def test_damaged_chunk_of_hdf5(self):
+        path = self.folder / "mine.hdf5"
+        with h5py.File(path, "w") as file:
+            file.create_dataset("images", data=_NOISE, fletcher32=True)
+        content = path.read_bytes()
+        at = content.index(_NOISE.tobytes()[:30])
+        changed = bytes([content[at] ^ 0xFF])
+        path.write_bytes(content[:at] + changed + content[at + 1 :])
+        self.refused("hdf5", "'images' cannot be read.*It is damaged")
+
+    def test_hdf5_that_is_open_for_writing_is_locked_and_not_damaged(self):
+        path = self.write("hdf5", images=_NOISE)
+        with path.open("rb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            with self.assertRaises(ValueError) as caught:
+                reader.load("hdf5", path=str(path))
+        self.assertIn("Another program has it open", str(caught.exception))
+        self.assertNotIn("damaged", str(caught.exception))
+
+    @parameterized.parameters(
+        (h5py.SoftLink("/nowhere"), "'images' is a link to '/nowhere' in the"),
+        (h5py.ExternalLink("gone.h5", "/x"), "link to '/x' in gone.h5"),
+    )
+    def test_links_of_hdf5_to_nowhere(self, link, message):
+        self.write("hdf5", images=link)
+        self.refused("hdf5", message)
+
+    def test_sources_of_hdf5_that_are_not_there(self):
+        path = self.folder / "mine.hdf5"
+        layout = h5py.VirtualLayout(_NOISE.shape, _NOISE.dtype)
+        layout[...] = h5py.VirtualSource("gone.h5", "x", _NOISE.shape)
+        with h5py.File(path, "w") as file:
+            file.create_virtual_dataset("images", layout)
+        self.refused("hdf5", "'images' takes its values from gone.h5")
+        raw = self.folder / "gone.raw"
+        with h5py.File(path, "w") as file:
+            file.create_dataset(
+                "images", (20, 4, 5), "u1", external=[(str(raw), 0, 400)]
+            )
+        self.refused("hdf5", "'images' cannot be read.*external raw data file")
+
+    def test_without_h5py_the_error_says_how_to_install_it(self):
+        path = self.write("hdf5", images=_NOISE)
+        with (
+            mock.patch.dict(sys.modules, {"h5py": None}),
+            self.assertRaisesRegex(
+                ModuleNotFoundError, r"h5py.*pip install '\.\[hdf5\]'"
+            ),
+        ):
+            reader.load("hdf5", path=str(path))
+
+
+if __name__ == "__main__":
+    absltest.main()
