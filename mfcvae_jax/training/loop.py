@@ -173,7 +173,7 @@ class _Training:
         return Outcome(tuple(states), tuple(scored))
 
     def _starting_states(self) -> list[TrainState]:
-        """The saved states, or those of a new run; the same in all processes."""
+        """Saved states, or those of a new run; the same in all processes."""
         if processes.is_main():
             found = self._recorder.restore(self._indices)
             found = found or [runs.first_state(seed) for seed in self._seeds]

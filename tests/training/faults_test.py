@@ -181,8 +181,6 @@ class DamageTest(_Folders):
         self.run_ = small_runs.run()
         self.workdir = self.new_workdir()
         self.blank = runs.blank_state(self.run_)
-        with self.workdir.claim(self.run_.settings, resume=False):
-            pass
 
     def _save(self, *steps):
         """Saves states that differ, as a run would, and returns them."""
@@ -227,6 +225,8 @@ class DamageTest(_Folders):
 
     @pytest.mark.slow
     def test_none_that_can_be_read(self):
+        with self.workdir.claim(self.run_.settings, resume=False):
+            pass
         self._save(1, 2)
         for folder in self.workdir.checkpoints.iterdir():
             _truncate(folder)
