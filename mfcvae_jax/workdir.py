@@ -239,7 +239,10 @@ class Workdir:
     def _check_data(self, now: dict[str, Any]) -> None:
         if not self.data.exists():
             return
-        changed = fingerprint.differences(_read_json(self.data), now)
+        before = _read_json(self.data)
+        if not before.keys() & now.keys():
+            raise ValueError(_damage(self.data, "it holds no fingerprint"))
+        changed = fingerprint.differences(before, now)
         if changed:
             raise ValueError(
                 f"the data are not those that workdir {self.path} was trained "
@@ -328,7 +331,7 @@ class Workdir:
         if damaged:
             shown = ", ".join(map(str, damaged[:5]))
             logging.warning(
-                "%s: %d lines are damaged or no records and are left out "
+                "%s: %d lines are no records, or damaged, and are left out "
                 "(line %s)",
                 self.metrics,
                 len(damaged),
@@ -405,11 +408,15 @@ def _read_json(path: pathlib.Path) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ValueError(f"expected an object, got {value!r:.40}")
     except ValueError as error:
-        raise ValueError(
-            f"{path} is damaged or no file of a run ({error}): bring back a "
-            "copy of it, or train again in another --workdir"
-        ) from error
+        raise ValueError(_damage(path, error)) from error
     return value
+
+
+def _damage(path: pathlib.Path, why: object) -> str:
+    return (
+        f"{path} is damaged or no file of a run ({why}): bring back a copy of "
+        "it, or train again in another --workdir"
+    )
 
 
 def _write_json(path: pathlib.Path, value: dict[str, Any]) -> None:
