@@ -6,7 +6,7 @@ config.json         the resolved settings
 data.json           what tells its data from others, see ``fingerprint``
 environment.json    versions, device and git revision
 lock                held by the process that trains
-metrics.jsonl       one record a line, see ``training.writers``
+metrics.jsonl       one record a line, see ``training.recording``
 tensorboard/        the same for TensorBoard
 checkpoints/        one folder a step, see ``training.checkpoint``
 compilation_cache/  see ``training.compilation``

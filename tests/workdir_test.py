@@ -177,9 +177,7 @@ class DamagedTest(parameterized.TestCase):
         self.workdir.metrics.write_bytes(b"\n".join([*lines, b""]))
         with self.assertLogs(level="WARNING") as logged:
             found = self.workdir.records()
-        self.assertEqual(
-            [r["step"] for r in found], [0, 1, 2, 3, 5, 6, 7, 8]
-        )
+        self.assertEqual([r["step"] for r in found], [0, 1, 2, 3, 5, 6, 7, 8])
         (said,) = logged.output
         self.assertIn(f"{self.workdir.metrics}: 1 lines", said)
         self.assertIn("(line 5)", said)

@@ -62,9 +62,7 @@ class InWorkdir(Recorder):
 
     def given_up(self) -> list[int]:
         """Returns the seeds whose folder has diverged.txt."""
-        return [
-            i for i, f in enumerate(self._folders) if f.diverged.exists()
-        ]
+        return [i for i, f in enumerate(self._folders) if f.diverged.exists()]
 
     def restore(self, seeds: Sequence[int]) -> list[TrainState] | None:
         """Restores the last step that seeds have all saved.

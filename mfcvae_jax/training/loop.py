@@ -193,9 +193,7 @@ class _Training:
                 )
                 for seed in self._seeds
             ]
-        return [
-            state_lib.with_typed_key(s) for s in processes.broadcast(plain)
-        ]
+        return [state_lib.with_typed_key(s) for s in processes.broadcast(plain)]
 
     def _take_steps(self, part: feeding.Fed) -> dict[str, float]:
         """Takes the steps of a dispatch and records them.

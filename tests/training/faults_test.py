@@ -242,9 +242,7 @@ class DamageTest(_Folders):
     def test_training_goes_on_from_the_one_before(self):
         run = small_runs.run(**small_runs.ONE_FACET)
         cache = self.workdir.path.parent / "cache"
-        (wanted,) = small_runs.train(
-            run, self.workdir, compilation_cache=cache
-        )
+        (wanted,) = small_runs.train(run, self.workdir, compilation_cache=cache)
         last = self.workdir.checkpoints / "24"
         for damage in (_truncate, _remove_a_file):
             with self.subTest(damage.__name__):

@@ -31,7 +31,7 @@ def hook(event, args):
 x = np.random.default_rng(0).normal(size=(60, 6))
 sys.addaudithook(hook)
 model = MultiFacetClustering([Facet(4, 2)], epochs=2, random_state=0).fit(x)
-hidden = [module for module in ("orbax", "tensorboardX") if module in sys.modules]
+hidden = sorted({"orbax", "tensorboardX"} & set(sys.modules))
 print(seen, hidden, model.labels_.shape, len(model.history_) > 0)
 """
 
