@@ -72,7 +72,7 @@ def _compiled(estimator: elbo.Estimator, arguments: tuple):
     @functools.partial(jax.value_and_grad, argnums=(0, 1))
     def gradient(mixture, q, noise):
         z = posterior.sample(q, noise)
-        terms = estimator.terms(model.densities(q, mixture, z))
+        terms = estimator(model.densities(q, mixture, z))
         return jnp.sum(terms.kl_z + terms.kl_c)
 
     return jax.jit(gradient).lower(*arguments).compile()
@@ -108,20 +108,15 @@ def _training_steps(n_steps: int) -> dict[str, Callable[[], Any]]:
     )
     order = np.arange(len(images))
     calls: dict[str, Callable[[], Any]] = {}
-    for name, row in elbo.ESTIMATORS.items():
+    for name, estimate in elbo.ESTIMATORS.items():
         stepper = steps.Stepper(
             model=mfcvae,
             likelihood=settings_lib.Bernoulli(),
             optimiser=optimiser.make_optimiser(5e-4, mfcvae.facets),
             schedule=progressive.Schedule(
-                (10**6,),
-                1,
-                settings_lib.Fade.LINEAR,
-                0.0,
-                0.0,
-                len(mfcvae.facets),
+                ((0, 0),) * len(mfcvae.facets), 10**6, 1
             ),
-            estimate=row.terms,
+            estimate=estimate,
         )
         start = state.make_state(
             state.initial_variables(mfcvae, jax.random.key(0)),
@@ -160,7 +155,8 @@ def main(argv):
         for case in _CASES:
             arguments = _arguments(case, is_full)
             runs = [
-                _compiled(row, arguments) for row in elbo.ESTIMATORS.values()
+                _compiled(estimate, arguments)
+                for estimate in elbo.ESTIMATORS.values()
             ]
             # Calls of a round take a few milliseconds at least.
             n_calls = max(1, int(5e-3 / _seconds(runs[0], arguments, 3)))

@@ -5,14 +5,18 @@
 python experiments/bounds.py --out=docs/images/bounds.png
 """
 
+import os
+from collections.abc import Mapping, Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
-from bounds_figure import bounds_and_estimates
+from matplotlib import ticker
 from scipy import special
 
 from mfcvae_jax import model
+from mfcvae_jax.figures import style
 from mfcvae_jax.variational import elbo, posterior, prior
 
 _OUT = flags.DEFINE_string("out", None, "Picture to write.", required=True)
@@ -25,6 +29,7 @@ _MIXTURE = prior.Mixture(
 _MEAN, _STD = 0.4, 0.8  # of q(z|x)
 _N_SAMPLES = (1, 2, 4, 8, 16, 32, 64)
 _N_REPETITIONS = 20_000
+_HEIGHT = 2.7  # of the axes, in inches
 _ESTIMATORS = ("five_terms", "gaussian_kl", "closed_form")
 
 
@@ -56,9 +61,71 @@ def _estimates(n_samples: int) -> dict[str, np.ndarray]:
     densities = model.densities(q, _MIXTURE, posterior.sample(q, noise))
     found = {}
     for name in _ESTIMATORS:
-        terms = elbo.ESTIMATORS[name].terms(densities)
+        terms = elbo.ESTIMATORS[name](densities)
         found[name] = np.asarray(-(terms.kl_z + terms.kl_c))
     return found
+
+
+@style.house_style
+def bounds_and_estimates(
+    n_samples: Sequence[int],
+    estimates: Mapping[str, np.ndarray],
+    bounds: Mapping[str, float],
+    path: str | os.PathLike[str],
+) -> None:
+    """Draws means and spreads of estimates against the number of samples.
+
+    Every estimator has a curve of its means and a band of one standard
+    deviation around it; every bound is a line across.
+
+    Args:
+        n_samples: L of each column, increasing.
+        estimates: by name, repeated estimates in nats, shape (R, len(L)).
+        bounds: by name, in nats.
+        path: where to write; the ending chooses the format.
+
+    Raises:
+        ValueError: if an estimator has not one column per number of samples.
+    """
+    for name, values in estimates.items():
+        if np.ndim(values) != 2 or values.shape[1] != len(n_samples):
+            raise ValueError(
+                f"Expected estimates of {name!r} of shape (R, "
+                f"{len(n_samples)}), one column per number of samples; got "
+                f"{np.shape(values)}."
+            )
+    page = style.Page([1.0], [_HEIGHT])
+    axes = page.axes[0, 0]
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(n_samples[0], n_samples[-1])
+    axes.xaxis.set_major_locator(ticker.FixedLocator(list(n_samples)))
+    axes.xaxis.set_major_formatter(ticker.ScalarFormatter())
+    axes.xaxis.set_minor_locator(ticker.NullLocator())
+    axes.set_xlabel("samples L per example")
+    axes.set_ylabel("nats")
+    axes.grid(axis="y")
+    for name, value in bounds.items():
+        axes.axhline(value, color=style.INK, linewidth=1.0, dashes=(4, 2))
+        axes.annotate(
+            name,
+            (1, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontweight="bold",
+            color=style.INK,
+        )
+    for i, (name, values) in enumerate(estimates.items()):
+        mean, std = np.mean(values, axis=0), np.std(values, axis=0)
+        colour = style.facet_colour(i)
+        axes.fill_between(
+            n_samples, mean - std, mean + std, color=colour, alpha=0.13, lw=0
+        )
+        axes.plot(n_samples, mean, color=colour, label=name, marker="o", ms=3)
+    axes.legend(loc="lower right", title="mean, and one standard deviation")
+    page.fit(style.WIDTH)
+    page.save(path)
 
 
 def main(argv):

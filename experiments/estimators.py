@@ -50,12 +50,7 @@ def _mixture_bound(densities: elbo.Densities) -> elbo.FacetTerms:
     )
 
 
-elbo.ESTIMATORS["mixture_bound"] = elbo.Estimator(
-    _mixture_bound,
-    bound="M",
-    variance="that of log p(z) - log q(z|x), over L",
-    cost="three logsumexps and two sums over the components",
-)
+elbo.ESTIMATORS["mixture_bound"] = _mixture_bound
 # Estimator and L of the runs.
 _ARMS = (
     ("five_terms", 1),
@@ -154,8 +149,10 @@ def _noise(
     """Noise of an estimator's gradient on the first training batch."""
     batch = run.dataset.train.images[: run.settings.train.batch_size]
     found = gradient_noise(
-        run.stepper._replace(
-            estimate=elbo.find_estimator(estimator).terms, n_samples=n_samples
+        dataclasses.replace(
+            run.stepper,
+            estimate=elbo.find_estimator(estimator),
+            n_samples=n_samples,
         ),
         state,
         batches.as_float(jnp.asarray(batch)),

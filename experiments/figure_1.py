@@ -4,16 +4,27 @@ r"""Draws why several facets need fewer clusters than one (the paper's Fig. 1).
 
     python experiments/figure_1.py --out=runs/figure_1.png
 
-Nothing is trained: the clusters and the points in them are drawn at random.
+MFCVAE (arXiv:2106.05241), Fig. 1: (a) a model with one facet needs a cluster
+for every combination of the characteristics of the data, K_1 x ... x K_J; (b)
+one with a facet for each needs K_1 + ... + K_J. Nothing is trained: the
+clusters and the points in them are drawn at random.
 """
 
+import itertools
 import math
+import os
 import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 from absl import app, flags
+from matplotlib import axes as mpl_axes
+from matplotlib import patches
+from sklearn import cluster
 
-from mfcvae_jax import figures
 from mfcvae_jax.commands import running
+from mfcvae_jax.figures import style
 
 _OUT = flags.DEFINE_string("out", None, "Picture to write.", required=True)
 
@@ -22,6 +33,58 @@ _CHARACTERISTICS = (
     ("red", "green", "blue"),
     ("small", "large"),
 )
+
+_COUNTS = ("", "one", "two", "three")
+
+# Matplotlib's marker, and what makes it look as large as a circle.
+_SHAPES = {
+    "circle": ("o", 1.0),
+    "square": ("s", 0.9),
+    "triangle": ("^", 1.1),
+    "diamond": ("D", 0.82),
+    "star": ("*", 1.45),
+    "cross": ("P", 1.08),
+    "pentagon": ("p", 1.1),
+    "hexagon": ("h", 1.1),
+}
+# In the tones of the facets.
+_COLOURS = {
+    "red": "#c9463d",
+    "blue": "#2f6da8",
+    "green": "#3f9d7c",
+    "orange": "#e08a2e",
+    "purple": "#8e5aa6",
+    "yellow": "#dcb62f",
+    "pink": "#e08bb0",
+    "grey": "#7d8790",
+}
+# Diameters in points.
+_SIZES = {"small": 3.2, "large": 6.6, "medium": 4.6, "tiny": 2.4, "huge": 8.0}
+# What shows each characteristic, in this order.
+_CHANNELS: dict[str, dict[str, Any]] = {
+    "shape": _SHAPES,
+    "colour": _COLOURS,
+    "size": _SIZES,
+}
+
+# Inches.
+_SIDE = 3.4  # of the square of one facet, and the height of all panels
+_FACETS = 4.2  # the widths of the panels of several facets together
+_LABEL = 0.17  # under an ellipse
+
+_POINTS_ONE = 13  # of a cluster of the one facet
+_POINTS_FACET = 30  # of a cluster of one of several
+_FARTHEST = 2.05  # a point is never more standard deviations from its mean
+_RIM = 0.06  # inches between ellipses and the frame, for the points on the rim
+
+
+class _Clusters(NamedTuple):
+    """Gaussians in a panel, in inches from its lower left corner."""
+
+    means: np.ndarray  # (K, 2)
+    factors: np.ndarray  # (K, 2, 2); the covariance is factor @ factor.T
+    radii: np.ndarray  # (K, 2), axes of the ellipse of 2 standard deviations
+    angles: np.ndarray  # (K,), of the first axis, radians
 
 
 def main(argv):
@@ -32,14 +95,304 @@ def main(argv):
 
 def _draw() -> int:
     path = pathlib.Path(_OUT.value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figures.facet_intuition(_CHARACTERISTICS, path)
+    facet_intuition(_CHARACTERISTICS, path)
     sizes = [len(values) for values in _CHARACTERISTICS]
     print(
         f"{path}: one facet needs {math.prod(sizes)} clusters, "
         f"{len(sizes)} facets need {sum(sizes)}"
     )
     return 0
+
+
+@style.house_style
+def facet_intuition(
+    characteristics: Sequence[Sequence[str]],
+    path: str | os.PathLike[str],
+    *,
+    seed: int = 0,
+) -> None:
+    """Draws clusters in one facet (a) beside those in several (b).
+
+    The points of (a) form a cluster for every combination of values. In (b)
+    every characteristic has a facet of its own, whose clusters sort points by
+    that characteristic alone. Ellipses lie at two standard deviations.
+
+    Args:
+        characteristics: one to three; the values of each, distinct texts. The
+            first is shown by shape, the second by colour, the third by size,
+            each of as many values as there are in `_CHANNELS`. Names of shapes,
+            colours and sizes that are known look as they say.
+        path: where to write; the ending chooses the format.
+        seed: of the places of clusters and points.
+    """
+    counts = [len(names) for names in characteristics]
+    looks = _looks(characteristics)
+    rng = np.random.default_rng(seed)
+    width = _FACETS / len(counts)
+    page = style.Page([_SIDE] + [width] * len(counts), [_SIDE])
+    one, *several = page.axes[0]
+
+    total = math.prod(counts)
+    _set_axes(one, _SIDE)
+    _write_head(
+        one,
+        f"(a) one facet: {_clusters(total)}",
+        " × ".join(map(str, counts)),
+        "a cluster for every "
+        + ("combination" if len(counts) > 1 else "value"),
+    )
+    combinations = np.array(list(itertools.product(*map(range, counts))))
+    placed = _place_clusters(rng, total, _SIDE, _SIDE)
+    n_points = max(5, min(_POINTS_ONE, 360 // total))
+    kinds = combinations.repeat(n_points, axis=0)
+    _draw_clusters(one, rng, placed, kinds, looks)
+
+    heading = (
+        f"(b) {_COUNTS[len(counts)]} facet{'s' * (len(counts) > 1)}: "
+        f"{_clusters(sum(counts))}"
+    )
+    for j, (axes, names) in enumerate(
+        zip(several, characteristics, strict=True)
+    ):
+        _set_axes(axes, width)
+        _write_head(
+            axes,
+            "" if j else heading,
+            "" if j else " + ".join(map(str, counts)),
+            f"facet {j}: {_clusters(counts[j])}",
+            style.facet_colour(j),
+        )
+        placed = _place_clusters(rng, counts[j], width, _SIDE, label=_LABEL)
+        n_points = max(8, min(_POINTS_FACET, 120 // counts[j]))
+        # All other characteristics at random.
+        kinds = rng.integers(0, counts, (counts[j] * n_points, len(counts)))
+        kinds[:, j] = np.arange(counts[j]).repeat(n_points)
+        _draw_clusters(axes, rng, placed, kinds, looks)
+        _write_names(axes, width, names, placed)
+    page.fit()
+    page.save(path)
+
+
+def _looks(values: Sequence[Sequence[str]]) -> list[list[Any]]:
+    """Returns the markers, the colours and the diameters of the values.
+
+    A name that is known looks as it says; others take what is left in turn.
+    """
+    found = []
+    absent = [("circle",), ("grey",), ("medium",)]
+    for names, known in zip(
+        [*values, *absent[len(values) :]], _CHANNELS.values(), strict=True
+    ):
+        free = iter([look for name, look in known.items() if name not in names])
+        found.append(
+            [known[name] if name in known else next(free) for name in names]
+        )
+    return found
+
+
+def _place_clusters(
+    rng: np.random.Generator,
+    n_clusters: int,
+    width: float,
+    height: float,
+    *,
+    label: float = 0.0,
+) -> _Clusters:
+    """Spreads Gaussians over a panel; their ellipses do not overlap.
+
+    Args:
+        rng: the source of randomness.
+        n_clusters: K.
+        width: of the panel, in inches.
+        height: of the panel, in inches.
+        label: height of a text under each ellipse, in inches.
+
+    Returns:
+        The clusters; those with labels are in order from the top.
+    """
+    means = _spread(rng, n_clusters, width, height - label)
+    if label:
+        means = means[np.argsort(-means[:, 1])] + [0.0, label]
+    between = np.linalg.norm(means[:, None] - means, axis=-1)
+    np.fill_diagonal(between, np.inf)
+    to_border = np.minimum(
+        means - [0.0, label], np.array([width, height]) - means
+    ).min(axis=1)
+    rim = np.minimum(_RIM, to_border / 5)
+    room = np.minimum((between.min(axis=1) - label) / 2, to_border - rim)
+    radii = 0.94 * room[:, None] * np.ones(2)
+    radii[:, 1] *= rng.uniform(0.6, 0.95, n_clusters)
+    angles = rng.uniform(0, np.pi, n_clusters)
+    cos, sin = np.cos(angles), np.sin(angles)
+    axes = np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1)
+    return _Clusters(means, axes * radii[:, None, :] / 2, radii, angles)
+
+
+def _spread(
+    rng: np.random.Generator, n_places: int, width: float, height: float
+) -> np.ndarray:
+    """Returns places far apart in a panel, shape (n_places, 2)."""
+    n_across = 48
+    n_up = round(n_across * height / width)
+    x, y = np.meshgrid(
+        (np.arange(n_across) + 0.5) * width / n_across,
+        (np.arange(n_up) + 0.5) * height / n_up,
+    )
+    ground = np.stack([x.ravel(), y.ravel()], axis=-1)
+    found = cluster.KMeans(
+        n_places, init="random", n_init=1, random_state=int(rng.integers(2**31))
+    )
+    return found.fit(ground).cluster_centers_
+
+
+def _sample(
+    rng: np.random.Generator, clusters: _Clusters, diameters: np.ndarray
+) -> np.ndarray:
+    """Draws points of each cluster, apart where that takes few attempts.
+
+    Args:
+        rng: the source of randomness.
+        clusters: K of them.
+        diameters: of the markers in inches, cluster by cluster, shape (N,).
+
+    Returns:
+        Places in inches, shape (N, 2).
+    """
+    points = np.empty((len(diameters), 2))
+    n_points = len(points) // len(clusters.means)
+    for i in range(len(points)):
+        k, first = i // n_points, i // n_points * n_points
+        # A standard normal within _FARTHEST, by the inverse of its radius.
+        inside = rng.random(60) * -np.expm1(-(_FARTHEST**2) / 2)
+        length = np.sqrt(-2 * np.log1p(-inside))
+        angle = math.tau * rng.random(60)
+        tries = length[:, None] * np.stack([np.cos(angle), np.sin(angle)], -1)
+        tries = clusters.means[k] + tries @ clusters.factors[k].T
+        space = np.linalg.norm(tries[:, None] - points[first:i], axis=-1)
+        space -= 0.5 * (diameters[first:i] + diameters[i])
+        space = space.min(axis=1, initial=np.inf)
+        is_free = space > 0
+        # The first that is free, else the one that overlaps least.
+        points[i] = tries[is_free.argmax() if is_free.any() else space.argmax()]
+    return points
+
+
+def _draw_clusters(
+    axes: mpl_axes.Axes,
+    rng: np.random.Generator,
+    clusters: _Clusters,
+    kinds: np.ndarray,
+    looks: list[list[Any]],
+) -> None:
+    """Draws ellipses and points.
+
+    Args:
+        axes: the panel.
+        rng: the source of randomness.
+        clusters: K of them.
+        kinds: the values of the points, cluster by cluster, shape (N, J).
+        looks: of the values, see `_looks`.
+    """
+    for mean, radii, angle in zip(
+        clusters.means, clusters.radii, clusters.angles, strict=True
+    ):
+        axes.add_patch(
+            patches.Ellipse(
+                (float(mean[0]), float(mean[1])),
+                *(2 * radii),
+                angle=float(np.degrees(angle)),
+                facecolor="#f5f6f8",
+                edgecolor=style.MUTED,
+                linewidth=0.7,
+                zorder=1,
+            )
+        )
+    absent = np.zeros((len(kinds), 3 - kinds.shape[1]), int)
+    shapes, colours, sizes = np.concatenate([kinds, absent], axis=1).T
+    markers, fills, diameters = looks
+    # Small clusters have small points.
+    radius = 72 * float(np.median(clusters.radii[:, 0]))
+    shrink = min(1.0, radius / 20)
+    diameters = np.array(diameters)[sizes] * shrink
+    points = _sample(rng, clusters, diameters / 72)
+    for s, (marker, factor) in enumerate(markers):
+        kept = shapes == s
+        axes.scatter(
+            points[kept, 0],
+            points[kept, 1],
+            s=(factor * diameters[kept]) ** 2,
+            c=[fills[c] for c in colours[kept]],
+            marker=marker,
+            linewidths=0.3 * shrink,
+            edgecolors=style.BACKGROUND,
+            zorder=2,
+        )
+
+
+def _set_axes(axes: mpl_axes.Axes, width: float) -> None:
+    """Makes a latent space measured in inches from its lower left corner."""
+    axes.set(xlim=(0, width), ylim=(0, _SIDE), xticks=[], yticks=[])
+    axes.set_xlabel("z₁")
+    axes.set_ylabel("z₂", rotation=0, va="center", labelpad=6)
+    axes.spines[:].set_visible(True)
+
+
+def _write_head(
+    axes: mpl_axes.Axes,
+    heading: str,
+    terms: str,
+    text: str,
+    colour: str | None = None,
+) -> None:
+    """Writes a heading with its terms, and what the panel is beneath it."""
+    below = axes.set_title(
+        text if colour is None else "■",
+        size=style.SIZE_LABEL,
+        weight="normal",
+        color=colour or style.MUTED,
+    )
+    if colour is not None:
+        style.write_after(axes, below, text, color=style.INK, weight="bold")
+    above = axes.annotate(
+        heading,
+        (0, 1),
+        xycoords=below,
+        xytext=(0, 9),
+        textcoords="offset points",
+        size=style.SIZE_TITLE,
+        weight="bold",
+    )
+    # That of several facets has the room of all their panels.
+    above.set_in_layout(colour is None)
+    style.write_after(axes, above, terms).set_in_layout(False)
+
+
+def _write_names(
+    axes: mpl_axes.Axes,
+    width: float,
+    names: Sequence[str],
+    clusters: _Clusters,
+) -> None:
+    """Writes what a cluster holds under its ellipse, clear of the others."""
+    stds = np.linalg.norm(clusters.factors[:, 1], axis=-1)
+    x, y = clusters.means.T
+    text_y = y - 2 * stds - 0.09
+    lowest, highest = text_y - 0.12, y + 2 * stds + 0.05
+    for k, name in enumerate(names):
+        beside = (lowest < text_y[k]) & (text_y[k] < highest)
+        beside[k] = False
+        room = np.append(np.abs(x - x[k])[beside], 2 * min(x[k], width - x[k]))
+        axes.text(
+            x[k],
+            text_y[k],
+            style.cut(name, style.n_characters(float(room.min()) - 0.08)),
+            ha="center",
+            va="center_baseline",
+        )
+
+
+def _clusters(count: int) -> str:
+    return f"{count} cluster{'s' * (count != 1)}"
 
 
 if __name__ == "__main__":

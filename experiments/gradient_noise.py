@@ -48,7 +48,7 @@ def gradient_noise(
         The noise; the mean over the batch is what is descended, so it shrinks
         with the batch size.
     """
-    coefficients = progressive.coefficients(stepper.schedule, state.progressive)
+    coefficients = progressive.coefficients(stepper.schedule, state.step)
 
     @jax.jit
     def gradient(draw_key):

@@ -14,12 +14,10 @@ results.md with a table of means, standard deviations and numbers of seeds.
 """
 
 import ast
-import copy
 import csv
 import itertools
 import json
 import pathlib
-import runpy
 import statistics
 from typing import Any, NamedTuple
 
@@ -98,14 +96,12 @@ def make_arms(
     choices = [_choices(text) for text in vary]
     arms = []
     for path in map(pathlib.Path, paths):
-        if not path.is_file():
-            raise FileNotFoundError(f"--configs: there is no file {path}")
-        base = runpy.run_path(str(path))["get_config"]().to_dict()
+        base = config_lib.load(path).to_dict()
         for combination in itertools.product(*choices):
-            config = copy.deepcopy(base) | {"n_seeds": n_seeds}
+            changes = {"n_seeds": n_seeds, **dict(combination)}
+            config = config_lib.changed(base, changes)
             name = path.stem
             for key, value in combination:
-                _set(config, key, value)
                 name += f",{key}={value}".replace("/", "_").replace(" ", "")
             arms.append(Arm(name, config_lib.from_config(config)))
     names = [arm.name for arm in arms]
@@ -190,17 +186,6 @@ def _choices(text: str) -> list[tuple[str, Any]]:
     except (SyntaxError, ValueError):
         found = tuple(values.split(","))  # words
     return [(key, value) for value in found]
-
-
-def _set(config: dict[str, Any], key: str, value: Any) -> None:
-    """Changes one setting in place; ``from_config`` checks the value."""
-    *sections, name = key.split(".")
-    at: Any = config
-    for section in sections:
-        at = at.get(section) if isinstance(at, dict) else None
-    if not isinstance(at, dict) or name not in at:
-        raise ValueError(f"--vary={key}: the config has no such setting")
-    at[name] = value
 
 
 def _rows(arm: str, seed: int, found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.ladder import conv, dense, shared
+from mfcvae_jax.ladder.block import BatchNorm
 from mfcvae_jax.variational import elbo, likelihood, posterior, prior
 
 __all__ = [
@@ -66,7 +67,7 @@ class MFCVAE(nn.Module):
         initial_variance: variance of every component at the start.
         image_shape: (H, W, C).
         precision: of the nets; what they give is float32 at least.
-        axis_name: see ``ladder.block.BatchNorm``.
+        norm: makes the ``BatchNorm`` of the nets.
     """
 
     facets: settings_lib.Facets
@@ -74,15 +75,13 @@ class MFCVAE(nn.Module):
     initial_variance: float
     image_shape: tuple[int, int, int]
     precision: settings_lib.Precision = settings_lib.Precision.FLOAT32
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] = BatchNorm
 
     def setup(self):
         """Makes the submodules."""
         make_encoder, make_decoder = NETS[type(self.net)]
-        self.encoder = make_encoder(
-            self.net, self.facets.latent_dim, self.axis_name
-        )
-        self.decoder = make_decoder(self.net, self.image_shape, self.axis_name)
+        self.encoder = make_encoder(self.net, self.facets.latent_dim, self.norm)
+        self.decoder = make_decoder(self.net, self.image_shape, self.norm)
         self.priors = [
             prior.MixturePrior(k, d, covariance, self.initial_variance)
             for k, d, covariance in zip(
@@ -258,8 +257,8 @@ def elbo_terms(
         form: of p(x|z).
         forward: the pass through the model.
         x: the images of that pass, shape (B, H, W, C).
-        estimate: one facet's terms from its densities, such as the ``terms``
-            of a row of ``elbo.ESTIMATORS``.
+        estimate: one facet's terms from its densities, such as an entry of
+            ``elbo.ESTIMATORS``.
 
     Returns:
         The terms, in nats per example.

@@ -2,40 +2,97 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights of the official PyTorch implementation, as variables of ours.
 
-The official ``state_dict`` names a layer by its position in a stack that also
-counts activation, batch norm and dropout; linear weights are (out, in), images
-and kernels have their channels first, mixture parameters have the component
-axis last. The mapping is a list of (our path, official key, change of layout),
-so that it can name what does not fit.
+The arrays that are wanted are those of our own model, as ``jax.eval_shape``
+gives them. For each, this file knows the key of the official ``state_dict`` and
+the layout under it. The official code names a layer by its position in a stack
+that also counts activation, batch norm and dropout; linear weights are (out,
+in), images and kernels have their channels first, and mixture parameters have
+the component axis last.
 """
 
 import argparse
-import functools
-import math
+import dataclasses
 import pathlib
 import pickle
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import chex
+import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import traverse_util
 
+from mfcvae_jax import model as model_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.ladder import conv
-from mfcvae_jax.settings import Covariance
 from mfcvae_jax.variational import prior
 
-__all__ = ["read_state_dict", "variables_from_state_dict"]
+__all__ = ["as_official", "read_state_dict", "variables_from_state_dict"]
+
+# Our blocks of layers and the official ones; {j} is the facet.
+_BLOCKS: dict[type, dict[str, str]] = {
+    settings_lib.ConvLadder: {
+        "encoder.backbone": "encoder.conv_backbone_{j}",
+        "encoder.rung": "encoder.conv_rung_{j}",
+        "decoder.backbone": "decoder.conv_backbone_{j}",
+        "decoder.rung": "decoder.mlp_rung_{j}.0",
+    },
+    settings_lib.DenseLadder: {
+        "encoder.backbone": "encoder.fc_backbone.{j}",
+        "encoder.rung": "encoder.fc_rung.{j}",
+        "decoder.backbone": "decoder.fc_backbone.{j}",
+        "decoder.rung": "decoder.fc_rung.{j}",
+    },
+    settings_lib.SharedEncoder: {
+        "encoder.encoder": "encoder.net",
+        "decoder.decoder": "decoder.net",
+    },
+    settings_lib.SeparateEncoders: {
+        "encoder.encoder": "encoder.net_list.{j}",
+        "decoder.decoder": "decoder.net",
+    },
+}
+# Lists with an entry a facet.
+_LISTS = {
+    "logits": "_pi_p_c_j_list",
+    "means": "mu_p_z_j_c_j_list",
+    "raw_var": "_sigma_square_p_z_j_c_j_list",
+    "raw_tril": "_l_mat_p_z_j_c_j_list",
+    "mean": "fc_mu_q_z_x_list",
+    "log_var": "fc_log_sigma_square_q_z_x_list",
+}
+_ARRAYS = {
+    "kernel": "weight",
+    "direction": "weight_v",
+    "gain": "weight_g",
+    "scale": "weight",
+    "bias": "bias",
+    "mean": "running_mean",
+    "var": "running_var",
+}
+# Their axes in our order, by the number of axes. A transposed convolution keeps
+# the layout of the one it transposes, there as here.
+_AXES = {1: (0,), 2: (1, 0), 3: (2, 0, 1), 4: (2, 3, 1, 0)}
 
 
-class _Entry(NamedTuple):
-    """Where one array of ours comes from."""
+def as_official(settings: settings_lib.Settings) -> settings_lib.Settings:
+    """Returns the settings of the model that the official code really trains.
 
-    path: tuple[str, ...]  # collection first: ("params", "encoder", ...)
-    key: str
-    shape: tuple[int, ...]  # in our layout
-    change_layout: Callable[[chex.Array], chex.Array]
+    Its encoders of one facet each keep relu, whatever its activation flag says.
+
+    Args:
+        settings: with the flags of the official run.
+
+    Returns:
+        The same, with ``net.encoder_activation`` relu where the net has one.
+    """
+    if not isinstance(settings.net, settings_lib.SeparateEncoders):
+        return settings
+    net = dataclasses.replace(
+        settings.net, encoder_activation=settings_lib.Activation.RELU
+    )
+    return dataclasses.replace(settings, net=net)
 
 
 def variables_from_state_dict(
@@ -51,7 +108,7 @@ def variables_from_state_dict(
 
     Args:
         state_dict: the official parameters and buffers as arrays.
-        settings: of the same model.
+        settings: of the same model; see ``as_official``.
         image_shape: (H, W, C) of its data; dense nets take C = 1 only.
         is_glorot: whether the model was made with the official setting
             ``init_type_p_z_c="glorot"``, which reads scales through exp; ours
@@ -61,40 +118,46 @@ def variables_from_state_dict(
         Collections ``params`` and ``batch_stats``.
 
     Raises:
-        ValueError: if keys are missing or left over, shapes do not fit, or
-            the images are not grey though the net is dense.
+        ValueError: if the official code has no such net, keys are missing or
+            left over, shapes do not fit, or the images are not grey though the
+            net is dense.
     """
-    is_conv = isinstance(settings.net, settings_lib.ConvLadder)
-    if image_shape[-1] != 1 and not is_conv:
-        raise ValueError(
-            "the official dense nets flatten images channels first, ours "
-            "channels last: only grey images (H, W, 1) can be imported, got "
-            f"image shape {image_shape}"
-        )
-    entries = list(_entries(settings, image_shape, is_glorot))
-    wanted = {entry.key for entry in entries}
+    _check_net(settings, image_shape)
+    tree = _shapes(settings, image_shape)
+    leaves = traverse_util.flatten_dict(tree)
+    paths = {_key(path, settings, tree): path for path in leaves}
     given = {k for k in state_dict if not k.endswith("num_batches_tracked")}
-    if wanted != given:
+    if given != set(paths):
         raise ValueError(
             "the official weights do not belong to the model of these "
-            f"settings: missing {sorted(wanted - given) or 'none'}, left over "
-            f"{sorted(given - wanted) or 'none'}; check net and facets"
+            f"settings: missing {sorted(set(paths) - given) or 'none'}, left "
+            f"over {sorted(given - set(paths)) or 'none'}; give the settings "
+            "net and facets with which the weights were trained"
         )
-    variables: dict[str, Any] = {"params": {}, "batch_stats": {}}
-    for entry in entries:
-        value = jnp.asarray(entry.change_layout(state_dict[entry.key]))
-        if value.shape != entry.shape:
+    variables = {}
+    for key, path in paths.items():
+        value, shape = state_dict[key], leaves[path].shape
+        axes = _AXES[len(shape)]
+        wanted = tuple(shape[axes.index(i)] for i in range(len(axes)))
+        if path[-1] == "gain":
+            wanted += (1, 1, 1)
+        if tuple(value.shape) != wanted:
             raise ValueError(
-                f"official {entry.key} has shape "
-                f"{state_dict[entry.key].shape}, which gives "
-                f"{value.shape} in our layout, but the settings ask for "
-                f"{entry.shape}; check net and facets"
+                f"official {key} has shape {tuple(value.shape)}, but the "
+                f"settings ask for {wanted}, with images of shape "
+                f"{image_shape}; give the settings net, facets and data with "
+                "which the weights were trained"
             )
-        node = variables
-        for name in entry.path[:-1]:
-            node = node.setdefault(name, {})
-        node[entry.path[-1]] = value
-    return variables
+        # Methods rather than jnp functions: nothing is compiled for NumPy.
+        value = value.reshape(wanted[: len(axes)]).transpose(axes)
+        if flat := _channels_last(path, settings.net, image_shape):
+            value = value.take(*flat)
+        if is_glorot and path[-1] == "raw_var":
+            value = prior.positive_inverse(jnp.exp(value))
+        if is_glorot and path[-1] == "raw_tril":
+            value = _diagonal_from_exp(value)
+        variables[path] = jnp.asarray(value)
+    return {"batch_stats": {}, **traverse_util.unflatten_dict(variables)}
 
 
 def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
@@ -122,8 +185,8 @@ def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
             f"reading {path} needs PyTorch, which is optional here: "
             "pip install '.[official]'"
         ) from error
-    # The official file also pickles its flags. Loading weights only, plus
-    # these two harmless types, runs no code from the file.
+    # The official file also pickles its flags. Loading weights only, plus these
+    # two harmless types, runs no code from the file.
     try:
         with torch.serialization.safe_globals(
             [argparse.Namespace, torch.device]
@@ -146,379 +209,113 @@ def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     return {key: value.numpy() for key, value in state_dict.items()}
 
 
-def _entries(
+def _check_net(
+    settings: settings_lib.Settings, image_shape: tuple[int, int, int]
+) -> None:
+    net = settings.net
+    kinds = {cls: name for name, cls in settings_lib.KINDS["net"].items()}
+    if type(net) not in _BLOCKS:
+        raise ValueError(
+            f"the official code has no net such as {type(net).__name__} "
+            f"(net.kind={kinds.get(type(net))!r}); weights can be imported "
+            f"for net.kind={', '.join(kinds[cls] for cls in _BLOCKS)}"
+        )
+    if settings != as_official(settings):
+        raise ValueError(
+            "the official code keeps relu in the encoders of net.kind="
+            "'separate_encoders', whatever its activation flag says: set "
+            "net.encoder_activation to 'relu'"
+        )
+    if image_shape[-1] != 1 and not isinstance(net, settings_lib.ConvLadder):
+        raise ValueError(
+            "the official dense nets flatten images channels first, ours "
+            "channels last: only grey images (H, W, 1) can be imported, got "
+            f"image shape {image_shape}"
+        )
+
+
+def _shapes(
+    settings: settings_lib.Settings, image_shape: tuple[int, int, int]
+) -> dict[str, Any]:
+    """Returns the variables of our model, as shapes."""
+    noise = tuple(jnp.zeros((1, 1, d)) for d in settings.facets.latent_dim)
+    return jax.eval_shape(
+        model_lib.make_model(settings, image_shape).init,
+        jax.random.key(0),
+        jnp.zeros((1, *image_shape)),
+        noise,
+        jnp.ones(len(settings.facets)),
+    )
+
+
+def _key(
+    path: tuple[str, ...],
     settings: settings_lib.Settings,
-    image_shape: tuple[int, int, int],
-    is_glorot: bool,
-) -> Iterator[_Entry]:
-    yield from _prior_entries(settings.facets, is_glorot)
-    n_pixels = math.prod(image_shape)
-    match settings.net:
-        case settings_lib.ConvLadder() as net:
-            nets = _conv_entries(net, settings.facets, image_shape)
-        case settings_lib.DenseLadder() as net:
-            nets = _ladder_entries(net, settings.facets, n_pixels)
-        case settings_lib.SharedEncoder() as net:
-            nets = _shared_entries(net, settings.facets, n_pixels)
-        case settings_lib.SeparateEncoders() as net:
-            nets = _separate_entries(net, settings.facets, n_pixels)
-    yield from nets
-
-
-def _prior_entries(
-    facets: settings_lib.Facets, is_glorot: bool
-) -> Iterator[_Entry]:
-    for j, (k, d, covariance) in enumerate(
-        zip(
-            facets.n_components,
-            facets.latent_dim,
-            facets.covariance,
-            strict=True,
-        )
-    ):
-        path = ("params", f"priors_{j}")
-        yield _Entry((*path, "logits"), f"_pi_p_c_j_list.{j}", (k,), _as_is)
-        yield _Entry(
-            (*path, "means"), f"mu_p_z_j_c_j_list.{j}", (k, d), _transposed
-        )
-        if covariance is Covariance.DIAGONAL:
-            yield _Entry(
-                (*path, "raw_var"),
-                f"_sigma_square_p_z_j_c_j_list.{j}",
-                (k, d),
-                _raw_var_from_exp if is_glorot else _transposed,
-            )
-        else:
-            yield _Entry(
-                (*path, "raw_tril"),
-                f"_l_mat_p_z_j_c_j_list.{j}",
-                (k, d, d),
-                _raw_tril_from_exp if is_glorot else _component_axis_first,
-            )
-
-
-def _conv_entries(
-    net: settings_lib.ConvLadder,
-    facets: settings_lib.Facets,
-    image_shape: tuple[int, int, int],
-) -> Iterator[_Entry]:
-    n_colours = image_shape[-1]
-    top = len(facets) - 1
-    channels = n_colours
-    for j in range(len(facets)):
-        for name, layers in (
-            (f"backbone_{j}", conv.encoder_backbone(j)),
-            (f"rung_{j}", conv.encoder_rung(j)),
+    tree: dict[str, Any],
+) -> str:
+    """Returns the official key of the array at a path of our tree."""
+    _, *modules, leaf = path
+    match modules:
+        case [mixture]:
+            return f"{_LISTS[leaf]}.{_split(mixture)[1]}"
+        case ["decoder", "output"]:
+            return f"layer_x_hat_z.{_ARRAYS[leaf]}"
+        case ["encoder", heads, ("mean" | "log_var") as head]:
+            return f"{_LISTS[head]}.{_split(heads)[1]}.{_ARRAYS[leaf]}"
+    part, block, layer = modules
+    kind, j = _split(block)
+    layer_kind, i = _split(layer)
+    blocks = tree["params"][part]
+    after = 2 if layer_kind == "batch_norm" else 0
+    if "convolution_0" in blocks[block]:
+        # Convolution, activation, batch norm: a stack for each.
+        position = f"{i}.{after}"
+    else:
+        # Linear, activation, [batch norm,] dropout: one stack for all.
+        stride = 4 if "batch_norm_0" in blocks[block] else 3
+        if (
+            isinstance(settings.net, settings_lib.DenseLadder)
+            and part == "decoder"
+            and j == len(settings.facets) - 1
         ):
-            yield from _conv_block_entries(
-                ("encoder", name),
-                f"encoder.conv_{name}",
-                channels,
-                layers,
-                weight_norm=net.weight_norm,
-            )
-            if name == f"backbone_{j}":
-                channels = layers[-1].channels
-        shape = conv.features(j, image_shape)
-        flattened = functools.partial(_channels_last_in, shape)
-        for entry in _head_entries(j, math.prod(shape), facets):
-            is_kernel = entry.path[-1] == "kernel"
-            yield entry._replace(
-                change_layout=flattened if is_kernel else _as_is
-            )
-
-    for j in range(len(facets)):
-        shape = conv.decoder_rung(j, image_shape)
-        flattened = functools.partial(_channels_last_out, shape)
-        for entry in _block_entries(
-            ("decoder", f"rung_{j}"),
-            f"decoder.mlp_rung_{j}.0",
-            True,
-            facets.latent_dim[j],
-            (math.prod(shape),),
-        ):
-            yield entry._replace(change_layout=flattened)
-        # Rung j and what comes from above, where there is anything above it.
-        channels = shape[-1] * (1 if j == top else 2)
-        yield from _conv_block_entries(
-            ("decoder", f"backbone_{j}"),
-            f"decoder.conv_backbone_{j}",
-            channels,
-            conv.decoder_backbone(j, n_colours),
-            is_transposed=True,
-            is_bare=j == 0 and not net.output_norm,
-        )
-
-
-def _conv_block_entries(
-    path: tuple[str, ...],
-    key: str,
-    channels: int,
-    layers: tuple[conv.Layer, ...],
-    *,
-    is_transposed: bool = False,
-    weight_norm: bool = False,
-    is_bare: bool = False,
-) -> Iterator[_Entry]:
-    """A stack of convolutions, which is fed ``channels``."""
-    for i, layer in enumerate(layers):
-        in_out = (channels, layer.channels)
-        # A transposed convolution keeps the layout of the one it transposes,
-        # there as here.
-        shape = (
-            layer.width,
-            layer.width,
-            *(in_out[::-1] if is_transposed else in_out),
-        )
-        ours, theirs = ("params", *path, f"convolution_{i}"), f"{key}.{i}.0"
-        if weight_norm:
-            yield _Entry(
-                (*ours, "direction"),
-                f"{theirs}.weight_v",
-                shape,
-                _channels_last,
-            )
-            yield _Entry(
-                (*ours, "gain"),
-                f"{theirs}.weight_g",
-                (layer.channels,),
-                _raveled,
-            )
-        else:
-            yield _Entry(
-                (*ours, "kernel"), f"{theirs}.weight", shape, _channels_last
-            )
-        yield _Entry(
-            (*ours, "bias"), f"{theirs}.bias", (layer.channels,), _as_is
-        )
-        if not is_bare:
-            yield from _batch_norm_entries(
-                (*path, f"batch_norm_{i}"), f"{key}.{i}.2", layer.channels
-            )
-        channels = layer.channels
-
-
-def _ladder_entries(
-    net: settings_lib.DenseLadder, facets: settings_lib.Facets, n_pixels: int
-) -> Iterator[_Entry]:
-    top = len(facets) - 1
-    width = n_pixels
-    for j in range(len(facets)):
-        for ours, theirs, widths in (
-            (f"backbone_{j}", f"fc_backbone.{j}", net.encoder_backbone[j]),
-            (f"rung_{j}", f"fc_rung.{j}", net.encoder_rungs[j]),
-        ):
-            rung_width = (width, *widths)[-1]
-            yield from _block_entries(
-                ("encoder", ours),
-                f"encoder.{theirs}",
-                net.batch_norm,
-                width,
-                widths,
-            )
-            if ours == f"backbone_{j}":
-                width = rung_width
-        yield from _head_entries(j, rung_width, facets)
-
-    for j in reversed(range(len(facets))):
-        rung, backbone = net.decoder_rungs[j], net.decoder_backbone[j]
-        rung_width = (facets.latent_dim[j], *rung)[-1]
-        theirs = f"decoder.fc_rung.{j}"
-        n_before = 0
-        if j == top:
             # The official top facet has one stack: rung, then backbone.
-            theirs = f"decoder.fc_backbone.{j}"
-            n_before = len(rung)
-            width = rung_width
-        elif net.merge is settings_lib.Merge.CONCATENATE:
-            width = rung_width + width
-        yield from _block_entries(
-            ("decoder", f"rung_{j}"),
-            theirs,
-            net.batch_norm,
-            facets.latent_dim[j],
-            rung,
-        )
-        yield from _block_entries(
-            ("decoder", f"backbone_{j}"),
-            f"decoder.fc_backbone.{j}",
-            net.batch_norm,
-            width,
-            backbone,
-            n_before,
-        )
-        width = (width, *backbone)[-1]
-    yield from _dense_entries(
-        ("decoder", "output"), "layer_x_hat_z", width, n_pixels
-    )
+            if kind == "backbone":
+                i += len(settings.net.decoder_rungs[j])
+            kind = "backbone"
+        position = str(stride * i + after)
+    stack = _BLOCKS[type(settings.net)][f"{part}.{kind}"].format(j=j)
+    return f"{stack}.{position}.{_ARRAYS[leaf]}"
 
 
-def _shared_entries(
-    net: settings_lib.SharedEncoder, facets: settings_lib.Facets, n_pixels: int
-) -> Iterator[_Entry]:
-    yield from _block_entries(
-        ("encoder", "encoder"),
-        "encoder.net",
-        net.batch_norm,
-        n_pixels,
-        net.encoder,
-    )
-    for j in range(len(facets)):
-        yield from _head_entries(j, (n_pixels, *net.encoder)[-1], facets)
-    yield from _joint_decoder_entries(net, facets, n_pixels)
+def _split(name: str) -> tuple[str, int]:
+    """Returns ("rung", 2) of "rung_2", and number 0 where there is none."""
+    kind, _, number = name.rpartition("_")
+    return (kind, int(number)) if kind else (name, 0)
 
 
-def _separate_entries(
-    net: settings_lib.SeparateEncoders,
-    facets: settings_lib.Facets,
-    n_pixels: int,
-) -> Iterator[_Entry]:
-    for j, widths in enumerate(net.encoders):
-        yield from _block_entries(
-            ("encoder", f"encoder_{j}"),
-            f"encoder.net_list.{j}",
-            net.batch_norm,
-            n_pixels,
-            widths,
-        )
-        yield from _head_entries(j, (n_pixels, *widths)[-1], facets)
-    yield from _joint_decoder_entries(net, facets, n_pixels)
-
-
-def _joint_decoder_entries(
-    net: settings_lib.SharedEncoder | settings_lib.SeparateEncoders,
-    facets: settings_lib.Facets,
-    n_pixels: int,
-) -> Iterator[_Entry]:
-    width = sum(facets.latent_dim)
-    yield from _block_entries(
-        ("decoder", "decoder"),
-        "decoder.net",
-        net.batch_norm,
-        width,
-        net.decoder,
-    )
-    yield from _dense_entries(
-        ("decoder", "output"),
-        "layer_x_hat_z",
-        (width, *net.decoder)[-1],
-        n_pixels,
-    )
-
-
-def _block_entries(
+def _channels_last(
     path: tuple[str, ...],
-    key: str,
-    batch_norm: bool,
-    width: int,
-    widths: tuple[int, ...],
-    n_before: int = 0,
-) -> Iterator[_Entry]:
-    """A stack of hidden layers, of which ``n_before`` came before ours."""
-    # linear, activation, dropout, and batch norm after the activation
-    stride = 4 if batch_norm else 3
-    for i, units in enumerate(widths):
-        at = stride * (n_before + i)
-        yield from _dense_entries(
-            (*path, f"dense_{i}"), f"{key}.{at}", width, units
-        )
-        if batch_norm:
-            yield from _batch_norm_entries(
-                (*path, f"batch_norm_{i}"), f"{key}.{at + 2}", units
-            )
-        width = units
+    net: settings_lib.Net,
+    image_shape: tuple[int, int, int],
+) -> tuple[np.ndarray, int] | None:
+    """Returns our order of an image that lies flat, and the axis it lies on."""
+    if not isinstance(net, settings_lib.ConvLadder) or len(path) == 3:
+        return None
+    block, j = _split(path[2])
+    if block == "heads" and path[-1] == "kernel":
+        (height, width, channels), axis = conv.features(j, image_shape), 0
+    elif path[1] == "decoder" and block == "rung":
+        (height, width, channels), axis = conv.decoder_rung(j, image_shape), -1
+    else:
+        return None
+    order = np.arange(channels * height * width)
+    image = order.reshape(channels, height, width)
+    return image.transpose(1, 2, 0).ravel(), axis
 
 
-def _batch_norm_entries(
-    path: tuple[str, ...], key: str, channels: int
-) -> Iterator[_Entry]:
-    for collection, ours, theirs in (
-        ("params", "scale", "weight"),
-        ("params", "bias", "bias"),
-        ("batch_stats", "mean", "running_mean"),
-        ("batch_stats", "var", "running_var"),
-    ):
-        yield _Entry(
-            (collection, *path, ours), f"{key}.{theirs}", (channels,), _as_is
-        )
-
-
-def _head_entries(
-    j: int, width: int, facets: settings_lib.Facets
-) -> Iterator[_Entry]:
-    for ours, theirs in (
-        ("mean", "fc_mu_q_z_x_list"),
-        ("log_var", "fc_log_sigma_square_q_z_x_list"),
-    ):
-        yield from _dense_entries(
-            ("encoder", f"heads_{j}", ours),
-            f"{theirs}.{j}",
-            width,
-            facets.latent_dim[j],
-        )
-
-
-def _dense_entries(
-    path: tuple[str, ...], key: str, width: int, units: int
-) -> Iterator[_Entry]:
-    yield _Entry(
-        ("params", *path, "kernel"),
-        f"{key}.weight",
-        (width, units),
-        _transposed,
-    )
-    yield _Entry(("params", *path, "bias"), f"{key}.bias", (units,), _as_is)
-
-
-def _as_is(value: chex.Array) -> chex.Array:
-    return value
-
-
-# Methods rather than jnp functions: NumPy arrays are then never compiled for.
-
-
-def _transposed(value: chex.Array) -> chex.Array:
-    return value.T
-
-
-def _channels_last(value: chex.Array) -> chex.Array:
-    return value.transpose(2, 3, 1, 0)
-
-
-def _channels_last_in(
-    shape: tuple[int, int, int], value: chex.Array
-) -> chex.Array:
-    """A linear weight whose input is an image (C, H, W), for ours (H, W, C)."""
-    height, width, channels = shape
-    image = value.reshape(-1, channels, height, width)
-    return image.transpose(2, 3, 1, 0).reshape(-1, value.shape[0])
-
-
-def _channels_last_out(
-    shape: tuple[int, int, int], value: chex.Array
-) -> chex.Array:
-    """A weight or vector whose output is an image (C, H, W), likewise."""
-    height, width, channels = shape
-    image = value.reshape(channels, height, width, -1)
-    flat = image.transpose(3, 1, 2, 0).reshape(-1, math.prod(shape))
-    return flat if value.ndim == 2 else flat[0]
-
-
-def _raveled(value: chex.Array) -> chex.Array:
-    return value.reshape(-1)
-
-
-def _component_axis_first(value: chex.Array) -> chex.Array:
-    return value.transpose(2, 0, 1)
-
-
-def _raw_var_from_exp(value: chex.Array) -> chex.Array:
-    return prior.positive_inverse(jnp.exp(value)).T
-
-
-def _raw_tril_from_exp(value: chex.Array) -> chex.Array:
-    raw = _component_axis_first(value)
-    eye = jnp.eye(raw.shape[-1])
-    diagonal = jnp.diagonal(raw, axis1=-2, axis2=-1)
+def _diagonal_from_exp(tril: chex.Array) -> chex.Array:
+    """Turns diagonals that exp makes positive into those for ``positive``."""
+    eye = jnp.eye(tril.shape[-1])
+    diagonal = jnp.diagonal(tril, axis1=-2, axis2=-1)
     converted = prior.positive_inverse(jnp.exp(diagonal))
-    return raw * (1 - eye) + converted[..., None] * eye
+    return tril * (1 - eye) + converted[..., None] * eye

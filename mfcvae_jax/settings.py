@@ -11,6 +11,7 @@ that differ by facet are tuples of length J in that order.
 import dataclasses
 import enum
 import math
+from typing import Annotated, Any, get_args, get_origin
 
 __all__ = [
     "KINDS",
@@ -38,7 +39,19 @@ __all__ = [
     "Training",
 ]
 
-Widths = tuple[int, ...]
+# What a number may be, in the words of an error.
+_RANGES = {
+    "at least 0": lambda value: value >= 0,
+    "at least 1": lambda value: value >= 1,
+    "positive and finite": lambda value: 0 < value < math.inf,
+    "in [0, 1]": lambda value: 0 <= value <= 1,
+    "in [0, 2**32)": lambda value: 0 <= value < 2**32,
+}
+Count = Annotated[int, "at least 1"]
+Positive = Annotated[float, "positive and finite"]
+Weight = Annotated[float, "in [0, 1]"]
+Widths = tuple[Count, ...]
+PerFacet = tuple[Widths, ...]
 
 
 class Covariance(enum.Enum):
@@ -94,12 +107,28 @@ class Precision(enum.Enum):
     BFLOAT16 = "bfloat16"  # activations too
 
 
+@dataclasses.dataclass(frozen=True)
+class _Section:
+    """Settings whose numbers are in the ranges that their types name."""
+
+    def __init_subclass__(cls, name: str = ""):
+        if name:
+            cls._path = f"{name}."
+
+    _path = ""
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            _check_range(self._path + field.name, field.type, value)
+
+
 # The data sets that are anyone's own.
 _FROM_PATH = ("npz", "npy", "folder", "hdf5")
 
 
 @dataclasses.dataclass(frozen=True)
-class Data:
+class Data(_Section, name="data"):
     """Which data set, and where its prepared files lie.
 
     Attributes:
@@ -116,13 +145,10 @@ class Data:
     name: str
     data_dir: str = ""
     path: str = ""
-    on_device_gb: float = 4.0
+    on_device_gb: Annotated[float, "at least 0"] = 4.0
 
     def __post_init__(self):
-        _require(
-            self.on_device_gb >= 0,
-            f"data.on_device_gb must be >= 0, got {self.on_device_gb}",
-        )
+        super().__post_init__()
         if self.name in _FROM_PATH:
             _require(
                 self.path != "",
@@ -138,7 +164,7 @@ class Data:
 
 
 @dataclasses.dataclass(frozen=True)
-class Facets:
+class Facets(_Section, name="facets"):
     """The mixture priors, one entry a facet, shallowest first.
 
     Attributes:
@@ -149,12 +175,13 @@ class Facets:
             stay uniform.
     """
 
-    n_components: tuple[int, ...]
-    latent_dim: tuple[int, ...]
+    n_components: tuple[Count, ...]
+    latent_dim: tuple[Count, ...]
     covariance: tuple[Covariance, ...]
     learn_weights: tuple[bool, ...]
 
     def __post_init__(self):
+        super().__post_init__()
         lengths = {
             field.name: len(getattr(self, field.name))
             for field in dataclasses.fields(self)
@@ -168,15 +195,30 @@ class Facets:
             "all settings under facets need one entry per facet, but their "
             f"lengths differ: {lengths}",
         )
-        for name in ("n_components", "latent_dim"):
-            _require_positive(f"facets.{name}", getattr(self, name))
 
     def __len__(self) -> int:
         return len(self.n_components)
 
 
 @dataclasses.dataclass(frozen=True)
-class DenseLadder:
+class _Net(_Section, name="net"):
+    """A net, whose settings of the type ``PerFacet`` have an entry a facet."""
+
+    def check(self, facets: Facets) -> None:
+        """Raises ValueError unless the net fits the facets."""
+        for field in dataclasses.fields(self):
+            if field.type is PerFacet:
+                value = getattr(self, field.name)
+                _require(
+                    len(value) == len(facets),
+                    f"net.{field.name} needs one entry per facet "
+                    f"({len(facets)}, from facets.n_components), got "
+                    f"{len(value)}: {value}",
+                )
+
+
+@dataclasses.dataclass(frozen=True)
+class DenseLadder(_Net):
     """The dense variational ladder (the paper's Fig. 3 and App. D.2).
 
     Every entry of a tuple lists the widths of one facet's hidden layers; an
@@ -192,38 +234,26 @@ class DenseLadder:
         merge: how a decoder rung joins the trunk.
     """
 
-    encoder_backbone: tuple[Widths, ...]
-    encoder_rungs: tuple[Widths, ...]
-    decoder_rungs: tuple[Widths, ...]
-    decoder_backbone: tuple[Widths, ...]
+    encoder_backbone: PerFacet
+    encoder_rungs: PerFacet
+    decoder_rungs: PerFacet
+    decoder_backbone: PerFacet
     activation: Activation
     batch_norm: bool
     merge: Merge
 
-    def __post_init__(self):
-        for name in (
-            "encoder_backbone",
-            "encoder_rungs",
-            "decoder_rungs",
-            "decoder_backbone",
-        ):
-            for widths in getattr(self, name):
-                _require_positive(f"net.{name}", widths)
-
     def check(self, facets: Facets) -> None:
         """Raises ValueError unless the ladder fits the facets."""
-        for name in (
-            "encoder_backbone",
-            "encoder_rungs",
-            "decoder_rungs",
-            "decoder_backbone",
-        ):
-            _require_length(f"net.{name}", getattr(self, name), facets)
+        super().check(facets)
         if self.merge is not Merge.GATED_ADD:
             return
         for j in range(len(facets) - 1):
             rung = (facets.latent_dim[j], *self.decoder_rungs[j])[-1]
-            upper = self._trunk_width_above(j, facets)
+            upper = (
+                facets.latent_dim[j + 1],
+                *self.decoder_rungs[j + 1],
+                *self.decoder_backbone[j + 1],
+            )[-1]
             _require(
                 rung == upper,
                 f"net.merge='gated_add' adds the rung of facet {j} (last width "
@@ -232,18 +262,9 @@ class DenseLadder:
                 "the widths equal or use net.merge='concatenate'",
             )
 
-    def _trunk_width_above(self, j: int, facets: Facets) -> int:
-        """Width of what reaches the merge of facet j from facet j+1."""
-        above = (
-            facets.latent_dim[j + 1],
-            *self.decoder_rungs[j + 1],
-            *self.decoder_backbone[j + 1],
-        )
-        return above[-1]
-
 
 @dataclasses.dataclass(frozen=True)
-class ConvLadder:
+class ConvLadder(_Net):
     """The convolutional variational ladder (the paper's App. D.2).
 
     The sizes and channels of its layers follow from the images and the number
@@ -263,12 +284,9 @@ class ConvLadder:
     output_norm: bool
     official_init: bool
 
-    def check(self, facets: Facets) -> None:
-        """Fits any number of facets, given images that are large enough."""
-
 
 @dataclasses.dataclass(frozen=True)
-class SharedEncoder:
+class SharedEncoder(_Net):
     """No ladder: one encoder feeds the heads of all facets (App. E.1).
 
     Attributes:
@@ -283,16 +301,9 @@ class SharedEncoder:
     activation: Activation
     batch_norm: bool
 
-    def __post_init__(self):
-        _require_positive("net.encoder", self.encoder)
-        _require_positive("net.decoder", self.decoder)
-
-    def check(self, facets: Facets) -> None:
-        """Fits any number of facets."""
-
 
 @dataclasses.dataclass(frozen=True)
-class SeparateEncoders:
+class SeparateEncoders(_Net):
     """No ladder: an encoder of its own for every facet (App. E.1).
 
     Attributes:
@@ -300,30 +311,29 @@ class SeparateEncoders:
         decoder: widths of the decoder, which is fed all z_j side by side.
         activation: non-linearity after every hidden layer.
         batch_norm: batch normalisation after every activation.
+        encoder_activation: that of the encoders; without it, ``activation``.
+            The official code keeps relu there.
     """
 
-    encoders: tuple[Widths, ...]
+    encoders: PerFacet
     decoder: Widths
     activation: Activation
     batch_norm: bool
+    encoder_activation: Activation = None  # type: ignore[assignment]
 
     def __post_init__(self):
-        for widths in self.encoders:
-            _require_positive("net.encoders", widths)
-        _require_positive("net.decoder", self.decoder)
-
-    def check(self, facets: Facets) -> None:
-        """Raises ValueError unless there is an encoder for every facet."""
-        _require_length("net.encoders", self.encoders, facets)
+        if self.encoder_activation is None:
+            object.__setattr__(self, "encoder_activation", self.activation)
+        super().__post_init__()
 
 
 @dataclasses.dataclass(frozen=True)
-class Bernoulli:
+class Bernoulli(_Section, name="likelihood"):
     """p(x|z) of grey pixels in [0, 1]: cross entropy from logits."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Gaussian:
+class Gaussian(_Section, name="likelihood"):
     """p(x|z) = N(mean, std^2), pixel by pixel, with a fixed std.
 
     Attributes:
@@ -331,17 +341,12 @@ class Gaussian:
         output: what turns the last layer into the mean.
     """
 
-    std: float
+    std: Positive
     output: OutputUnits
-
-    def __post_init__(self):
-        _require(
-            self.std > 0, f"likelihood.std must be positive, got {self.std}"
-        )
 
 
 @dataclasses.dataclass(frozen=True)
-class PriorInit:
+class PriorInit(_Section, name="prior_init"):
     """Starting values of the mixture priors.
 
     Attributes:
@@ -350,17 +355,11 @@ class PriorInit:
     """
 
     means: MeansInit
-    variance: float
-
-    def __post_init__(self):
-        _require(
-            self.variance > 0,
-            f"prior_init.variance must be positive, got {self.variance}",
-        )
+    variance: Positive
 
 
 @dataclasses.dataclass(frozen=True)
-class Progressive:
+class Progressive(_Section, name="progressive"):
     """Progressive training: facets enter one by one, deepest first.
 
     Attributes:
@@ -374,25 +373,15 @@ class Progressive:
         pretrain_weight_c: weight of KL_c of a facet that is still out.
     """
 
-    stage_epochs: tuple[int, ...]
-    fade_in_steps: int
+    stage_epochs: tuple[Count, ...]
+    fade_in_steps: Count
     fade_in: Fade
-    pretrain_weight_z: float
-    pretrain_weight_c: float
-
-    def __post_init__(self):
-        _require_positive("progressive.stage_epochs", self.stage_epochs)
-        _require_positive("progressive.fade_in_steps", (self.fade_in_steps,))
-        for name in ("pretrain_weight_z", "pretrain_weight_c"):
-            value = getattr(self, name)
-            _require(
-                0 <= value <= 1,
-                f"progressive.{name} must lie in [0, 1], got {value}",
-            )
+    pretrain_weight_z: Weight
+    pretrain_weight_c: Weight
 
 
 @dataclasses.dataclass(frozen=True)
-class Training:
+class Training(_Section, name="train"):
     """The optimiser and its steps.
 
     Attributes:
@@ -406,25 +395,16 @@ class Training:
             scan, without a return to Python.
     """
 
-    batch_size: int
-    learning_rate: float
-    n_samples: int
+    batch_size: Count
+    learning_rate: Positive
+    n_samples: Count
     estimator: str
     data_dependent_init: bool
-    steps_per_dispatch: int
-
-    def __post_init__(self):
-        for name in ("batch_size", "n_samples", "steps_per_dispatch"):
-            _require_positive(f"train.{name}", (getattr(self, name),))
-        _require(
-            0 < self.learning_rate < math.inf,
-            "train.learning_rate must be positive and finite, got "
-            f"{self.learning_rate}",
-        )
+    steps_per_dispatch: Count
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluation:
+class Evaluation(_Section, name="evaluate"):
     """How the held-out split is scored during training.
 
     Attributes:
@@ -434,22 +414,13 @@ class Evaluation:
             log p(x) that the report of a run gives; 0 for none.
     """
 
-    every_epochs: int
-    batch_size: int
-    importance_samples: int
-
-    def __post_init__(self):
-        for name in ("every_epochs", "batch_size"):
-            _require_positive(f"evaluate.{name}", (getattr(self, name),))
-        _require(
-            self.importance_samples >= 0,
-            "evaluate.importance_samples must be >= 0, got "
-            f"{self.importance_samples}",
-        )
+    every_epochs: Count
+    batch_size: Count
+    importance_samples: Annotated[int, "at least 0"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Checkpoints:
+class Checkpoints(_Section, name="checkpoint"):
     """When the state is saved; the end of training always is.
 
     Attributes:
@@ -457,29 +428,19 @@ class Checkpoints:
         keep: number of most recent checkpoints kept, beside the best one.
     """
 
-    every_epochs: int
-    keep: int
-
-    def __post_init__(self):
-        for name in ("every_epochs", "keep"):
-            _require_positive(f"checkpoint.{name}", (getattr(self, name),))
+    every_epochs: Count
+    keep: Count
 
 
 @dataclasses.dataclass(frozen=True)
-class Figures:
+class Figures(_Section, name="figures"):
     """How samples are drawn.
 
     Attributes:
         temperature: factor on the standard deviation of p(z|c).
     """
 
-    temperature: float
-
-    def __post_init__(self):
-        _require(
-            self.temperature >= 0,
-            f"figures.temperature must be >= 0, got {self.temperature}",
-        )
+    temperature: Annotated[float, "at least 0"]
 
 
 Net = ConvLadder | DenseLadder | SharedEncoder | SeparateEncoders
@@ -499,7 +460,7 @@ KINDS: dict[str, dict[str, type]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(_Section):
     """All settings of a run.
 
     Attributes:
@@ -519,8 +480,8 @@ class Settings:
         figures: how samples are drawn.
     """
 
-    seed: int
-    n_seeds: int
+    seed: Annotated[int, "in [0, 2**32)"]
+    n_seeds: Count
     precision: Precision
     data: Data
     facets: Facets
@@ -534,11 +495,7 @@ class Settings:
     figures: Figures
 
     def __post_init__(self):
-        _require(
-            0 <= self.seed < 2**32,
-            f"seed must lie in [0, 2**32), got {self.seed}",
-        )
-        _require_positive("n_seeds", (self.n_seeds,))
+        super().__post_init__()
         _require(
             self.n_seeds == 1 or self.checkpoint.keep >= 2,
             f"n_seeds={self.n_seeds} needs checkpoint.keep >= 2, got "
@@ -560,17 +517,13 @@ def _require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def _require_positive(name: str, values: tuple[int, ...]) -> None:
-    _require(
-        all(value >= 1 for value in values),
-        f"{name} must be at least 1, got "
-        f"{values[0] if len(values) == 1 else values}",
-    )
-
-
-def _require_length(name: str, values: tuple, facets: Facets) -> None:
-    _require(
-        len(values) == len(facets),
-        f"{name} needs one entry per facet ({len(facets)}, from "
-        f"facets.n_components), got {len(values)}: {values}",
-    )
+def _check_range(name: str, kind: Any, value: Any) -> None:
+    """Raises ValueError unless the numbers of a setting are in their range."""
+    if get_origin(kind) is Annotated:
+        for words in kind.__metadata__:
+            _require(
+                _RANGES[words](value), f"{name} must be {words}, got {value}"
+            )
+    elif get_origin(kind) is tuple:
+        for i, item in enumerate(value):
+            _check_range(f"{name}[{i}]", get_args(kind)[0], item)

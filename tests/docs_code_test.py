@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every block of code in README.md and docs/*.md does what it says.
+"""The code of README.md, docs/*.md and the notebooks does what it says.
 
 Python blocks run, in a folder of their own, the blocks of a page one after the
 other with the same names. Shell blocks run in bash with every program replaced
@@ -11,7 +11,7 @@ then read by the program itself. Readers do not see the comments
     <!-- test: run -->          the commands of the next block run, made short
 
 Training is made short in both: the estimator's own choice of epochs, and the
-stages of a config.
+stages of a config. Pages share what they compile.
 """
 
 import configparser
@@ -29,10 +29,13 @@ import tempfile
 from typing import NamedTuple
 from unittest import mock
 
+import jax
+import nbformat
 import numpy as np
 import pytest
 from absl import flags
 from absl.testing import absltest, parameterized
+from jax.experimental.compilation_cache import compilation_cache
 from packaging.requirements import Requirement
 
 from mfcvae_jax import config as config_lib
@@ -49,6 +52,10 @@ _DOCS = _ROOT / "docs"
 _PAGES = tuple(
     str(path.relative_to(_ROOT))
     for path in (_ROOT / "README.md", *sorted(_DOCS.glob("*.md")))
+)
+_NOTEBOOKS = tuple(
+    str(path.relative_to(_ROOT))
+    for path in sorted((_DOCS / "notebooks").glob("*.ipynb"))
 )
 # A comment of the test, or a block with its language.
 _PART = re.compile(
@@ -88,8 +95,16 @@ class Part(NamedTuple):
     line: int
 
 
-def parts_of(text: str) -> list[Part]:
-    """The blocks and comments of a page in order."""
+def parts_of(page: str) -> list[Part]:
+    """The blocks and comments of a page in order, or a notebook's cells."""
+    text = (_ROOT / page).read_text()
+    if page in _NOTEBOOKS:
+        cells = nbformat.reads(text, as_version=4).cells
+        return [
+            Part("python", cell.source, i)
+            for i, cell in enumerate(cells)
+            if cell.cell_type == "code"
+        ]
     return [
         Part(
             "test" if found["comment"] else found["language"].strip(),
@@ -248,8 +263,13 @@ def check_install(what: list[str]) -> None:
             assert found or word in ("-e", "-r"), f"pip install {word}"
 
 
-def run_call(words: list[str]) -> None:
-    """Runs a command or script of ours with little training."""
+def run_call(words: list[str], programs: str) -> None:
+    """Runs a command or script of ours with little training.
+
+    Args:
+        words: the call.
+        programs: folder of what is compiled.
+    """
     command = command_of(words)
     if command is None:
         if words[0] == "python":
@@ -265,6 +285,7 @@ def run_call(words: list[str]) -> None:
         args = [
             *args,
             *_SHORT,
+            f"--compilation_cache={programs}",
             f"--config.progressive.stage_epochs={(1,) * n_stages}",
             f"--config.n_seeds={min(values.config.n_seeds, _MOST_SEEDS)}",
         ]
@@ -332,6 +353,21 @@ class ShellTest(parameterized.TestCase):
 
 @pytest.mark.slow
 class PagesTest(parameterized.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.programs = cls.enterClassContext(tempfile.TemporaryDirectory())
+        for name, value in (
+            ("jax_compilation_cache_dir", cls.programs),
+            ("jax_persistent_cache_min_compile_time_secs", 0.1),
+        ):
+            before = jax.config.values[name]
+            jax.config.update(name, value)
+            cls.addClassCleanup(jax.config.update, name, before)
+        # JAX looks at the folder's name once, at the first compilation.
+        compilation_cache.reset_cache()
+        cls.addClassCleanup(compilation_cache.reset_cache)
+
     def setUp(self):
         super().setUp()
         # The examples register what they add.
@@ -345,11 +381,11 @@ class PagesTest(parameterized.TestCase):
             self.enterContext(mock.patch.object(defaults, name, 2))
         self.enterContext(own_folder())
 
-    @parameterized.parameters(*_PAGES)
+    @parameterized.parameters(*_PAGES, *_NOTEBOOKS)
     def test_code_runs(self, page):
         names = dict(_GIVEN.get(page, {}))
         is_run = False
-        for part in parts_of((_ROOT / page).read_text()):
+        for part in parts_of(page):
             where = f"{page}:{part.line}"
             with self.subTest(where):
                 # An HTML page shows no place of an error in exec.
@@ -366,10 +402,26 @@ class PagesTest(parameterized.TestCase):
                     for call in calls_of(part.code):
                         check_call(call)
                         if is_run:
-                            run_call(call)
+                            run_call(call, self.programs)
                 else:
                     self.assertRegex(part.language, r"^(text|\{.*\}.*)$", where)
                 is_run = False
+
+
+class NotebooksTest(parameterized.TestCase):
+    @parameterized.parameters(*((name,) for name in _NOTEBOOKS))
+    def test_what_is_stored_is_small_and_ran_in_order(self, name):
+        self.assertLess((_ROOT / name).stat().st_size, 500_000)
+        notebook = nbformat.read(_ROOT / name, as_version=4)
+        nbformat.validate(notebook)
+        cells = [c for c in notebook.cells if c.cell_type == "code"]
+        self.assertEqual(
+            [cell.execution_count for cell in cells],
+            list(range(1, len(cells) + 1)),
+        )
+        for output in (output for cell in cells for output in cell.outputs):
+            self.assertNotEqual(output.output_type, "error")
+            self.assertNotEqual(output.get("name"), "stderr", output)
 
 
 class PlainTextTest(parameterized.TestCase):
@@ -377,12 +429,7 @@ class PlainTextTest(parameterized.TestCase):
 
     @parameterized.parameters(*_PAGES)
     def test_files_settings_and_flags_exist(self, page):
-        get_config = runpy.run_path(
-            str(_ROOT / "experiments" / "configs" / "svhn.py")
-        )["get_config"]
-        known = config_lib.to_config(
-            config_lib.from_config(get_config().to_dict())
-        )
+        known = config_lib.load(_ROOT / "experiments/configs/svhn.py")
         text = (_ROOT / page).read_text()
         for code in re.findall(r"`([^`\n]+)`", text):
             with self.subTest(code):

@@ -54,20 +54,11 @@ class MathsTest(absltest.TestCase):
             if name.split(".")[0] in _MODULES and not name.endswith(".py"):
                 _resolve(name)
 
-    def test_table_of_estimators_is_that_of_the_code(self):
+    def test_table_of_estimators_has_those_of_the_code(self):
         rows = re.findall(
-            r"^\| `(\w+)` \| (.*) \| (.*) \| (.*) \|$", _MATHS, re.MULTILINE
+            r"^\| `(\w+)` \| .+ \| .+ \| .+ \|$", _MATHS, re.MULTILINE
         )
-        self.assertEqual(
-            [
-                (name, *(text.replace("\\|", "|") for text in rest))
-                for name, *rest in rows
-            ],
-            [
-                (name, row.bound, row.variance, row.cost)
-                for name, row in elbo.ESTIMATORS.items()
-            ],
-        )
+        self.assertEqual(rows, list(elbo.ESTIMATORS))
 
     def test_links_lead_somewhere(self):
         for page in (*_DOCS.glob("*.md"), _DOCS.parent / "README.md"):
@@ -91,10 +82,6 @@ class WorkedExampleTest(absltest.TestCase):
         self.addCleanup(restore)
         exec(code, {"__name__": "docs"})
 
-    def test_is_found_by_its_name(self):
-        row = elbo.find_estimator("mixture_bound")
-        self.assertEqual(row.bound, "M")
-
     def test_is_an_unbiased_estimate_of_the_mixture_bound_for_every_l(self):
         facet = oracles.random_facet(0, 3, 2, Covariance.FULL, n=1)
         rng = np.random.default_rng(1)
@@ -117,7 +104,7 @@ class WorkedExampleTest(absltest.TestCase):
                 densities = model_lib.densities(
                     q, mixture, alike.draw(rng, n_samples)
                 )
-                terms = elbo.find_estimator("mixture_bound").terms(densities)
+                terms = elbo.find_estimator("mixture_bound")(densities)
                 ours = np.asarray(-(terms.kl_z + terms.kl_c))
             error = np.hypot(np.std(ours), np.std(truth)) / np.sqrt(n)
             self.assertLess(abs(np.mean(ours) - np.mean(truth)), 5 * error)

@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small model and data that many tests share."""
 
+import functools
 from typing import Any
 
+import flax.linen as nn
+import jax
 import numpy as np
 from sklearn import datasets
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.training import state
 
 
 def config(**overrides: Any) -> dict[str, Any]:
@@ -81,3 +85,18 @@ def images(n: int) -> np.ndarray:
     """The first n digits of scikit-learn, float32, shape (n, 8, 8, 1)."""
     digits = datasets.load_digits().images[:n, ..., None]
     return (digits / 16).astype(np.float32)
+
+
+def variables(model: nn.Module, dtype: Any = np.float64) -> Any:
+    """Variables of a model, drawn by NumPy: JAX would compile every draw."""
+    shapes = jax.eval_shape(
+        functools.partial(state.initial_variables, model), jax.random.key(0)
+    )
+    rng = np.random.default_rng(0)
+
+    def draw(path, leaf):
+        # Running variances must be positive; scales should not be tiny.
+        low = 0.4 if path[-1].key in ("var", "raw_var", "raw_tril") else -0.3
+        return rng.uniform(low, low + 0.6, leaf.shape).astype(dtype)
+
+    return jax.tree_util.tree_map_with_path(draw, shapes)

@@ -2,36 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden data of the official implementation, and the models it belongs to.
 
-The files are not part of the repository. They are looked for in the folder
-``shared/fixtures`` beside it; without them the tests that need them skip.
+The small ones, G1 to G4, are in ``tests/golden``. The large ones, F1 to F8, are
+not part of the repository. They are looked for in the folder
+``shared/fixtures`` beside it, and a test that loads one is skipped elsewhere.
 """
 
 import functools
 import json
 import pathlib
+import unittest
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from mfcvae_jax import official
 from mfcvae_jax import settings as settings_lib
+from tests import examples
 
+GOLDEN = pathlib.Path(__file__).parent / "golden"
 FOLDER = pathlib.Path(__file__).parents[2] / "shared" / "fixtures"
-
-needs_fixtures = pytest.mark.skipif(
-    not FOLDER.is_dir(), reason="golden data of the official code not found"
-)
-
-_ACTIVATION = {
-    "relu": settings_lib.Activation.RELU,
-    "elu": settings_lib.Activation.ELU,
-}
-_COVARIANCE = {
-    "diag": settings_lib.Covariance.DIAGONAL,
-    "full": settings_lib.Covariance.FULL,
-}
 
 
 class Fixture:
@@ -39,9 +29,13 @@ class Fixture:
 
     def __init__(self, name: str):
         self.name = name
+        folder = GOLDEN if name.startswith("G") else FOLDER
         # The larger ones are split over several files.
+        paths = sorted(folder.glob(f"{name}_*.npz"))
+        if not paths:
+            raise unittest.SkipTest(f"no golden data {name} in {folder}")
         self.arrays = {}
-        for path in sorted(FOLDER.glob(f"{name}_*.npz")):
+        for path in paths:
             with np.load(path) as file:
                 self.arrays |= {key: file[key] for key in file.files}
         self.meta = json.loads(str(self.arrays.pop("meta_json", "{}")))
@@ -66,6 +60,21 @@ class Fixture:
         for key, part in self.under(sub).items():
             found[key] = part, int(self[f"{stride}{key}"])
         return found
+
+    def variables(self, dtype, state_dict=None):
+        """Our variables; all floats, the untrained ones too, of one type."""
+        return official.variables_from_state_dict(
+            {
+                key: jnp.asarray(value, dtype)
+                for key, value in (
+                    self.under("param/") | (state_dict or {})
+                ).items()
+                if not key.endswith("num_batches_tracked")
+            },
+            self.settings(),
+            self.image_shape,
+            is_glorot=self.is_glorot,
+        )
 
     def in_official_layout(self, variables, prefix: str):
         """Our arrays by the official keys, flat: the import, backwards."""
@@ -133,101 +142,80 @@ class Fixture:
 
     def settings(self) -> settings_lib.Settings:
         """Our settings of the fixture's model and schedule."""
-        model = self.model
-        n = self.n_facets
-        if model["likelihood_model"] == "Bernoulli":
-            likelihood = settings_lib.Bernoulli()
-        else:
-            likelihood = settings_lib.Gaussian(
-                std=model["sigma_multiplier_p_x_z"],
-                output=settings_lib.OutputUnits(
-                    model["activation_x_hat_z"] or "linear"
-                ),
-            )
-        return settings_lib.Settings(
-            seed=0,
-            n_seeds=1,
-            precision=settings_lib.Precision.FLOAT32,
-            data=settings_lib.Data(name="digits"),
-            facets=settings_lib.Facets(
-                n_components=tuple(model["n_clusters_j_list"]),
-                latent_dim=tuple(model["z_j_dim_list"]),
-                covariance=(_COVARIANCE[model["cov_type_p_z_c"]],) * n,
-                learn_weights=(not model["fix_pi_p_c"],) * n,
-            ),
+        model, n = self.model, self.n_facets
+        likelihood = {"kind": "bernoulli"}
+        if model["likelihood_model"] == "Gaussian":
+            likelihood = {
+                "kind": "gaussian",
+                "std": model["sigma_multiplier_p_x_z"],
+                "output": model["activation_x_hat_z"] or "linear",
+            }
+        covariance = {"diag": "diagonal", "full": "full"}
+        return examples.settings(
+            facets={
+                "n_components": model["n_clusters_j_list"],
+                "latent_dim": model["z_j_dim_list"],
+                "covariance": (covariance[model["cov_type_p_z_c"]],) * n,
+                "learn_weights": (not model["fix_pi_p_c"],) * n,
+            },
             net=self._net(),
             likelihood=likelihood,
-            prior_init=settings_lib.PriorInit(
-                means=settings_lib.MeansInit.GMM, variance=0.01
-            ),
-            progressive=settings_lib.Progressive(
-                stage_epochs=tuple(model["n_epochs_per_progressive_step"]),
-                fade_in_steps=model["n_batches_fade_in"],
-                fade_in=settings_lib.Fade.LINEAR,
-                pretrain_weight_z=model["gamma_kl_z_pretrain"],
-                pretrain_weight_c=model["gamma_kl_c_pretrain"],
-            ),
-            train=settings_lib.Training(
-                batch_size=16,
-                learning_rate=self.meta.get("lr", 5e-4),
-                n_samples=1,
-                estimator="five_terms",
-                data_dependent_init=False,
-                steps_per_dispatch=10,
-            ),
-            evaluate=settings_lib.Evaluation(
-                every_epochs=1, batch_size=16, importance_samples=0
-            ),
-            checkpoint=settings_lib.Checkpoints(every_epochs=1, keep=1),
-            figures=settings_lib.Figures(temperature=1.0),
+            progressive={
+                "stage_epochs": model["n_epochs_per_progressive_step"],
+                "fade_in_steps": model["n_batches_fade_in"],
+                "pretrain_weight_z": model["gamma_kl_z_pretrain"],
+                "pretrain_weight_c": model["gamma_kl_c_pretrain"],
+            },
+            train={"learning_rate": self.meta.get("lr", 5e-4)},
         )
 
-    def _net(self) -> settings_lib.Net:
+    def _net(self) -> dict:
         model = self.model
-        activation = _ACTIVATION[model["activation"]]
-        batch_norm = model["do_fc_batch_norm"]
+        net = {"activation": model["activation"]}
         if self.is_conv:
-            return settings_lib.ConvLadder(
-                activation=activation,
-                weight_norm=True,
-                output_norm=True,
-                official_init=True,
-            )
+            flags = ("weight_norm", "output_norm", "official_init")
+            return {"kind": "conv_ladder", **net, **dict.fromkeys(flags, True)}
+        net["batch_norm"] = model["do_fc_batch_norm"]
+        layers = model["encode_layer_dims"], model["decode_layer_dims"]
         if model["model_type"] == "fc_shared":
-            return settings_lib.SharedEncoder(
-                encoder=tuple(model["encode_layer_dims"]),
-                decoder=tuple(model["decode_layer_dims"]),
-                activation=activation,
-                batch_norm=batch_norm,
-            )
-        encoder = [_split(e, "branch") for e in model["encode_layer_dims"]]
-        decoder = [_split(e, "merge") for e in model["decode_layer_dims"]]
+            return {
+                "kind": "shared_encoder",
+                "encoder": layers[0],
+                "decoder": layers[1],
+                **net,
+            }
+        if model["model_type"] == "fc_per_facet_enc_shared_dec":
+            return {
+                "kind": "separate_encoders",
+                "encoders": layers[0],
+                "decoder": layers[1],
+                "encoder_activation": "relu",
+                **net,
+            }
+        encoder = [_split(widths, "branch") for widths in layers[0]]
+        decoder = [_split(widths, "merge") for widths in layers[1]]
         is_cat = self.meta.get("decoder_merge") == "cat"
-        return settings_lib.DenseLadder(
-            encoder_backbone=tuple(before for before, _ in encoder),
-            encoder_rungs=tuple(after for _, after in encoder),
-            decoder_rungs=tuple(before for before, _ in decoder),
-            decoder_backbone=tuple(after for _, after in decoder),
-            activation=activation,
-            batch_norm=batch_norm,
-            merge=settings_lib.Merge.CONCATENATE
-            if is_cat
-            else settings_lib.Merge.GATED_ADD,
-        )
+        return {
+            "kind": "dense_ladder",
+            "encoder_backbone": [before for before, _ in encoder],
+            "encoder_rungs": [after for _, after in encoder],
+            "decoder_rungs": [before for before, _ in decoder],
+            "decoder_backbone": [after for _, after in decoder],
+            "merge": "concatenate" if is_cat else "gated_add",
+            **net,
+        }
 
 
 @functools.cache
 def load(name: str) -> Fixture:
-    """The fixture whose file name starts with a name such as F1."""
+    """The fixture whose file name starts with a name such as G1."""
     return Fixture(name)
 
 
-def _split(layers: list, mark: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _split(layers: list, mark: str) -> tuple[list[int], list[int]]:
     """Widths before and after the mark.
 
     The decoder's top stack has no mark: its first layer is the rung here.
     """
-    if mark not in layers:
-        return tuple(layers[:1]), tuple(layers[1:])
-    at = layers.index(mark)
-    return tuple(layers[:at]), tuple(layers[at + 1 :])
+    at = layers.index(mark) if mark in layers else 1
+    return layers[:at], layers[at + (mark in layers) :]

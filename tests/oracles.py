@@ -8,11 +8,25 @@ are inverted as such, and bounds are sums as they stand in the paper.
 
 import dataclasses
 
+import jax
 import numpy as np
+from absl.testing import parameterized
 from scipy import special, stats
 
 from mfcvae_jax.settings import Covariance
 from mfcvae_jax.variational import posterior, prior
+
+
+class DoubleTestCase(parameterized.TestCase):
+    """A test in double precision."""
+
+    def setUp(self):
+        super().setUp()
+        self.enter_context(jax.enable_x64(True))
+
+    def assert_close(self, ours, theirs):
+        """To nine digits, or nine places after the point."""
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
 @dataclasses.dataclass(frozen=True)

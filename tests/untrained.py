@@ -11,7 +11,6 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from mfcvae_jax import progressive
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.report.finished import Finished
 from mfcvae_jax.training import runs
@@ -52,10 +51,8 @@ def finished(folder: str | pathlib.Path, **overrides: Any) -> Finished:
         The run.
     """
     run = runs.make_run(examples.settings(**overrides))
-    schedule = run.stepper.schedule
     state = runs.first_state(run)._replace(
-        step=jnp.int32(schedule.n_steps),
-        progressive=progressive.state_at(schedule, schedule.n_steps),
+        step=jnp.int32(run.stepper.schedule.n_steps)
     )
     home = workdir_lib.Workdir(folder)
     with home.claim(run.settings, resume=False):

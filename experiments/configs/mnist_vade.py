@@ -10,60 +10,23 @@ autoencoder, which is not done here. The VaDE paper reports the best of 10 runs,
         --workdir=runs/mnist_vade
 """
 
-import ml_collections
+from mfcvae_jax.config import load
 
 
 def get_config():
-    return ml_collections.ConfigDict(
-        {
-            "seed": 0,
-            "n_seeds": 1,
-            "precision": "float32",
-            "data": {
-                "name": "mnist",
-                "data_dir": "",
-                "path": "",
-                "on_device_gb": 4.0,
-            },
-            "facets": {
-                "n_components": (10,),
-                "latent_dim": (10,),
-                "covariance": ("diagonal",),
-                "learn_weights": (True,),
-            },
-            "net": {
-                "kind": "dense_ladder",
-                "encoder_backbone": ((500, 500, 2000),),
-                "encoder_rungs": ((),),
-                "decoder_rungs": ((2000,),),
-                "decoder_backbone": ((500, 500),),
-                "activation": "relu",
-                "batch_norm": False,
-                "merge": "concatenate",
-            },
-            "likelihood": {"kind": "bernoulli"},
-            "prior_init": {"means": "gmm", "variance": 0.01},
-            "progressive": {
-                "stage_epochs": (200,),
-                "fade_in_steps": 1,
-                "fade_in": "linear",
-                "pretrain_weight_z": 0.0,
-                "pretrain_weight_c": 0.0,
-            },
-            "train": {
-                "batch_size": 512,
-                "learning_rate": 5e-4,
-                "n_samples": 1,
-                "estimator": "closed_form",
-                "data_dependent_init": False,
-                "steps_per_dispatch": 39,
-            },
-            "evaluate": {
-                "every_epochs": 1,
-                "batch_size": 1000,
-                "importance_samples": 100,
-            },
-            "checkpoint": {"every_epochs": 10, "keep": 2},
-            "figures": {"temperature": 1.0},
-        }
-    )
+    config = load("mnist.py", __file__)
+    config.facets = {
+        "n_components": (10,),
+        "latent_dim": (10,),
+        "covariance": ("diagonal",),
+        "learn_weights": (True,),
+    }
+    config.net.encoder_backbone = ((500, 500, 2000),)
+    config.net.encoder_rungs = ((),)
+    config.net.decoder_rungs = ((2000,),)
+    config.net.decoder_backbone = ((500, 500),)
+    config.net.merge = "concatenate"
+    config.progressive.stage_epochs = (200,)
+    config.progressive.fade_in_steps = 1
+    config.train.estimator = "closed_form"
+    return config

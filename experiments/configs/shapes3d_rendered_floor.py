@@ -11,61 +11,10 @@ shape in facet 0 (one seed, an hour on two cores). In full: not measured.
         --config=experiments/configs/shapes3d_rendered_floor.py
 """
 
-import ml_collections
+from mfcvae_jax.config import load
 
 
 def get_config():
-    return ml_collections.ConfigDict(
-        {
-            "seed": 0,
-            "n_seeds": 1,
-            "precision": "float32",
-            "data": {
-                "name": "shapes3d_rendered_floor",
-                "data_dir": "",
-                "path": "",
-                "on_device_gb": 4.0,
-            },
-            "facets": {
-                "n_components": (60, 20),
-                "latent_dim": (20, 2),
-                "covariance": ("full", "full"),
-                "learn_weights": (False, False),
-            },
-            "net": {
-                "kind": "conv_ladder",
-                "activation": "elu",
-                "weight_norm": True,
-                "output_norm": True,
-                "official_init": True,
-            },
-            "likelihood": {
-                "kind": "gaussian",
-                "std": 0.6,
-                "output": "linear",
-            },
-            "prior_init": {"means": "gmm", "variance": 0.01},
-            "progressive": {
-                "stage_epochs": (101, 301),
-                "fade_in_steps": 2000,
-                "fade_in": "linear",
-                "pretrain_weight_z": 0.0,
-                "pretrain_weight_c": 0.0,
-            },
-            "train": {
-                "batch_size": 150,
-                "learning_rate": 3e-4,
-                "n_samples": 1,
-                "estimator": "five_terms",
-                "data_dependent_init": True,
-                "steps_per_dispatch": 25,
-            },
-            "evaluate": {
-                "every_epochs": 5,
-                "batch_size": 240,
-                "importance_samples": 100,
-            },
-            "checkpoint": {"every_epochs": 10, "keep": 2},
-            "figures": {"temperature": 0.3},
-        }
-    )
+    config = load("shapes3d_floor.py", __file__)
+    config.data.name = "shapes3d_rendered_floor"
+    return config

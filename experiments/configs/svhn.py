@@ -9,61 +9,37 @@ the paper; not measured by us.
         --workdir=runs/svhn
 """
 
-import ml_collections
+from mfcvae_jax.config import make_config
 
 
 def get_config():
-    return ml_collections.ConfigDict(
-        {
-            "seed": 0,
-            "n_seeds": 1,
-            "precision": "float32",
-            "data": {
-                "name": "svhn_cropped",
-                "data_dir": "",
-                "path": "",
-                "on_device_gb": 4.0,
-            },
-            "facets": {
-                "n_components": (200, 50),
-                "latent_dim": (22, 7),
-                "covariance": ("full", "full"),
-                "learn_weights": (False, False),
-            },
-            "net": {
-                "kind": "conv_ladder",
-                "activation": "elu",
-                "weight_norm": True,
-                "output_norm": True,
-                "official_init": True,
-            },
-            "likelihood": {
-                "kind": "gaussian",
-                "std": 0.3,
-                "output": "sigmoid",
-            },
-            "prior_init": {"means": "gmm", "variance": 0.01},
-            "progressive": {
-                "stage_epochs": (101, 301),
-                "fade_in_steps": 15000,
-                "fade_in": "linear",
-                "pretrain_weight_z": 0.0,
-                "pretrain_weight_c": 0.0,
-            },
-            "train": {
-                "batch_size": 150,
-                "learning_rate": 5e-4,
-                "n_samples": 1,
-                "estimator": "five_terms",
-                "data_dependent_init": True,
-                "steps_per_dispatch": 20,
-            },
-            "evaluate": {
-                "every_epochs": 1,
-                "batch_size": 500,
-                "importance_samples": 100,
-            },
-            "checkpoint": {"every_epochs": 10, "keep": 2},
-            "figures": {"temperature": 0.3},
-        }
+    return make_config(
+        data={"name": "svhn_cropped"},
+        facets={
+            "n_components": (200, 50),
+            "latent_dim": (22, 7),
+            "covariance": ("full", "full"),
+            "learn_weights": (False, False),
+        },
+        net={
+            "kind": "conv_ladder",
+            "activation": "elu",
+            "weight_norm": True,
+            "output_norm": True,
+            "official_init": True,
+        },
+        likelihood={"kind": "gaussian", "std": 0.3, "output": "sigmoid"},
+        progressive={"stage_epochs": (101, 301), "fade_in_steps": 15000},
+        train={
+            "batch_size": 150,
+            "learning_rate": 5e-4,
+            "steps_per_dispatch": 20,
+        },
+        evaluate={
+            "every_epochs": 1,
+            "batch_size": 500,
+            "importance_samples": 100,
+        },
+        checkpoint={"every_epochs": 10},
+        figures={"temperature": 0.3},
     )

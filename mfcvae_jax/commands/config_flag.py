@@ -33,7 +33,10 @@ def define(
         "config",
         help_string=f"{help_string} --config.section.setting=value changes a "
         "setting; mfcvae_jax/settings.py explains each.",
-        lock_config=True,
+        # Another kind of net has settings that the file lacks. A setting that
+        # nothing knows is refused when they are read.
+        lock_config=False,
+        accept_new_attributes=True,
         flag_values=values,
         sys_argv=list(argv),
     )
@@ -57,4 +60,9 @@ def read(values: flags.FlagValues) -> "Settings":
     """
     from mfcvae_jax import config as config_lib
 
-    return config_lib.from_config(values.config.to_dict())
+    return config_lib.from_config(
+        config_lib.changed(
+            values.config.to_dict(),
+            config_flags.get_override_values(values["config"]),
+        )
+    )

@@ -6,7 +6,8 @@ r"""Makes a run out of weights of the official PyTorch implementation.
         --config=experiments/configs/mnist.py
     mfcvae report --workdir=runs/official
 
-The config must describe the same model.
+The config must describe the same model. With one encoder for each facet, the
+run gets ``net.encoder_activation="relu"``: the official code knows no other.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,10 @@ def main(values: flags.FlagValues) -> int:
     from mfcvae_jax import official, workdir
     from mfcvae_jax.training import disk, runs
 
-    run = runs.make_run(settings)
+    trained = official.as_official(settings)
+    if trained != settings:
+        print("net.encoder_activation is relu, as in the official code")
+    run = runs.make_run(trained)
     variables = official.variables_from_state_dict(
         official.read_state_dict(values.weights),
         run.settings,

@@ -167,7 +167,7 @@ def _line(error: Exception) -> str:
     """What is wrong with the flags, in one line."""
     text = str(error)
     match error:
-        case AttributeError(args=(KeyError(args=(text,)),)):
+        case KeyError(args=(text,)):
             text = f"--config has no setting {text}"
         case SyntaxError():
             text = f"--config is no Python file: {text}"

@@ -194,7 +194,7 @@ def _generate(
     from mfcvae_jax.inference import generation
 
     stepper = run.stepper
-    found = progressive.coefficients(stepper.schedule, state.progressive)
+    found = progressive.coefficients(stepper.schedule, state.step)
     images = generation.sample_combinations(
         stepper.model,
         stepper.likelihood,

@@ -589,7 +589,7 @@ def _predictor_of(
     return runs.predictor(
         model_lib.make_model(settings, image_shape),
         settings.likelihood,
-        elbo.find_estimator(settings.train.estimator).terms,
+        elbo.find_estimator(settings.train.estimator),
         settings.evaluate.batch_size,
     )
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import optimize
+from sklearn import metrics
 
 from mfcvae_jax.datasets.spec import Labeling
 from mfcvae_jax.evaluation import contingency
@@ -143,16 +144,11 @@ def balanced_accuracy(table: np.ndarray) -> float:
         The mean, over the classes that occur, of the share of the class's
         examples that lie in its clusters.
     """
-    n_clusters, n_classes = table.shape
-    class_of_cluster = table.argmax(axis=1)
-    hits = np.bincount(
-        class_of_cluster,
-        weights=table[np.arange(n_clusters), class_of_cluster],
-        minlength=n_classes,
-    )
-    class_sizes = table.sum(axis=0)
-    occurs = class_sizes > 0
-    return float((hits[occurs] / class_sizes[occurs]).mean())
+    told = np.zeros((table.shape[1], table.shape[1]), table.dtype)
+    np.add.at(told, table.argmax(axis=1), table)  # told as by true class
+    sizes = table.sum(axis=0)
+    occurs = sizes > 0
+    return float((np.diag(told)[occurs] / sizes[occurs]).mean())
 
 
 def adjusted_rand_index(table: np.ndarray) -> float:
@@ -166,13 +162,13 @@ def adjusted_rand_index(table: np.ndarray) -> float:
         those that agree less than by chance. Where chance leaves no room (both
         put all examples together, or each apart) it is 1, as in scikit-learn.
     """
-    together = _n_pairs(table)
-    in_clusters = _n_pairs(table.sum(axis=1))
-    in_classes = _n_pairs(table.sum(axis=0))
-    if together == in_clusters == in_classes:
-        return 1.0
-    expected = in_clusters * in_classes / _n_pairs(table.sum())
-    return (together - expected) / ((in_clusters + in_classes) / 2 - expected)
+    clusters, classes = np.nonzero(table)
+    n_each = table[clusters, classes]
+    return float(
+        metrics.adjusted_rand_score(
+            np.repeat(classes, n_each), np.repeat(clusters, n_each)
+        )
+    )
 
 
 def score(
@@ -236,24 +232,23 @@ def score_matrix(
     truths = contingency.checked_columns(
         "labels", "labeling", labels, n_classes
     )
-    scores = tuple(
+    one_cluster = np.zeros(len(labels), np.int32)
+    *scores, baseline = [
         tuple(
             score(facet, truth, k, c)
             for truth, c in zip(truths, n_classes, strict=True)
         )
-        for facet, k in zip(facets, n_components, strict=True)
-    )
-    one_cluster = np.zeros(len(labels), np.int32)
+        for facet, k in zip(
+            [*facets, one_cluster], [*n_components, 1], strict=True
+        )
+    ]
     return ScoreMatrix(
         n_examples=len(labels),
         n_components=tuple(int(k) for k in n_components),
         n_used=tuple(len(np.unique(facet)) for facet in facets),
         labelings=tuple(labelings),
-        scores=scores,
-        baseline=tuple(
-            score(one_cluster, truth, 1, c)
-            for truth, c in zip(truths, n_classes, strict=True)
-        ),
+        scores=tuple(scores),
+        baseline=baseline,
     )
 
 
@@ -262,8 +257,8 @@ def format_matrix(matrix: ScoreMatrix, width: int = 100) -> str:
 
     Rows are facets, then the single cluster that every facet should beat;
     columns are labelings, and under each its five scores. Labelings that do
-    not fit beside each other follow below. Without labelings there is nothing
-    to score: what is left is how many clusters are in use.
+    not fit beside each other follow below. Without labelings, all there is to
+    print is how many clusters are in use.
 
     Args:
         matrix: the scores.
@@ -278,63 +273,42 @@ def format_matrix(matrix: ScoreMatrix, width: int = 100) -> str:
         for j, (k, used) in enumerate(
             zip(matrix.n_components, matrix.n_used, strict=True)
         )
-    ] + ["one cluster"]
+    ]
     if not matrix.labelings:
         return "\n".join(
-            [*heads[:-1], f"{matrix.n_examples} examples without labels."]
+            [*heads, f"{matrix.n_examples} examples without labels."]
         )
-    head_width = max(len(head) for head in heads)
-    group_width = len(_SEPARATOR) + len(_METRIC_HEADS)
-    n_beside = max((width - head_width) // group_width, 1)
+    heads.append("one cluster")
+    width_of_head = max(map(len, heads))
+    titles = [f"{x.name} ({x.n_classes} classes)" for x in matrix.labelings]
+    # Each labeling's lines: its name, the metrics, a rule, and the rows.
+    groups = [
+        [
+            f"{title[: len(_METRICS)]:^{len(_METRICS)}}",
+            _METRICS,
+            "-" * len(_METRICS),
+            *(
+                "".join(f"{100.0 * value:7.2f}" for value in row[m])
+                for row in (*matrix.scores, matrix.baseline)
+            ),
+        ]
+        for m, title in enumerate(titles)
+    ]
+    left = ["", "", "-" * width_of_head, *heads]
+    n_beside = (width - width_of_head) // len(f" | {_METRICS}")
     lines = []
-    for first in range(0, len(matrix.labelings), n_beside):
-        group = range(len(matrix.labelings))[first : first + n_beside]
-        lines += _format_group(matrix, heads, head_width, group)
+    for first in range(0, len(groups), max(n_beside, 1)):
+        group = groups[first : first + max(n_beside, 1)]
+        for head, *cells in zip(left, *group, strict=True):
+            line = " | ".join([head.ljust(width_of_head), *cells])
+            lines.append(line.rstrip())
         lines.append("")
     return "\n".join([*lines, f"{matrix.n_examples} examples. {_LEGEND}"])
 
 
-_SEPARATOR = " | "
-_METRIC_HEADS = "".join(
-    f"{head:>7}" for head in ("m:1", "1:1", "bal", "NMI", "ARI")
-)
+_METRICS = "".join(f"{head:>7}" for head in ("m:1", "1:1", "bal", "NMI", "ARI"))
 _LEGEND = (
     "All in per cent.\n"
     "m:1 many-to-one accuracy (the paper's), 1:1 one-to-one (Hungarian),\n"
     "bal many-to-one with every class counting the same."
 )
-
-
-def _format_group(
-    matrix: ScoreMatrix, heads: list[str], head_width: int, group: range
-) -> list[str]:
-    """Formats some of the labelings, beside each other."""
-    titles = [
-        f"{labeling.name} ({labeling.n_classes} classes)"
-        for labeling in (matrix.labelings[m] for m in group)
-    ]
-    width = len(_METRIC_HEADS)
-    rows = [
-        ["", *(f"{title[:width]:^{width}}" for title in titles)],
-        ["", *(_METRIC_HEADS for _ in group)],
-        ["-" * head_width, *("-" * width for _ in group)],
-    ]
-    for head, scores in zip(
-        heads, [*matrix.scores, matrix.baseline], strict=True
-    ):
-        cells = [
-            "".join(f"{100.0 * value:7.2f}" for value in scores[m])
-            for m in group
-        ]
-        rows.append([head, *cells])
-    return [
-        _SEPARATOR.join([f"{head:<{head_width}}", *cells]).rstrip()
-        for head, *cells in rows
-    ]
-
-
-def _n_pairs(counts: np.ndarray) -> int:
-    """Counts the pairs of examples that share a part, exactly."""
-    # As Python integers: products of pair counts outgrow 64 bits at some
-    # hundred thousand examples.
-    return int((counts * (counts - 1) // 2).sum())

@@ -1,18 +1,21 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Contingency tables, and the information two partitions share.
+"""Contingency tables, and the information that two partitions share.
 
 Everything that compares a clustering with a labeling, or a facet with another
 facet, is a function of one table of counts: entry (k, c) is how many examples
-are in cluster k and in class c. A row of zeros is a cluster never used, a
-column of zeros a class that does not occur; neither changes any result.
+are in cluster k and in class c. A row of zeros is a cluster that is never used,
+a column of zeros a class that does not occur; neither changes any result.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
+from sklearn import metrics
 
 __all__ = [
+    "block_order",
     "checked_columns",
     "contingency_table",
     "entropy",
@@ -47,12 +50,12 @@ def contingency_table(
     labels = _checked_indices("labels", labels, n_classes)
     if len(assignments) != len(labels):
         raise ValueError(
-            f"assignments and labels must be of the same examples, got "
+            "assignments and labels must be of the same examples, got "
             f"{len(assignments)} and {len(labels)} of them."
         )
-    cells = assignments.astype(np.int64) * n_classes + labels
-    counts = np.bincount(cells, minlength=n_components * n_classes)
-    return counts.reshape(n_components, n_classes)
+    table = np.zeros((n_components, n_classes), np.int64)
+    np.add.at(table, (assignments, labels), 1)
+    return table
 
 
 def entropy(counts: np.ndarray) -> float:
@@ -64,10 +67,8 @@ def entropy(counts: np.ndarray) -> float:
     Returns:
         Nats.
     """
-    counts = counts[counts > 0]
-    p = counts / counts.sum()
     # + 0.0 turns the -0.0 of a single part into 0.0.
-    return float(-(p * np.log(p)).sum()) + 0.0
+    return float(stats.entropy(np.ravel(counts))) + 0.0
 
 
 def mutual_information(table: np.ndarray) -> float:
@@ -83,10 +84,11 @@ def mutual_information(table: np.ndarray) -> float:
     Returns:
         Nats; at least 0 and at most either entropy.
     """
-    of_rows, of_columns = entropy(table.sum(axis=1)), entropy(table.sum(axis=0))
-    shared = of_rows + of_columns - entropy(table)
-    # Rounding may put it a little outside what is possible.
-    return min(max(shared, 0.0), of_rows, of_columns)
+    shared = metrics.mutual_info_score(None, None, contingency=table)
+    # Rounding may put it a little above what is possible.
+    return min(
+        float(shared), entropy(table.sum(axis=1)), entropy(table.sum(axis=0))
+    )
 
 
 def normalised_mutual_information(table: np.ndarray) -> float:
@@ -101,6 +103,23 @@ def normalised_mutual_information(table: np.ndarray) -> float:
     """
     mean = (entropy(table.sum(axis=1)) + entropy(table.sum(axis=0))) / 2.0
     return mutual_information(table) / mean if mean > 0.0 else 1.0
+
+
+def block_order(table: np.ndarray) -> np.ndarray:
+    """Orders the clusters in use so that the table looks block-diagonal.
+
+    Args:
+        table: counts, shape (K, C).
+
+    Returns:
+        Indices of the U clusters with examples, shape (U,): by the class that
+        is most frequent in the cluster, then by decreasing purity, then by
+        index.
+    """
+    (used,) = np.nonzero(table.sum(axis=1))
+    rows = table[used]
+    purity = rows.max(axis=1) / rows.sum(axis=1)
+    return used[np.lexsort((used, -purity, rows.argmax(axis=1)))]
 
 
 def checked_columns(

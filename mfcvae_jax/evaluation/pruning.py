@@ -14,7 +14,7 @@ nets left as they are, samples of q(z_j|x) tell what each removal costs:
   the integrated completed likelihood (ICL) of Biernacki, Celeux and Govaert,
   IEEE PAMI 22(7), 2000.
 
-Without the entropy this would be BIC, which asks how many Gaussians a density
+Without the entropy this would be BIC. BIC asks how many Gaussians a density
 needs; ICL asks how many clusters can be told apart.
 """
 
@@ -63,7 +63,7 @@ class Evidence(NamedTuple):
 
 
 def prune(mixture: Mixture, z: np.ndarray) -> tuple[Mixture, Evidence]:
-    """Takes components away, and keeps as many as the evidence is for.
+    """Takes components away, and keeps the number with the best criterion.
 
     Args:
         mixture: prior of a trained facet, K components.

@@ -67,15 +67,18 @@ def facet_redundancy(
     columns = contingency.checked_columns(
         "assignments", "facet", assignments, n_components
     )
-    n_facets = len(columns)
-    shared = np.empty((n_facets, n_facets))
-    for i in range(n_facets):
-        for j in range(i, n_facets):
-            table = contingency.contingency_table(
-                columns[i], columns[j], n_components[i], n_components[j]
-            )
-            shared[i, j] = contingency.mutual_information(table)
-            shared[j, i] = shared[i, j]
+    facets = list(zip(columns, n_components, strict=True))
+    shared = np.array(
+        [
+            [
+                contingency.mutual_information(
+                    contingency.contingency_table(one, other, k, k_other)
+                )
+                for other, k_other in facets
+            ]
+            for one, k in facets
+        ]
+    )
     entropies = np.diagonal(shared)
     mean = (entropies[:, np.newaxis] + entropies) / 2.0
     # Unlike NMI, two facets of one cluster each get 0: they agree, but there

@@ -6,7 +6,6 @@ Nothing here knows of models, training or JAX. Every figure is readable when
 shown about 900 px wide, uses one colour per facet throughout, and is written
 without a display and without touching Matplotlib's global state. ::
 
-  mixtures.py         one facet or several, drawn (the paper's Fig. 1)
   clusters.py         examples of each cluster, per facet (the paper's Fig. 4)
   samples.py          samples of each cluster, per facet (the paper's Fig. 6)
   reconstructions.py  inputs above their reconstructions
@@ -32,7 +31,6 @@ from mfcvae_jax.figures.confusion import confusion_matrices
 from mfcvae_jax.figures.curves import learning_curves
 from mfcvae_jax.figures.evidence import EvidenceCurve, evidence_curves
 from mfcvae_jax.figures.grid import facet_grid
-from mfcvae_jax.figures.mixtures import facet_intuition
 from mfcvae_jax.figures.reconstructions import reconstruction_pairs
 from mfcvae_jax.figures.samples import cluster_samples
 from mfcvae_jax.figures.swaps import SwapPage, swapped_pairs
@@ -49,7 +47,6 @@ __all__ = [
     "confusion_matrices",
     "evidence_curves",
     "facet_grid",
-    "facet_intuition",
     "latent_traversals",
     "learning_curves",
     "order_clusters",

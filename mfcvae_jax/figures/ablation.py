@@ -8,12 +8,10 @@ without progressive training and the ladder; there every seed has its line.
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import axes as mpl_axes
-from matplotlib import figure as mpl_figure
-from matplotlib import ticker
 
 from mfcvae_jax.figures import style
 
@@ -22,16 +20,7 @@ __all__ = ["Arm", "accuracy_over_training"]
 _MOST_ARMS = 8
 _N_COLUMNS = 2
 
-# Inches.
-_LEFT = 0.5
-_RIGHT = 0.88  # of each panel, for its last value
-_TOP = 0.34  # with the line that says what is drawn
-_HEADING = 0.3
-_PANEL = 1.55
-_BETWEEN = 0.14  # rows; columns are apart by _RIGHT and _TICKS
-_TICKS = 0.3
-_BOTTOM = 0.44
-_KEY = 0.3
+_HEIGHT = 1.55  # of a panel, in inches
 
 
 class Arm(NamedTuple):
@@ -87,175 +76,89 @@ def accuracy_over_training(
     summaries = [_summarise(arm) for arm in arms]
     n_columns = min(_N_COLUMNS, len(arms))
     n_rows = -(-len(arms) // n_columns)
-    panel_width = (
-        style.WIDTH - _LEFT - n_columns * _RIGHT - (n_columns - 1) * _TICKS
-    ) / n_columns
-    pitch = (panel_width + _RIGHT + _TICKS, _HEADING + _PANEL + _BETWEEN)
-    height = _TOP + n_rows * pitch[1] - _BETWEEN + _BOTTOM + _KEY
-
-    figure = style.new_figure(style.WIDTH, height)
-    style.write(
-        figure,
-        _LEFT,
-        0.2,
-        style.cut(f"{ylabel}, %", style.WIDTH - 2 * _LEFT, style.SIZE_LABEL),
+    page = style.Page([1.0] * n_columns, [_HEIGHT] * n_rows)
+    page.figure.suptitle(
+        style.cut(f"{ylabel}, %", style.n_characters(style.WIDTH - 1)),
+        x=0.035,
+        ha="left",
+        size=style.SIZE_LABEL,
         color=style.MUTED,
     )
-    epochs, limits = _epoch_span(arms), _value_limits(summaries, arms)
-    for i, (arm, summary) in enumerate(zip(arms, summaries, strict=True)):
-        row, column = divmod(i, n_columns)
-        left = _LEFT + column * pitch[0]
-        top = _TOP + row * pitch[1] + _HEADING
-        axes = figure.add_axes(
-            (
-                left / style.WIDTH,
-                1 - (top + _PANEL) / height,
-                panel_width / style.WIDTH,
-                _PANEL / height,
-            )
-        )
-        style.write(
-            figure,
-            left,
-            top - _HEADING / 2,
-            style.cut(
-                arm.name, panel_width + 0.7 * _RIGHT, style.SIZE_TITLE, "bold"
-            ),
-            size=style.SIZE_TITLE,
-            weight="bold",
-        )
-        _set_axes(
-            axes,
-            epochs,
-            limits,
-            is_left=column == 0,
-            is_lowest=i + n_columns >= len(arms),
-        )
-        _draw_arm(axes, arm, summary)
-        _write_last(figure, axes, summary, len(arm.values))
-    _write_key(figure, height, arms)
-    style.save(figure, path)
+    page.figure.supxlabel(_key(arms), size=style.SIZE_LABEL, color=style.MUTED)
+    span = style.epoch_span(np.concatenate([arm.epochs for arm in arms]))
+    limits = _value_limits(summaries, arms)
+    length = style.n_characters(
+        style.WIDTH / n_columns - 1, style.SIZE_TITLE, "bold"
+    )
+    for i, axes in enumerate(page.axes.flat):
+        if i >= len(arms):
+            axes.remove()
+            continue
+        axes.set_title(style.cut(arms[i].name, length))
+        axes.set_ylim(*limits)
+        axes.locator_params(axis="y", nbins=5, steps=(1, 2, 2.5, 5, 10))
+        axes.tick_params(axis="y", labelleft=i % n_columns == 0)
+        style.set_epochs(axes, span, is_labelled=i + n_columns >= len(arms))
+        _draw_arm(axes, arms[i], summaries[i])
+        _write_last(axes, summaries[i], len(arms[i].values))
+    page.fit(style.WIDTH)
+    page.save(path)
 
 
 def _check_arm(arm: Arm, index: int) -> Arm:
-    name = f"arm {index}, {arm.name!r}"
     epochs, values = np.asarray(arm.epochs, float), np.asarray(arm.values)
-    if (
-        epochs.ndim != 1
-        or not epochs.size
-        or not np.isfinite(epochs).all()
-        or not (np.diff(epochs) > 0).all()
-    ):
+    where = f"of arm {index}, {arm.name!r}"
+    if epochs.ndim != 1 or not epochs.size or not (np.diff(epochs) > 0).all():
         raise ValueError(
-            f"Expected epochs of {name} of shape (T,), at least one, finite "
-            f"and increasing; got {epochs.tolist()}."
+            f"Expected epochs {where}, of shape (T,), at least one and "
+            f"increasing; got {epochs.tolist()}."
         )
     if values.ndim != 2 or values.shape[1] != len(epochs) or not len(values):
         raise ValueError(
-            f"Expected values of {name} of shape (S, {len(epochs)}), one row "
+            f"Expected values {where}, of shape (S, {len(epochs)}), one row "
             f"per seed and one column per epoch; got {values.shape}."
         )
-    values = values.astype(float)
     known = values[~np.isnan(values)]
-    if not known.size:
+    if not known.size or known.min() < 0 or known.max() > 1:
         raise ValueError(
-            f"Expected at least one value of {name}; all of them are NaN. "
-            "Leave the arm out."
+            f"Expected values {where}, as fractions from 0 to 1, at least one "
+            f"of them known; got {values.tolist()}. Divide percentages by 100; "
+            "leave an arm without values out."
         )
-    if known.min() < 0 or known.max() > 1:
-        raise ValueError(
-            f"Expected values of {name} as fractions from 0 to 1; got some "
-            f"from {known.min():.4g} to {known.max():.4g}. Divide percentages "
-            "by 100."
-        )
-    enters = tuple(float(epoch) for epoch in arm.enters)
-    return Arm(str(arm.name), epochs, values, enters)
+    return arm._replace(epochs=epochs, values=values)
 
 
 def _summarise(arm: Arm) -> _Summary:
     is_known = ~np.isnan(arm.values)
-    n_seeds = is_known.sum(axis=0)
-    kept = n_seeds > 0
+    kept = is_known.any(axis=0)
+    n_seeds = is_known.sum(axis=0)[kept]
     values = 100 * arm.values[:, kept]
-    n_seeds = n_seeds[kept]
-    mean = np.nansum(values, axis=0) / n_seeds
-    squares = np.nansum((values - mean) ** 2, axis=0)
-    std = np.sqrt(squares / np.maximum(n_seeds - 1, 1))
-    return _Summary(arm.epochs[kept], mean, std, n_seeds)
-
-
-def _epoch_span(arms: Sequence[Arm]) -> tuple[float, float]:
-    low = float(min(arm.epochs[0] for arm in arms))
-    high = float(max(arm.epochs[-1] for arm in arms))
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    # The sample's variance, and 0 of one seed.
+    variance = np.nanvar(values, axis=0) * n_seeds / np.maximum(n_seeds - 1, 1)
+    mean = np.nanmean(values, axis=0)
+    return _Summary(arm.epochs[kept], mean, np.sqrt(variance), n_seeds)
 
 
 def _value_limits(
     summaries: Sequence[_Summary], arms: Sequence[Arm]
 ) -> tuple[float, float]:
     """Returns whole tens around all that is drawn, within 0 and 100."""
-    low = min(100 * np.nanmin(arm.values) for arm in arms)
-    high = max(100 * np.nanmax(arm.values) for arm in arms)
-    low = min(low, *(np.min(s.mean - s.std) for s in summaries), 90.0)
-    high = max(high, *(np.max(s.mean + s.std) for s in summaries), 10.0)
-    floor, ceiling = 10 * np.floor(low / 10), 10 * np.ceil(high / 10)
-    if floor == ceiling:  # nothing but one whole ten
-        floor, ceiling = floor - 10, ceiling + 10
-    return float(max(0.0, floor)), float(min(100.0, ceiling))
-
-
-def _set_axes(
-    axes: mpl_axes.Axes,
-    epochs: tuple[float, float],
-    limits: tuple[float, float],
-    *,
-    is_left: bool,
-    is_lowest: bool,
-) -> None:
-    axes.set_xlim(*epochs)
-    axes.set_ylim(*limits)
-    axes.xaxis.set_major_locator(
-        ticker.MaxNLocator(
-            6,
-            integer=epochs[1] - epochs[0] >= 1,
-            min_n_ticks=1,
-            steps=(1, 2, 2.5, 5, 10),
-        )
-    )
-    axes.yaxis.set_major_locator(
-        ticker.MaxNLocator(5, steps=(1, 2, 2.5, 5, 10))
-    )
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(
-        axis="x", labelbottom=is_lowest, length=3 if is_lowest else 0
-    )
-    axes.tick_params(axis="y", labelleft=is_left)
-    if is_lowest:
-        axes.set_xlabel("epoch", labelpad=3)
+    drawn = [100 * arm.values.ravel() for arm in arms]
+    drawn += [s.mean + sign * s.std for s in summaries for sign in (-1, 1)]
+    values = np.concatenate(drawn)
+    low = 10 * np.floor(min(np.nanmin(values), 90.0) / 10)
+    high = 10 * np.ceil(max(np.nanmax(values), low + 10) / 10)
+    return max(0.0, low), min(100.0, high)
 
 
 def _draw_arm(axes: mpl_axes.Axes, arm: Arm, summary: _Summary) -> None:
     low, high = axes.get_xlim()
     for epoch in arm.enters:
         if low <= epoch <= high:
-            axes.axvline(
-                epoch,
-                color=style.MUTED,
-                linestyle=(0, (1, 2)),
-                linewidth=1.0,
-                zorder=1,
-            )
+            axes.axvline(epoch, color=style.MUTED, ls=(0, (1, 2)), lw=1.0)
     colour = style.facet_colour(0)
-    axes.fill_between(
-        summary.epochs,
-        summary.mean - summary.std,
-        summary.mean + summary.std,
-        color=colour,
-        alpha=0.16,
-        linewidth=0,
-        zorder=2,
-    )
+    band = (summary.mean - summary.std, summary.mean + summary.std)
+    axes.fill_between(summary.epochs, *band, color=colour, alpha=0.16, lw=0)
     for seed in arm.values:
         kept = ~np.isnan(seed)
         axes.plot(
@@ -263,57 +166,53 @@ def _draw_arm(axes: mpl_axes.Axes, arm: Arm, summary: _Summary) -> None:
             100 * seed[kept],
             color=colour,
             alpha=0.5,
-            linewidth=0.6,
+            lw=0.6,
             marker="o" if kept.sum() == 1 else None,
-            markersize=2.2,
-            markeredgewidth=0,
-            zorder=3,
+            ms=2.2,
         )
+    is_one = len(summary.mean) == 1
     axes.plot(
         summary.epochs,
         summary.mean,
         color=colour,
-        linewidth=1.9,
-        marker="o" if len(summary.mean) == 1 else None,
-        markersize=4,
-        markeredgewidth=0,
-        clip_on=len(summary.mean) > 1,
-        zorder=4,
+        lw=1.9,
+        clip_on=not is_one,
+        marker="o" if is_one else None,
+        ms=4,
     )
 
 
-def _write_last(
-    figure: mpl_figure.Figure,
-    axes: mpl_axes.Axes,
-    summary: _Summary,
-    n_seeds: int,
-) -> None:
+def _write_last(axes: mpl_axes.Axes, summary: _Summary, n_seeds: int) -> None:
     """Writes the last mean and its deviation right of where the mean ends."""
     n_last = int(summary.n_seeds[-1])
-    lines = [f"{summary.mean[-1]:.1f}"]
+    last = f"{summary.mean[-1]:.1f}"
     if n_last > 1:
-        lines[0] += f" ({summary.std[-1]:.1f})"
+        last += f" ({summary.std[-1]:.1f})"
+    settings: dict[str, Any] = {
+        "xycoords": axes.get_yaxis_transform(),
+        "textcoords": "offset points",
+    }
+    axes.annotate(
+        last,
+        (1, summary.mean[-1]),
+        xytext=(5, 0),
+        va="center",
+        weight="bold",
+        color=style.facet_colour(0),
+        **settings,
+    )
     if n_last < n_seeds:
-        lines.append(f"{n_last} of {n_seeds} seeds")
-    box = axes.get_position()
-    width, height = figure.get_size_inches()
-    low, high = axes.get_ylim()
-    part = (summary.mean[-1] - low) / (high - low)
-    y = (1 - box.y0 - box.height * part) * height
-    for i, line in enumerate(lines):
-        style.write(
-            figure,
-            box.x1 * width + 0.07,
-            y + 0.14 * i,
-            line,
-            weight="normal" if i else "bold",
-            color=style.MUTED if i else style.facet_colour(0),
+        axes.annotate(
+            f"{n_last} of {n_seeds} seeds",
+            (1, summary.mean[-1]),
+            xytext=(5, -6),
+            va="top",
+            color=style.MUTED,
+            **settings,
         )
 
 
-def _write_key(
-    figure: mpl_figure.Figure, height: float, arms: Sequence[Arm]
-) -> None:
+def _key(arms: Sequence[Arm]) -> str:
     parts = ["thin: one seed", "bold: mean of the seeds"]
     ends = "at the right: the last mean"
     if any(len(arm.values) > 1 for arm in arms):
@@ -321,7 +220,4 @@ def _write_key(
         ends += " (standard deviation)"
     if any(arm.enters for arm in arms):
         parts.append("dotted: a further facet enters")
-    parts.append(ends)
-    text = " · ".join(part.replace(" ", "\u00a0") for part in parts)
-    (line, *_) = style.wrap(text, style.WIDTH, style.SIZE_LABEL)
-    style.write(figure, _LEFT, height - 0.17, line, color=style.MUTED)
+    return " · ".join([*parts, ends])

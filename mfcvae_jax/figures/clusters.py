@@ -107,11 +107,7 @@ def cluster_examples(
             f"least one; got {type(responsibilities).__name__} of length "
             f"{len(responsibilities)}."
         )
-    if (n_rows is not None and n_rows < 1) or n_columns < 1:
-        raise ValueError(
-            "Expected n_rows and n_columns to be at least 1; got "
-            f"n_rows={n_rows}, n_columns={n_columns}."
-        )
+    tiles.check_counts(n_rows=n_rows, n_columns=n_columns)
     titles = style.facet_titles(titles, len(responsibilities))
     drawn = []
     for j, probabilities in enumerate(responsibilities):
@@ -121,45 +117,26 @@ def cluster_examples(
                 f"{len(images)} images; got shape {np.shape(probabilities)}."
             )
         order = order_clusters(probabilities)
+        n_used = len(order.members)
+        members = order.members[:n_rows]
+        n_shown = "all" if len(members) == n_used else len(members)
+        shown = np.full((len(members), n_columns, *images.shape[1:]), np.nan)
+        for row, indices in zip(shown, members, strict=True):
+            kept = indices[:n_columns]
+            row[: len(kept)] = tiles.as_float(images[kept])
         drawn.append(
-            _panel(images, order, n_rows, n_columns, titles[j])._replace(
-                colour=style.facet_colour(j)
+            panels.Panel(
+                images=shown,
+                title=titles[j],
+                colour=style.facet_colour(j),
+                rows=tuple(str(k) for k in order.components[:n_rows]),
+                notes=tuple(str(len(indices)) for indices in members),
+                headers=("k", "n"),
+                caption=f"{n_used} of {order.n_components} clusters in use; "
+                f"{n_shown} shown",
             )
         )
-    panels.draw_panels(drawn, path)
-
-
-def _panel(
-    images: np.ndarray,
-    order: ClusterOrder,
-    n_rows: int | None,
-    n_columns: int,
-    title: str,
-) -> panels.Panel:
-    members = order.members[:n_rows]
-    n_shown = len(members)
-    grid = np.zeros((n_shown, n_columns), int)
-    present = np.zeros((n_shown, n_columns), bool)
-    for r, row in enumerate(members):
-        row = row[:n_columns]
-        grid[r, : len(row)] = row
-        present[r, : len(row)] = True
-    n_used = len(order.members)
-    caption = (
-        f"{n_used} of {order.n_components} clusters in use; "
-        f"{'all' if n_shown == n_used else n_shown} shown"
-    )
-    return panels.Panel(
-        images=images[grid],
-        present=present,
-        labels=tuple(
-            (str(k), str(len(row)))
-            for k, row in zip(order.components[:n_rows], members, strict=True)
-        ),
-        headers=("k", "n"),
-        title=title,
-        caption=caption,
-    )
+    panels.image_grid(drawn, path, row_groups=(1, 6))
 
 
 def _check_responsibilities(responsibilities: np.ndarray) -> np.ndarray:

@@ -8,9 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import axes as mpl_axes
-from matplotlib import figure as mpl_figure
-from matplotlib import lines as mpl_lines
-from matplotlib import ticker
 
 from mfcvae_jax.figures import records as records_lib
 from mfcvae_jax.figures import style
@@ -20,27 +17,20 @@ __all__ = ["learning_curves"]
 _DASHES = ("-", (0, (4, 2)), (0, (1, 1.6)), (0, (6, 2, 1, 2)))
 _FEW = 10  # curves with fewer values are drawn with markers
 
+_LEGEND = 34  # characters in a line of a legend
+
 # Inches.
-_LEFT = 0.62
-_RIGHT = 0.2
-_TOP = 0.1
-_TITLE = 0.28
-_HEADING = 0.36
-_HEADING_RISE = 0.14  # of the middle of a heading over what is under it
-_PANEL = 1.5
-_BETWEEN = 0.16
-_BOTTOM = 0.46
-_ROW = 0.17  # a line of a legend or of stage labels
-_HANDLE = 0.5  # of a legend, with the space around it
-_LEGEND = 2.2  # a legend is never wider
+_HEIGHT = 1.5  # of a panel
+_ROW = 0.17  # a line of a legend
+_AXES = 6.4  # about the width of the axes
 
 
 class _Curve(NamedTuple):
     series: records_lib.Series
     label: str  # empty: not in the legend
-    colour: str
-    dash: Any = "-"
-    is_faint: bool = False
+    facet: int | None
+    dash: Any
+    is_faint: bool
 
 
 class _Stage(NamedTuple):
@@ -49,20 +39,11 @@ class _Stage(NamedTuple):
     end: float
 
 
-class _StageLabel(NamedTuple):
-    text: str
-    x: float  # inches from the left of the axes
-    alignment: str  # "left": begins at x; "right": ends there
-    facet: int
-    row: int  # 0 is next to the axes
-
-
 class _Panel(NamedTuple):
     heading: str
     unit: str
     curves: list[_Curve]
     limits: tuple[float, float]
-    ticks: tuple[float, ...] | None = None
 
 
 @style.house_style
@@ -95,73 +76,37 @@ def learning_curves(
             stage is not as described.
     """
     records_lib.check_records(records)
-    span = _epoch_span(records)
+    span = style.epoch_span([record["epoch"] for record in records])
     known = [stage for stage in _check_stages(stages) if stage.start < span[1]]
     panels = _panels(
         records, {s.facet: s.start for s in known}, span[1] - span[0]
     )
-    legend_width = min(
-        _LEGEND,
-        max(
-            style.text_width(curve.label, style.SIZE_LABEL)
+    page = style.Page(
+        [_AXES],
+        [
+            max(_HEIGHT, _ROW * (1 + sum(bool(c.label) for c in panel.curves)))
             for panel in panels
-            for curve in panel.curves
-        ),
+        ],
     )
-    width = style.WIDTH - _LEFT - _HANDLE - legend_width - _RIGHT
-    title_lines = style.wrap(title, width, style.SIZE_TITLE + 1, "bold")
-    labels = _place_stage_labels(known, span, width)
-
-    # The top of each panel's axes, from the top of the page.
-    y = _TOP + _TITLE * len(title_lines)
-    label_rows = _ROW * (1 + max((label.row for label in labels), default=-1))
-    heights = [
-        max(_PANEL, _ROW * (1 + sum(bool(c.label) for c in panel.curves)))
-        for panel in panels
-    ]
-    tops = []
-    for i, panel_height in enumerate(heights):
-        y += _HEADING + (label_rows if i == 0 else 0.0)
-        tops.append(y)
-        y += panel_height + _BETWEEN
-    height = y - _BETWEEN + _BOTTOM
-
-    figure = style.new_figure(style.WIDTH, height)
-    for i, line in enumerate(title_lines):
-        style.write(
-            figure,
-            _LEFT,
-            _TOP + _TITLE * (i + 0.5),
-            line,
+    if title:
+        page.figure.suptitle(
+            style.wrap(
+                title, style.n_characters(_AXES + 1, style.SIZE_TITLE, "bold")
+            ),
+            x=0.043,
+            ha="left",
             size=style.SIZE_TITLE + 1,
             weight="bold",
         )
-    for i, panel in enumerate(panels):
-        axes = figure.add_axes(
-            (
-                _LEFT / style.WIDTH,
-                1 - (tops[i] + heights[i]) / height,
-                width / style.WIDTH,
-                heights[i] / height,
-            )
-        )
-        _draw_epochs(axes, span, is_labelled=i == len(panels) - 1)
+    for axes, panel in zip(page.axes[:, 0], panels, strict=True):
+        style.set_epochs(axes, span, is_labelled=panel is panels[-1])
         _draw_stages(axes, known)
         _draw_curves(axes, panel)
-        _draw_legend(axes, panel, legend_width)
-        heading = tops[i] - _HEADING_RISE - (label_rows if i == 0 else 0.0)
-        _draw_heading(figure, heading, panel)
-    for label in labels:
-        style.write(
-            figure,
-            _LEFT + label.x,
-            tops[0] - _ROW * (label.row + 0.5) - 0.03,
-            label.text,
-            color=style.facet_colour(label.facet),
-            ha=label.alignment,
-            weight="bold",
-        )
-    style.save(figure, path)
+        n_rows = _label_stages(axes, known, span) if panel is panels[0] else 0
+        heading = axes.set_title(panel.heading, pad=8 + 11 * n_rows)
+        style.write_after(axes, heading, panel.unit)
+    page.fit(style.WIDTH)
+    page.save(path)
 
 
 def _check_stages(
@@ -177,105 +122,64 @@ def _check_stages(
     return sorted(_Stage(*stage) for stage in stages)
 
 
-def _epoch_span(records: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    epochs = [float(record["epoch"]) for record in records]
-    low, high = min(epochs), max(epochs)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
 def _panels(
     records: Sequence[Mapping[str, Any]],
     starts: Mapping[int, float],
     span: float,
 ) -> list[_Panel]:
     """Returns the panels that have curves; `starts` is the epoch by facet."""
+    curves: dict[str, list[_Curve]] = {"bounds": [], "kl": [], "accuracy": []}
+
+    def add(panel, keys, label, facet=None, dash="-", factor=1.0):
+        """Adds one curve, or a faint one of train and a strong one of test."""
+        found = {
+            split: records_lib.series(
+                records, split, keys, start=starts.get(facet, -np.inf)
+            )
+            for split in records_lib.SPLITS
+        }
+        found = {k: series for k, series in found.items() if series.values.size}
+        for split, series in found.items():
+            series = series._replace(values=factor * series.values)
+            is_faint = len(found) == 2 and split == "train"
+            name = "" if is_faint else label
+            if facet is None:
+                name = f"{label}, {split}"
+            curves[panel].append(_Curve(series, name, facet, dash, is_faint))
+
     facets = records_lib.find_facets(records)
-    bounds = [
-        curve
-        for key, name, dash in zip(
-            records_lib.BOUNDS, ("M", "F"), _DASHES, strict=False
-        )
-        for curve in _train_and_test(
-            records,
-            (key,),
-            (f"{name}, train", f"{name}, test"),
-            style.INK,
-            dash=dash,
-        )
-    ]
-    kl = [
-        curve
-        for j in facets
-        for curve in _train_and_test(
-            records,
-            (f"kl_z/{j}", f"kl_c/{j}"),
-            ("", f"facet {j}"),
-            style.facet_colour(j),
-            start=starts.get(j, -np.inf),
-        )
-    ]
-    accuracy = [
-        curve
-        for m, labeling in enumerate(records_lib.find_labelings(records))
-        for j in facets
-        for curve in _train_and_test(
-            records,
-            (f"many_to_one/{j}/{labeling}",),
-            ("", f"facet {j}, {labeling}"),
-            style.facet_colour(j),
-            start=starts.get(j, -np.inf),
-            dash=_DASHES[m % len(_DASHES)],
-            factor=100.0,
-        )
-    ]
+    for key, name, dash in zip(records_lib.BOUNDS, "MF", _DASHES, strict=False):
+        add("bounds", key, name, dash=dash)
+    for j in facets:
+        add("kl", (f"kl_z/{j}", f"kl_c/{j}"), f"facet {j}", j)
+    for m, name in enumerate(records_lib.find_labelings(records)):
+        dash = _DASHES[m % len(_DASHES)]
+        for j in facets:
+            key = f"many_to_one/{j}/{name}"
+            add("accuracy", key, f"facet {j}, {name}", j, dash, 100.0)
+
     panels = []
-    for heading, unit, curves, floor in (
+    for key, heading, unit, floor in (
         (
+            "bounds",
             "Bounds",
             "mixture M and mean-field F, nats per example, higher is better",
-            bounds,
             None,
         ),
-        ("KL per facet", "nats per example, z and c together", kl, 0.0),
+        ("kl", "KL per facet", "nats per example, z and c together", 0.0),
     ):
-        if curves:
+        if curves[key]:
             limits = records_lib.value_limits(
-                [curve.series for curve in curves], span, floor=floor
+                [curve.series for curve in curves[key]], span, floor=floor
             )
-            unit += _off_scale(curves, limits)
-            panels.append(_Panel(heading, unit, curves, limits))
-    if accuracy:
+            unit += _off_scale(curves[key], limits)
+            panels.append(_Panel(heading, unit, curves[key], limits))
+    if curves["accuracy"]:
         unit = "many-to-one, each facet against each labeling, %"
         panels.append(
-            _Panel(
-                "Accuracy", unit, accuracy, (0.0, 100.0), (0, 25, 50, 75, 100)
-            )
+            _Panel("Accuracy", unit, curves["accuracy"], (0.0, 100.0))
         )
     return panels
-
-
-def _train_and_test(
-    records: Sequence[Mapping[str, Any]],
-    keys: tuple[str, ...],
-    labels: tuple[str, str],
-    colour: str,
-    *,
-    start: float = -np.inf,
-    dash: Any = "-",
-    factor: float = 1.0,
-) -> list[_Curve]:
-    """Returns the curves there are; a single one is strong and labelled."""
-    found = []
-    for split, label in zip(records_lib.SPLITS, labels, strict=True):
-        series = records_lib.series(records, split, keys, start=start)
-        if series.values.size:
-            series = series._replace(values=factor * series.values)
-            found.append(_Curve(series, label, colour, dash))
-    if len(found) == 2:
-        found[0] = found[0]._replace(is_faint=True)
-    elif found and not found[0].label:
-        found[0] = found[0]._replace(label=labels[1])
-    return found
 
 
 def _off_scale(curves: Sequence[_Curve], limits: tuple[float, float]) -> str:
@@ -291,69 +195,44 @@ def _off_scale(curves: Sequence[_Curve], limits: tuple[float, float]) -> str:
     return f"; at first {' and '.join(texts)}, off the scale".replace("-", "−")
 
 
-def _draw_heading(figure: mpl_figure.Figure, y: float, panel: _Panel) -> None:
-    style.write(
-        figure,
-        _LEFT,
-        y,
-        panel.heading,
-        size=style.SIZE_TITLE,
-        weight="bold",
-    )
-    indent = style.text_width(panel.heading, style.SIZE_TITLE, "bold") + 0.1
-    style.write(figure, _LEFT + indent, y, panel.unit, color=style.MUTED)
-
-
-def _draw_epochs(
-    axes: mpl_axes.Axes, span: tuple[float, float], *, is_labelled: bool
-) -> None:
-    axes.set_xlim(*span)
-    axes.xaxis.set_major_locator(
-        ticker.MaxNLocator(
-            8,
-            integer=span[1] - span[0] >= 1,
-            min_n_ticks=1,
-            steps=(1, 2, 2.5, 5, 10),
-        )
-    )
-    axes.tick_params(
-        axis="x", labelbottom=is_labelled, length=3 if is_labelled else 0
-    )
-    if is_labelled:
-        axes.set_xlabel("epoch", labelpad=3)
-
-
 def _draw_curves(axes: mpl_axes.Axes, panel: _Panel) -> None:
+    """Draws curves, and names them, the one that ends highest first."""
     axes.set_ylim(*panel.limits)
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
-    if panel.ticks is None:
-        axes.locator_params(axis="y", nbins=5)
-    else:
-        axes.set_yticks(panel.ticks)
+    axes.locator_params(axis="y", nbins=5, steps=(1, 2, 2.5, 5, 10))
     for curve in panel.curves:
         is_short = np.isfinite(curve.series.values).sum() < _FEW
         axes.plot(
-            curve.series.epochs,
-            curve.series.values,
+            *curve.series,
+            color=style.INK
+            if curve.facet is None
+            else style.facet_colour(curve.facet),
+            ls=curve.dash,
+            lw=1.0 if curve.is_faint else 1.6,
+            alpha=0.45 if curve.is_faint else 1.0,
+            label=style.wrap(curve.label, _LEGEND),
             marker="o" if is_short else None,
-            markersize=2.6 if curve.is_faint else 3.6,
-            markeredgewidth=0,
+            ms=2.6 if curve.is_faint else 3.6,
+            mew=0,
             # A marker on the rim of the axes is drawn whole; a curve that
             # leaves them is not drawn over the heading.
             clip_on=not is_short or bool(_off_scale([curve], panel.limits)),
             zorder=2 if curve.is_faint else 3,
-            **_line_style(curve),
         )
-
-
-def _line_style(curve: _Curve) -> dict[str, Any]:
-    return {
-        "color": curve.colour,
-        "linestyle": curve.dash,
-        "linewidth": 1.0 if curve.is_faint else 1.6,
-        "alpha": 0.45 if curve.is_faint else 1.0,
-    }
+    named = [
+        line for line in axes.get_lines() if str(line.get_label())[:1] != "_"
+    ]
+    axes.legend(
+        handles=sorted(
+            named,
+            key=lambda line: np.asarray(line.get_ydata())[-1],  # is finite
+            reverse=True,
+        ),
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        borderaxespad=1.2,
+        borderpad=0,
+        handlelength=2.2,
+    )
 
 
 def _draw_stages(axes: mpl_axes.Axes, stages: Sequence[_Stage]) -> None:
@@ -372,54 +251,37 @@ def _draw_stages(axes: mpl_axes.Axes, stages: Sequence[_Stage]) -> None:
         )
 
 
-def _draw_legend(axes: mpl_axes.Axes, panel: _Panel, width: float) -> None:
-    """Names the curves, the one that ends highest first."""
-    curves = [curve for curve in panel.curves if curve.label]
-    curves.sort(
-        key=lambda curve: curve.series.values[-1],  # finite, see `series`
-        reverse=True,
-    )
-    handles = [
-        mpl_lines.Line2D([], [], **_line_style(curve)) for curve in curves
-    ]
-    texts = [
-        "\n".join(style.wrap(curve.label, width, style.SIZE_LABEL))
-        for curve in curves
-    ]
-    axes.legend(
-        handles,
-        texts,
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
-        borderaxespad=1.2,
-        borderpad=0,
-        handlelength=2.2,
-        handletextpad=0.7,
-        labelspacing=0.5,
-    )
-
-
-def _place_stage_labels(
-    stages: Sequence[_Stage], span: tuple[float, float], width: float
-) -> list[_StageLabel]:
-    """Places the labels of stages in as few rows as keep them apart.
+def _label_stages(
+    axes: mpl_axes.Axes, stages: Sequence[_Stage], span: tuple[float, float]
+) -> int:
+    """Names stages over the axes, in as few rows as keep the names apart.
 
     Args:
+        axes: the uppermost.
         stages: in order of their starts.
         span: first and last epoch of the axes.
-        width: of the axes, in inches.
+
+    Returns:
+        The number of rows.
     """
-    placed = []
-    ends: list[float] = []  # of the last label of each row
+    ends: list[float] = []  # of the last name in each row, in epochs
     for stage in stages:
         text = f"facet {stage.facet} enters"
-        length = style.text_width(text, style.SIZE_LABEL, "bold")
-        x = (stage.start - span[0]) / (span[1] - span[0]) * width
-        alignment = "left" if x + length <= width + 1.0 else "right"
-        left = x if alignment == "left" else x - length
-        row = next(
-            (r for r, end in enumerate(ends) if end + 0.12 <= left), len(ends)
+        length = len(text) / style.n_characters(_AXES, weight="bold")
+        length *= span[1] - span[0]
+        # The last names stand left of their line, or they leave the page.
+        is_late = stage.start + length > span[1]
+        left = stage.start - length * is_late
+        row = next((r for r, end in enumerate(ends) if end <= left), len(ends))
+        ends[row : row + 1] = [left + 1.1 * length]
+        axes.annotate(
+            text,
+            (stage.start, 1),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(0, 3 + 11 * row),
+            textcoords="offset points",
+            ha="right" if is_late else "left",
+            weight="bold",
+            color=style.facet_colour(stage.facet),
         )
-        ends[row : row + 1] = [left + length]
-        placed.append(_StageLabel(text, x, alignment, stage.facet, row))
-    return placed
+    return len(ends)

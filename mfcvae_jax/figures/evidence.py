@@ -13,10 +13,7 @@ from mfcvae_jax.figures import style
 
 __all__ = ["EvidenceCurve", "evidence_curves"]
 
-# Inches.
-_HEIGHT = 2.6
-_LEFT, _RIGHT, _BOTTOM, _TOP = 0.55, 0.1, 0.45, 0.4
-_BETWEEN = 0.6
+_HEIGHT = 1.75  # of the axes, in inches
 
 
 class EvidenceCurve(NamedTuple):
@@ -59,24 +56,10 @@ def evidence_curves(
                 f"Expected arrays of one length for facet {j}; got "
                 f"{sorted(sizes)}."
             )
-    n = len(curves)
-    width = style.WIDTH
-    panel = (width - _LEFT - _RIGHT - (n - 1) * _BETWEEN) / n
-    figure = style.new_figure(width, _HEIGHT)
-    for j, curve in enumerate(curves):
-        axes = figure.add_axes(
-            (
-                (_LEFT + j * (panel + _BETWEEN)) / width,
-                _BOTTOM / _HEIGHT,
-                panel / width,
-                (_HEIGHT - _BOTTOM - _TOP) / _HEIGHT,
-            )
-        )
+    page = style.Page([1.0] * len(curves), [_HEIGHT])
+    for j, (axes, curve) in enumerate(zip(page.axes[0], curves, strict=True)):
         axes.set_title(
-            f"Facet {j}: {curve.n_kept} of {max(curve.n_components)} kept",
-            loc="left",
-            fontweight="bold",
-            fontsize=style.SIZE_TITLE,
+            f"Facet {j}: {curve.n_kept} of {max(curve.n_components)} kept"
         )
         axes.plot(
             curve.n_components,
@@ -94,10 +77,10 @@ def evidence_curves(
             label="criterion",
         )
         axes.axvline(curve.n_kept, color=style.INK, lw=1.0, dashes=(1, 2))
-        axes.set_xlabel("clusters", labelpad=3)
+        axes.set_xlabel("clusters")
         axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         axes.grid(axis="y")
-        if j == 0:
-            axes.set_ylabel("nats per example")
-            axes.legend(loc="lower right")
-    style.save(figure, path)
+    page.axes[0, 0].set_ylabel("nats per example")
+    page.axes[0, 0].legend(loc="lower right")
+    page.fit(style.WIDTH)
+    page.save(path)

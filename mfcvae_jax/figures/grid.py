@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mfcvae_jax.figures import panels, tiles
+from mfcvae_jax.figures import panels, style, tiles
 
 __all__ = ["facet_grid"]
 
-_LABEL_WIDTH = 1.2  # inches
+_LABEL = 20  # characters in a line of a row's label
 
 
 def facet_grid(
@@ -43,29 +43,12 @@ def facet_grid(
         ValueError: if the images, or the numbers of texts, do not fit.
     """
     images = tiles.check_images(images, "RQHWC", "images")
-    for name, texts, expected in (
-        ("rows", rows, images.shape[0]),
-        ("columns", columns, images.shape[1]),
-    ):
-        if isinstance(texts, str) or len(texts) != expected:
-            raise ValueError(
-                f"Expected {name} to hold one text for each of the {expected} "
-                f"{name} of images; got {texts!r}."
-            )
-    panels.draw_panels(
-        [
-            panels.Panel(
-                images=images,
-                present=None,
-                labels=tuple(
-                    (panels.broken(str(text), _LABEL_WIDTH),) for text in rows
-                ),
-                headers=(),
-                title=column_title,
-                tile_headers=tuple(str(text) for text in columns),
-                side_title=row_title,
-            )
-        ],
-        path,
-        group_gap=0,
+    rows = style.check_texts(rows, images.shape[0], "rows")
+    columns = style.check_texts(columns, images.shape[1], "columns")
+    panel = panels.Panel(
+        images=images,
+        title=column_title,
+        rows=tuple(style.wrap(text, _LABEL, 2) for text in rows),
+        columns=columns,
     )
+    panels.image_grid([panel], path, side_title=row_title)

@@ -43,37 +43,18 @@ def reconstruction_pairs(
             f"Expected reconstructions of the shape of images, {images.shape}; "
             f"got {reconstructions.shape}."
         )
-    if n_blocks < 1 or n_columns < 1:
-        raise ValueError(
-            "Expected n_blocks and n_columns to be at least 1; got "
-            f"n_blocks={n_blocks}, n_columns={n_columns}."
-        )
+    tiles.check_counts(n_blocks=n_blocks, n_columns=n_columns)
     n_shown = min(len(images), n_blocks * n_columns)
     n_columns = min(n_columns, n_shown)
     n_blocks = -(-n_shown // n_columns)
 
-    index = np.arange(n_blocks * n_columns).reshape(n_blocks, n_columns)
-    present = index < n_shown
-    index = np.where(present, index, 0)
-    pairs = np.stack(
-        [_as_float(images)[index], _as_float(reconstructions)[index]],
-        axis=1,
-    )  # (block, input or reconstruction, column, H, W, C)
-    panels.draw_panels(
-        [
-            panels.Panel(
-                images=pairs.reshape(2 * n_blocks, n_columns, *pairs.shape[3:]),
-                present=present.repeat(2, axis=0),
-                labels=(("input",), ("reconstruction",)) * n_blocks,
-                headers=(),
-                title=title,
-            )
-        ],
-        path,
-        group=2,
-        group_gap=20,
+    # (input or reconstruction, block and column, H, W, C)
+    pairs = np.full((2, n_blocks * n_columns, *images.shape[1:]), np.nan)
+    pairs[0, :n_shown] = tiles.as_float(images[:n_shown])
+    pairs[1, :n_shown] = tiles.as_float(reconstructions[:n_shown])
+    pairs = pairs.reshape(2, n_blocks, n_columns, *images.shape[1:])
+    rows = pairs.swapaxes(0, 1).reshape(2 * n_blocks, *pairs.shape[2:])
+    panel = panels.Panel(
+        images=rows, title=title, rows=("input", "reconstruction") * n_blocks
     )
-
-
-def _as_float(images: np.ndarray) -> np.ndarray:
-    return images / 255 if images.dtype == np.uint8 else images
+    panels.image_grid([panel], path, row_groups=(2, 20))

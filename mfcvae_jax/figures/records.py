@@ -14,6 +14,7 @@ Other keys are ignored, absent and None values leave gaps. Of several records
 with one split and epoch (a run that was taken up again) the last counts.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -61,18 +62,14 @@ def check_records(records: Sequence[Mapping[str, Any]]) -> None:
             finite bound.
     """
     for i, record in enumerate(records):
-        if record.get("split") not in SPLITS:
-            raise ValueError(
-                f"Expected split 'train' or 'test' in record {i}; got "
-                f"{record.get('split')!r}."
-            )
-        epoch = record.get("epoch")
-        if not isinstance(epoch, (int, float, np.number)) or not np.isfinite(
+        split, epoch = record.get("split"), record.get("epoch")
+        is_finite = isinstance(epoch, (int, float, np.number)) and np.isfinite(
             epoch
-        ):
+        )
+        if split not in SPLITS or not is_finite:
             raise ValueError(
-                f"Expected a finite number as epoch in record {i}; got "
-                f"{epoch!r}."
+                f"Expected split 'train' or 'test' and a finite number as "
+                f"epoch in record {i}; got {split!r} and {epoch!r}."
             )
     if not any(
         series(records, split, bound).values.size
@@ -87,18 +84,9 @@ def check_records(records: Sequence[Mapping[str, Any]]) -> None:
 
 def find_facets(records: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
     """Returns the facets that any KL or accuracy key names, in order."""
-    parts = [key.split("/", 2) for key in _keys(records)]
-    return tuple(
-        sorted(
-            {
-                int(part[1])
-                for part in parts
-                if part[0] in ("kl_z", "kl_c", "many_to_one")
-                and len(part) > 1
-                and part[1].isdecimal()
-            }
-        )
-    )
+    named = re.compile(r"(?:kl_z|kl_c|many_to_one)/(\d+)(?:/|$)")
+    found = [named.match(key) for key in _keys(records)]
+    return tuple(sorted({int(match[1]) for match in found if match}))
 
 
 def find_labelings(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -43,18 +43,11 @@ def cluster_samples(
     """
     if not len(samples):
         raise ValueError("Expected samples of at least one facet; got none.")
-    if n_rows is not None and n_rows < 1:
-        raise ValueError(f"Expected n_rows to be at least 1; got {n_rows}.")
+    tiles.check_counts(n_rows=n_rows)
     samples = [
         tiles.check_images(facet, "KnHWC", f"samples of facet {j}")
         for j, facet in enumerate(samples)
     ]
-    sizes = [facet.shape[2:4] for facet in samples]
-    if len(set(sizes)) > 1:
-        raise ValueError(
-            f"Expected samples of one height and width in all facets; got "
-            f"{sizes}."
-        )
     if orders is None:
         orders = [range(len(facet)) for facet in samples]
     if len(orders) != len(samples):
@@ -69,15 +62,14 @@ def cluster_samples(
         drawn.append(
             panels.Panel(
                 images=facet[rows],
-                present=None,
-                labels=tuple((str(k),) for k in rows),
-                headers=("k",),
                 title=titles[j],
-                caption=f"{len(rows)} of {len(facet)} clusters shown",
                 colour=style.facet_colour(j),
+                rows=tuple(str(k) for k in rows),
+                headers=("k",),
+                caption=f"{len(rows)} of {len(facet)} clusters shown",
             )
         )
-    panels.draw_panels(drawn, path)
+    panels.image_grid(drawn, path, row_groups=(1, 6))
 
 
 def _check_order(

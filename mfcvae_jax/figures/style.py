@@ -1,41 +1,48 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The shared look of all figures: colours, type sizes, page, saving.
+"""The shared look of all figures: colours, type, the page and its layout.
 
-Figures are designed for a page 9 inches (900 CSS pixels) wide and saved at
-200 dots per inch, so that they stay sharp on dense displays.
+Figures are made for a page 9 inches (900 CSS pixels) wide, and saved at 200
+dots per inch, so that they stay sharp on dense displays. Matplotlib's
+constrained layout gives every text its room; `Page.fit` then makes the page
+as large as the panels need. Only line breaks are ours: they count characters.
 """
 
-import bisect
-import functools
 import os
 import pathlib
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import matplotlib
-from matplotlib import colors as mpl_colors
+import numpy as np
+from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
-from matplotlib import font_manager, textpath
+from matplotlib import layout_engine, ticker
+from matplotlib import text as mpl_text
+from matplotlib.backends import backend_agg
 
 __all__ = [
     "BACKGROUND",
     "DPI",
-    "FAINT",
     "INK",
     "MUTED",
+    "Page",
     "SIZE_LABEL",
     "SIZE_TITLE",
     "WIDTH",
+    "check_texts",
     "cut",
+    "epoch_span",
     "facet_colour",
     "facet_titles",
     "house_style",
-    "new_figure",
+    "n_characters",
     "readable_on",
-    "save",
-    "text_width",
+    "set_epochs",
     "wrap",
-    "write",
+    "write_after",
+    "write_column",
 ]
 
 DPI = 200
@@ -44,7 +51,8 @@ WIDTH = 9.0  # inches
 BACKGROUND = "#ffffff"
 INK = "#24292f"
 MUTED = "#6a737d"
-FAINT = "#e4e7eb"
+_FAINT = "#e4e7eb"
+_RULE = "#9aa3ad"
 
 SIZE_TITLE = 9.0  # points
 SIZE_LABEL = 7.5
@@ -60,29 +68,34 @@ _FACET_COLOURS = (
     "#c4506b",
 )
 
-_FONT = "DejaVu Sans"  # comes with Matplotlib, so every machine draws alike
+# Mean width of a character of running text, in units of the type size.
+_CHARACTER = {"normal": 0.58, "bold": 0.66}
 
 # A decorator: the settings hold while the function runs, and no longer.
 house_style = matplotlib.rc_context(
     {
         "font.family": "sans-serif",
-        "font.sans-serif": [_FONT],
+        # Comes with Matplotlib, so every machine draws alike.
+        "font.sans-serif": ["DejaVu Sans"],
         "font.size": SIZE_LABEL,
         "text.color": INK,
         "text.parse_math": False,  # a '$' in a class name is a dollar
-        "axes.edgecolor": "#9aa3ad",
+        "axes.edgecolor": _RULE,
         "axes.linewidth": 0.7,
         "axes.labelcolor": MUTED,
-        "axes.axisbelow": True,
+        "axes.labelsize": SIZE_LABEL,
         "axes.facecolor": "none",
         "axes.spines.top": False,
         "axes.spines.right": False,
+        "axes.titlelocation": "left",
+        "axes.titlepad": 9.0,
+        "axes.titlesize": SIZE_TITLE,
+        "axes.titleweight": "bold",
         "axes.grid": False,
-        "grid.color": FAINT,
+        "grid.color": _FAINT,
         "grid.linewidth": 0.7,
-        "grid.linestyle": "-",
-        "xtick.color": "#9aa3ad",
-        "ytick.color": "#9aa3ad",
+        "xtick.color": _RULE,
+        "ytick.color": _RULE,
         "xtick.labelcolor": MUTED,
         "ytick.labelcolor": MUTED,
         "xtick.labelsize": SIZE_LABEL,
@@ -91,8 +104,6 @@ house_style = matplotlib.rc_context(
         "ytick.major.size": 0.0,
         "xtick.major.width": 0.7,
         "lines.linewidth": 1.6,
-        "lines.solid_capstyle": "round",
-        "lines.dash_capstyle": "round",
         "legend.frameon": False,
         "legend.fontsize": SIZE_LABEL,
         "figure.facecolor": BACKGROUND,
@@ -107,149 +118,248 @@ def facet_colour(facet: int) -> str:
     return _FACET_COLOURS[facet % len(_FACET_COLOURS)]
 
 
+def check_texts(texts: Sequence[Any], n: int, name: str) -> tuple[str, ...]:
+    """Checks that there is one text for each of n things.
+
+    Args:
+        texts: not a single text.
+        n: their number.
+        name: what to call them in an error.
+
+    Returns:
+        The texts.
+
+    Raises:
+        ValueError: if there are more or fewer.
+    """
+    if isinstance(texts, str) or len(texts) != n:
+        raise ValueError(
+            f"Expected {name} to hold one text each, {n} in all; got {texts!r}."
+        )
+    return tuple(str(text) for text in texts)
+
+
 def facet_titles(
     titles: Sequence[str] | None, n_facets: int
 ) -> tuple[str, ...]:
-    """Returns one title per facet, 'Facet 0', 'Facet 1', ... by default.
-
-    Args:
-        titles: J titles, or None.
-        n_facets: J.
-
-    Raises:
-        ValueError: if the number of titles is not the number of facets.
-    """
+    """Returns one title per facet, 'Facet 0', 'Facet 1', ... if None."""
     if titles is None:
-        return tuple(f"Facet {j}" for j in range(n_facets))
-    if isinstance(titles, str) or len(titles) != n_facets:
-        raise ValueError(
-            f"Expected titles to hold one text per facet, {n_facets} in all; "
-            f"got {titles!r}."
-        )
-    return tuple(str(title) for title in titles)
+        titles = [f"Facet {j}" for j in range(n_facets)]
+    return check_texts(titles, n_facets, "titles of facets")
 
 
-def readable_on(colour: tuple[float, float, float]) -> str:
-    """Returns white or ink, whichever contrasts more with a background.
+def readable_on(colour: Sequence[float]) -> str:
+    """Returns white or ink, whichever reads better on a background.
 
     Args:
         colour: red, green and blue of the background, each in [0, 1].
     """
-    background, ink = _luminance(colour), _luminance(mpl_colors.to_rgb(INK))
-    contrast_white = 1.05 / (background + 0.05)
-    contrast_ink = (background + 0.05) / (ink + 0.05)
-    return BACKGROUND if contrast_white > contrast_ink else INK
+    lightness = np.dot(colour, (0.299, 0.587, 0.114))
+    return BACKGROUND if lightness < 0.475 else INK
 
 
-def new_figure(width: float, height: float) -> mpl_figure.Figure:
-    """Returns an empty white figure.
+class Page:
+    """A figure with a grid of axes, around which it grows.
+
+    Attributes:
+        figure: Matplotlib's.
+        axes: shape (rows, columns).
+    """
+
+    def __init__(
+        self, widths: Sequence[float], heights: Sequence[float], dpi: int = DPI
+    ) -> None:
+        """Makes an empty white page.
+
+        Args:
+            widths: of the axes in each column, in inches.
+            heights: of the axes in each row, in inches.
+            dpi: pixels per inch.
+        """
+        self._widths, self._heights = widths, heights
+        self._layout = layout_engine.ConstrainedLayoutEngine(
+            w_pad=0.12, h_pad=0.11, wspace=0, hspace=0
+        )
+        # With room for any label: axes that collapse cannot be laid out.
+        self.figure = mpl_figure.Figure(
+            figsize=(
+                sum(widths) + 2 * len(widths),
+                sum(heights) + 2 * len(heights),
+            ),
+            dpi=dpi,
+            layout=self._layout,
+        )
+        self._canvas = backend_agg.FigureCanvasAgg(self.figure)
+        self.axes = self.figure.subplots(
+            len(heights),
+            len(widths),
+            squeeze=False,
+            width_ratios=widths,
+            height_ratios=heights,
+        )
+
+    def fit(self, width: float | None = None) -> None:
+        """Makes the page as large as axes and labels need, once all are there.
+
+        Args:
+            width: of the page, in inches; None gives the axes the widths that
+                were asked for.
+        """
+        wanted = np.array([self._widths[0], self._heights[0]])
+        total = np.array([sum(self._widths), sum(self._heights)])
+        size, dpi = self.figure.get_size_inches(), self.figure.dpi
+        for _ in range(3):
+            if width is not None:
+                size[0] = width
+            # Whole pixels, and a little for what divisions lose.
+            self.figure.set_size_inches(*(np.ceil(size * dpi) + 0.01) / dpi)
+            self._layout.execute(self.figure)
+            # Labels keep their size, so what the page gains goes to the axes.
+            first = self.axes[0, 0].get_position(original=True)
+            missing = total * (1 - first.size * size / wanted)
+            if np.abs(missing[width is not None :]).max() * dpi < 2:
+                break
+            size = size + missing
+        self.figure.set_layout_engine("none")
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the page; makes the folder; the ending chooses the format."""
+        path = pathlib.Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".png":
+            self._canvas.print_png(path)
+        else:  # also writes PNGs, but draws twice, which takes long
+            self.figure.savefig(path)
+
+
+def n_characters(
+    width: float, size: float = SIZE_LABEL, weight: str = "normal"
+) -> int:
+    """Returns how many characters of running text a width holds, at least 1.
 
     Args:
         width: in inches.
-        height: in inches.
-    """
-    return mpl_figure.Figure(
-        figsize=(width, height), dpi=DPI, facecolor=BACKGROUND
-    )
-
-
-def save(figure: mpl_figure.Figure, path: str | os.PathLike[str]) -> None:
-    """Writes a figure; makes the folder; the ending chooses the format."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI)
-
-
-@functools.cache
-def text_width(text: str, size: float, weight: str = "normal") -> float:
-    """Returns the width of one line of text, in inches.
-
-    Args:
-        text: the line.
-        size: in points.
+        size: of the type, in points.
         weight: 'normal' or 'bold'.
     """
-    if not text.strip():
-        return 0.0
-    font = font_manager.FontProperties(family=_FONT, weight=weight, size=size)
-    width, _, _ = textpath.text_to_path.get_text_width_height_descent(
-        text, font, ismath=False
-    )
-    return float(width) / 72
+    return max(1, int(width * 72 / (size * _CHARACTER[weight])))
 
 
-def wrap(
-    text: str, width: float, size: float, weight: str = "normal"
-) -> tuple[str, ...]:
-    """Breaks a text into lines no wider than `width`.
+def wrap(text: str, length: int, n_lines: int = 3) -> str:
+    """Breaks a text into lines; what does not fit ends in an ellipsis.
 
-    A single word that is too wide is cut, so that no text ever runs into its
-    neighbour. Words joined by no-break spaces count as one.
+    Words joined by no-break spaces count as one.
 
     Args:
-        text: the text; its own line breaks are kept.
-        width: in inches.
-        size: in points.
-        weight: 'normal' or 'bold'.
-
-    Returns:
-        The lines; none for an empty text.
+        text: the text.
+        length: of a line, in characters; longer words are broken.
+        n_lines: lines at most.
     """
-    lines = []
-    for paragraph in text.splitlines():
-        line = ""
-        for word in filter(None, paragraph.split(" ")):
-            longer = f"{line} {word}".strip()
-            if line and text_width(longer, size, weight) > width:
-                lines.append(line)
-                longer = word
-            line = cut(longer, width, size, weight)
-        lines.append(line)
-    return tuple(lines)
+    lines = textwrap.wrap(text, length)
+    last = " ".join(lines[n_lines - 1 :])
+    return "\n".join([*lines[: n_lines - 1], cut(last, length)]).rstrip()
 
 
-def cut(text: str, width: float, size: float, weight: str = "normal") -> str:
-    """Cuts a line that is wider than `width`, ending it in an ellipsis.
-
-    Args:
-        text: the line.
-        width: in inches.
-        size: in points.
-        weight: 'normal' or 'bold'.
-    """
-    if text_width(text, size, weight) <= width:
-        return text
-    n_kept = bisect.bisect_right(
-        range(1, len(text)),
-        width,
-        key=lambda n: text_width(text[:n] + "…", size, weight),
-    )
-    return text[: max(1, n_kept)].rstrip() + "…"
+def cut(text: str, length: int) -> str:
+    """Cuts a text that is longer than `length`, ending it in an ellipsis."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
-def write(
-    figure: mpl_figure.Figure, x: float, y: float, text: str, **settings
-) -> None:
-    """Writes one line of text on the page.
+def write_after(
+    axes: mpl_axes.Axes, artist: mpl_text.Text, text: str, **settings: Any
+) -> mpl_text.Text:
+    """Writes a text on the same line as another one, after it.
 
     Args:
-        figure: the page.
-        x: in inches from the left.
-        y: of the middle of the line unless `va` says otherwise, in inches
-            from the top.
-        text: the line.
+        axes: of both.
+        artist: the text that stands before it.
+        text: muted, unless the settings say otherwise.
         **settings: of Matplotlib's Text.
     """
-    width, height = figure.get_size_inches()
-    figure.text(
-        x / width, 1 - y / height, text, **{"va": "center_baseline", **settings}
+    return axes.annotate(
+        text,
+        (1, 0),
+        xycoords=artist,
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="bottom",
+        **{"color": MUTED, **settings},
     )
 
 
-def _luminance(colour: tuple[float, float, float]) -> float:
-    """Relative luminance of an sRGB colour, as WCAG 2 defines it."""
-    linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-        for part in colour
-    ]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def write_column(
+    axes: mpl_axes.Axes,
+    x: float,
+    rows: np.ndarray,
+    texts: Sequence[str],
+    *,
+    distance: float,
+    header: str = "",
+    rise: float = 4.0,
+    color: str = INK,
+) -> None:
+    """Writes texts beside rows, right-aligned, and a muted header over them.
+
+    Args:
+        axes: whose limits are set.
+        x: where the texts stand, in data coordinates.
+        rows: the height of each text, in data coordinates.
+        texts: one per row.
+        distance: from x to the end of the texts, in points.
+        header: one word, or empty.
+        rise: from the top of the axes to the header, in points.
+        color: of the texts.
+    """
+    settings: dict[str, Any] = {
+        "textcoords": "offset points",
+        "ha": "right",
+        "annotation_clip": False,
+    }
+    longest = max(texts, key=lambda text: max(map(len, text.split("\n"))))
+    for row, text in zip(rows, texts, strict=True):
+        written = axes.annotate(
+            text,
+            (x, row),
+            xytext=(distance, 0),
+            va="center_baseline",
+            color=color,
+            **settings,
+        )
+        # The layout takes its time for each text; the longest one is enough.
+        written.set_in_layout(text == longest)
+    axes.annotate(
+        header,
+        (x, axes.get_ylim()[1]),
+        xytext=(distance, rise),
+        color=MUTED,
+        **settings,
+    )
+
+
+def epoch_span(epochs: Iterable[float]) -> tuple[float, float]:
+    """Returns the first and the last epoch, or a range around a single one."""
+    epochs = np.fromiter(epochs, float)
+    low, high = float(epochs.min()), float(epochs.max())
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def set_epochs(
+    axes: mpl_axes.Axes, span: tuple[float, float], *, is_labelled: bool
+) -> None:
+    """Sets the axis of epochs; only the lowest panel of a column has labels."""
+    axes.set_xlim(*span)
+    axes.xaxis.set_major_locator(
+        ticker.MaxNLocator(
+            8,
+            integer=span[1] - span[0] >= 1,
+            min_n_ticks=1,
+            steps=(1, 2, 2.5, 5, 10),
+        )
+    )
+    axes.tick_params(
+        axis="x", labelbottom=is_labelled, length=3 if is_labelled else 0
+    )
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    if is_labelled:
+        axes.set_xlabel("epoch", labelpad=3)

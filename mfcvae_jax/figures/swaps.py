@@ -17,7 +17,7 @@ from mfcvae_jax.figures import panels, style, tiles
 __all__ = ["SwapPage", "swapped_pairs"]
 
 _HEADERS = ("x1", "x2", "rec. 1", "rec. 2", "swap 1", "swap 2")
-_LABEL_WIDTH = 0.7  # inches
+_LABEL = 12  # characters in a line of a pair's label
 _MOST_BESIDE = 3
 
 
@@ -58,21 +58,11 @@ def swapped_pairs(
     """
     if not len(pages):
         raise ValueError("Expected at least one page of pairs; got none.")
-    drawn = [_panel(page, p) for p, page in enumerate(pages)]
-    sizes = [panel.images.shape[2:4] for panel in drawn]
-    if len(set(sizes)) > 1:
-        raise ValueError(
-            f"Expected images of one height and width on all pages; got "
-            f"{sizes}."
-        )
-    n_bands = -(-len(drawn) // _MOST_BESIDE)
-    panels.draw_panels(
-        drawn,
+    panels.image_grid(
+        [_panel(page, p) for p, page in enumerate(pages)],
         path,
-        group_gap=0,
-        column_group=2,
-        column_group_gap=12,
-        per_band=-(-len(drawn) // n_bands),
+        column_groups=(2, 12),
+        most_beside=_MOST_BESIDE,
     )
 
 
@@ -94,21 +84,12 @@ def _panel(page: SwapPage, index: int) -> panels.Panel:
                 f"Expected {field} of {name} of shape (P, 2, H, W, C), the "
                 f"same as inputs, {shape}; got {images.shape}."
             )
-        groups.append(images / 255 if images.dtype == np.uint8 else images)
-    if isinstance(page.labels, str) or len(page.labels) != shape[0]:
-        raise ValueError(
-            f"Expected labels of {name} to hold one text per pair, {shape[0]} "
-            f"in all; got {page.labels!r}."
-        )
+        groups.append(tiles.as_float(images))
+    labels = style.check_texts(page.labels, shape[0], f"labels of {name}")
     return panels.Panel(
         images=np.concatenate(groups, axis=1),
-        present=None,
-        # The first cell would be set in ink.
-        labels=tuple(
-            ("", panels.broken(label, _LABEL_WIDTH)) for label in page.labels
-        ),
-        headers=(),
         title=page.title,
         colour=style.facet_colour(page.facet) if page.facet >= 0 else None,
-        tile_headers=_HEADERS,
+        notes=tuple(style.wrap(text, _LABEL, 2) for text in labels),
+        columns=_HEADERS,
     )

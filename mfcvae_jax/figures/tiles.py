@@ -1,14 +1,22 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Sheets of images: equal tiles in rows and columns, on exact pixels.
+"""Images that are checked, and sheets of them on exact pixels. Pure NumPy.
 
-Pure NumPy. A pixel of an image becomes a square of whole pixels of the sheet
+Tiles stand in rows and columns. A pixel of an image becomes a square of whole
+pixels of the sheet
 (nearest neighbour, integer factor), so that an 8 x 8 digit stays crisp.
 """
 
 import numpy as np
 
-__all__ = ["as_rgb8", "check_images", "offsets", "scale_for", "sheet"]
+__all__ = [
+    "as_float",
+    "check_counts",
+    "check_images",
+    "offsets",
+    "scale_for",
+    "sheet",
+]
 
 
 def check_images(images: np.ndarray, axes: str, name: str) -> np.ndarray:
@@ -46,18 +54,25 @@ def check_images(images: np.ndarray, axes: str, name: str) -> np.ndarray:
     return images
 
 
-def as_rgb8(images: np.ndarray) -> np.ndarray:
-    """Turns images into 8-bit RGB; floats are clipped to [0, 1].
+def check_counts(**counts: int | None) -> None:
+    """Checks that numbers of rows or columns are at least 1, where given.
 
-    Args:
-        images: shape (..., C) with C = 1 or 3, finite floats or uint8.
-
-    Returns:
-        uint8, shape (..., 3).
+    Raises:
+        ValueError: if one is less.
     """
-    if images.dtype != np.uint8:
-        images = np.round(np.clip(images, 0.0, 1.0) * 255).astype(np.uint8)
-    return np.broadcast_to(images, (*images.shape[:-1], 3))
+    if any(count is not None and count < 1 for count in counts.values()):
+        raise ValueError(
+            f"Expected {' and '.join(counts)} to be at least 1; got "
+            + ", ".join(f"{name}={count}" for name, count in counts.items())
+            + "."
+        )
+
+
+def as_float(images: np.ndarray) -> np.ndarray:
+    """Turns bytes into floats in [0, 1]; floats stay as they are."""
+    if images.dtype == np.uint8:
+        return images.astype(np.float32) / 255
+    return images
 
 
 def scale_for(size: int, target: float, minimum: float = 32) -> int:
@@ -75,7 +90,7 @@ def scale_for(size: int, target: float, minimum: float = 32) -> int:
 
 
 def offsets(
-    n: int, size: int, gap: int, *, group: int | None = None, group_gap: int = 0
+    n: int, size: int, gap: int, groups: tuple[int, int] = (1, 0)
 ) -> np.ndarray:
     """Returns where the tiles of one axis begin.
 
@@ -83,45 +98,35 @@ def offsets(
         n: number of tiles.
         size: length of a tile along the axis, in pixels.
         gap: space between neighbours, in pixels.
-        group: if given, every `group` tiles are set off from the next ones.
-        group_gap: the additional space between groups, in pixels.
+        groups: (n, gap): every n tiles are set off from the next ones by so
+            many pixels more.
 
     Returns:
         First pixel of each tile, shape (n,), int; the axis ends at
         `offsets(...)[-1] + size`.
     """
     index = np.arange(n)
-    starts = index * (size + gap)
-    return starts if group is None else starts + index // group * group_gap
+    return index * (size + gap) + index // groups[0] * groups[1]
 
 
 def sheet(
     images: np.ndarray,
     *,
-    present: np.ndarray | None = None,
     scale: int = 1,
     gap: int = 2,
-    group: int | None = None,
-    group_gap: int = 0,
-    column_group: int | None = None,
-    column_group_gap: int = 0,
-    background: tuple[int, int, int] = (255, 255, 255),
+    row_groups: tuple[int, int] = (1, 0),
+    column_groups: tuple[int, int] = (1, 0),
 ) -> np.ndarray:
-    """Assembles images into one sheet of aligned tiles.
+    """Assembles images into one sheet of aligned tiles on white.
 
     Args:
         images: shape (R, Q, H, W, C) for R rows of Q tiles; grey (C=1) or RGB
             (C=3), float clipped to [0, 1], or uint8. A tile that is NaN
             throughout is missing.
-        present: False where a tile is missing, shape (R, Q), bool; None if
-            only NaN marks missing tiles.
         scale: whole factor by which each image is enlarged.
-        gap: pixels of background between tiles; there are none around them.
-        group: set off every `group` rows from the next ones, see `offsets`.
-        group_gap: additional pixels between groups of rows.
-        column_group: set off every `column_group` columns from the next ones.
-        column_group_gap: additional pixels between groups of columns.
-        background: colour of gaps and missing tiles, 0 to 255.
+        gap: white pixels between tiles; there are none around them.
+        row_groups: of rows, see `offsets`.
+        column_groups: of columns.
 
     Returns:
         The sheet, uint8, shape (height, width, 3).
@@ -132,51 +137,31 @@ def sheet(
     """
     images = check_images(images, "RQHWC", "images")
     n_rows, n_columns, height, width, _ = images.shape
-    present = _present(images, present)
-    rows = offsets(
-        n_rows, height * scale, gap, group=group, group_gap=group_gap
-    )
-    columns = offsets(
-        n_columns,
-        width * scale,
-        gap,
-        group=column_group,
-        group_gap=column_group_gap,
-    )
-    result = np.empty(
-        (rows[-1] + height * scale, columns[-1] + width * scale, 3), np.uint8
-    )
-    result[:] = background
-    for r, q in np.argwhere(present):
-        tile = as_rgb8(images[r, q])
-        tile = tile.repeat(scale, axis=0).repeat(scale, axis=1)
-        result[
-            rows[r] : rows[r] + height * scale,
-            columns[q] : columns[q] + width * scale,
-        ] = tile
+    is_missing = _missing(images)
+    height, width = scale * height, scale * width
+    rows = offsets(n_rows, height, gap, row_groups)
+    columns = offsets(n_columns, width, gap, column_groups)
+    result = np.full((rows[-1] + height, columns[-1] + width, 3), 255, np.uint8)
+    for r, q in np.argwhere(~is_missing):
+        tile = images[r, q]
+        if tile.dtype != np.uint8:
+            tile = np.round(np.clip(tile, 0.0, 1.0) * 255).astype(np.uint8)
+        result[rows[r] : rows[r] + height, columns[q] : columns[q] + width] = (
+            tile.repeat(scale, axis=0).repeat(scale, axis=1)
+        )
     return result
 
 
-def _present(images: np.ndarray, present: np.ndarray | None) -> np.ndarray:
-    grid = images.shape[:2]
-    if present is None:
-        present = np.ones(grid, bool)
-    present = np.asarray(present, bool)
-    if present.shape != grid:
-        raise ValueError(
-            f"Expected present of shape {grid}, one entry per tile; got shape "
-            f"{present.shape}."
-        )
-    if images.dtype == np.uint8:
-        return present
+def _missing(images: np.ndarray) -> np.ndarray:
     is_nan = np.isnan(images)
-    all_nan = is_nan.all(axis=(2, 3, 4))
-    broken = present & ~all_nan & is_nan.any(axis=(2, 3, 4))
-    if broken.any():
-        row, column = np.argwhere(broken)[0]
+    counts = is_nan.sum(axis=(2, 3, 4))
+    is_missing = is_nan.all(axis=(2, 3, 4))
+    broken = np.argwhere((counts > 0) & ~is_missing)
+    if len(broken):
+        row, column = broken[0]
         raise ValueError(
             f"Expected finite images, or tiles that are NaN throughout; the "
             f"tile in row {row}, column {column} is NaN in "
-            f"{int(is_nan[row, column].sum())} of its values."
+            f"{counts[row, column]} of its values."
         )
-    return present & ~all_nan
+    return is_missing

@@ -47,36 +47,25 @@ def latent_traversals(
         for j, facet in enumerate(facets)
     ]
     for j, facet in enumerate(facets):
-        if (
-            facet.shape[1] != len(steps)
-            or facet.shape[2:] != facets[0].shape[2:]
-        ):
+        if facet.shape[1] != len(steps):
             raise ValueError(
-                f"Expected images of facet {j} of shape (D, {len(steps)}, "
-                f"{', '.join(map(str, facets[0].shape[2:]))}), one column per "
-                f"step; got {facet.shape}."
+                f"Expected {len(steps)} images along each dimension of facet "
+                f"{j}, one per step; got shape {facet.shape}."
             )
-    headers = [f"{step:.3g}".replace("-", "−") for step in steps]
-    caption = "columns: prior standard deviations"
-    per_band = max(1, min(len(facets), _MANY // len(steps)))
+    columns = [f"{step:.3g}".replace("-", "−") for step in steps]
     if len(steps) > _MANY:
         kept = {0, len(steps) // 2, len(steps) - 1}
-        headers = [text if t in kept else "" for t, text in enumerate(headers)]
-    panels.draw_panels(
-        [
-            panels.Panel(
-                images=facet,
-                present=None,
-                labels=tuple((str(d),) for d in range(len(facet))),
-                headers=("d",),
-                title=f"Facet {j}",
-                caption=caption,
-                colour=style.facet_colour(j),
-                tile_headers=tuple(headers),
-            )
-            for j, facet in enumerate(facets)
-        ],
-        path,
-        group_gap=0,
-        per_band=-(-len(facets) // -(-len(facets) // per_band)),
-    )
+        columns = [text if t in kept else "" for t, text in enumerate(columns)]
+    drawn = [
+        panels.Panel(
+            images=facet,
+            title=f"Facet {j}",
+            colour=style.facet_colour(j),
+            rows=tuple(str(d) for d in range(len(facet))),
+            headers=("d",),
+            columns=tuple(columns),
+            caption="columns: prior standard deviations",
+        )
+        for j, facet in enumerate(facets)
+    ]
+    panels.image_grid(drawn, path, most_beside=max(1, _MANY // len(steps)))

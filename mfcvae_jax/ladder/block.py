@@ -7,6 +7,8 @@ from PyTorch's default draws, uniform in +-1/sqrt(fan_in) for weights and biases
 alike, because the published nets do.
 """
 
+from collections.abc import Callable
+
 import chex
 import flax.linen as nn
 import jax
@@ -128,14 +130,13 @@ class DenseBlock(nn.Module):
     Attributes:
         widths: units of each layer.
         activation: non-linearity after every layer.
-        batch_norm: whether batch norm follows every activation.
-        axis_name: see ``BatchNorm``.
+        norm: makes the ``BatchNorm`` that follows every activation; None for
+            none.
     """
 
     widths: tuple[int, ...]
     activation: Activation
-    batch_norm: bool
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] | None
 
     @nn.compact
     def __call__(self, h: chex.Array, train: bool) -> chex.Array:
@@ -151,8 +152,8 @@ class DenseBlock(nn.Module):
         for i, width in enumerate(self.widths):
             h = dense(width, h.shape[-1], name=f"dense_{i}")(h)
             h = activate(self.activation, h)
-            if self.batch_norm:
-                h = BatchNorm(self.axis_name, name=f"batch_norm_{i}")(h, train)
+            if self.norm is not None:
+                h = self.norm(name=f"batch_norm_{i}")(h, train)
         return h
 
 

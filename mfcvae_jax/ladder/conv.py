@@ -21,6 +21,7 @@ Images are (B, H, W, channels) throughout.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import chex
@@ -34,6 +35,7 @@ from mfcvae_jax.settings import Activation, ConvLadder
 from mfcvae_jax.variational.posterior import Posterior
 
 __all__ = [
+    "CHANNELS",
     "ConvBlock",
     "ConvDecoder",
     "ConvEncoder",
@@ -47,7 +49,8 @@ __all__ = [
     "features",
 ]
 
-_CHANNELS = 64
+# C: of the first layer.
+CHANNELS = 64
 
 
 class Layer(NamedTuple):
@@ -66,7 +69,7 @@ class Layer(NamedTuple):
 
 def encoder_backbone(j: int) -> tuple[Layer, ...]:
     """Returns the layers that lead to the branching point of facet j."""
-    return (Layer(_CHANNELS * 2**j, 4, 2),)
+    return (Layer(CHANNELS * 2**j, 4, 2),)
 
 
 def encoder_rung(j: int) -> tuple[Layer, ...]:
@@ -128,20 +131,15 @@ def check_image(n_facets: int, image_shape: tuple[int, int, int]) -> None:
                 f"{2**n_facets}, got {size} (image shape {image_shape}): take "
                 "fewer facets or resize the images"
             )
-        for j in range(n_facets):
-            left = size // 2 ** (j + 1)
-            for i, layer in enumerate(encoder_rung(j)):
-                after = convolution.output_size(left, layer.width, layer.stride)
-                if after < 1:
-                    raise ValueError(
-                        f"images of shape {image_shape} are too small for "
-                        f"{n_facets} facets of net.kind='conv_ladder': of "
-                        f"their {name} {size}, {left} is left before layer "
-                        f"{i} of the encoder's rung {j}, whose kernel is "
-                        f"{layer.width} wide: take fewer facets or larger "
-                        "images"
-                    )
-                left = after
+    for j in range(n_facets):
+        height, width, _ = features(j, image_shape)
+        if min(height, width) < 1:
+            raise ValueError(
+                f"images of shape {image_shape} are too small for {n_facets} "
+                f"facets of net.kind='conv_ladder': the encoder's rung {j} "
+                f"leaves {max(height, 0)} x {max(width, 0)} pixels of them: "
+                "take fewer facets or larger images"
+            )
 
 
 def _shape_after(layer: Layer, height: int, width: int) -> tuple[int, int, int]:
@@ -210,7 +208,7 @@ class ConvBlock(nn.Module):
         is_transposed: see ``Convolution``.
         weight_norm: see ``Convolution``.
         is_bare: whether activation and batch norm are left out.
-        axis_name: see ``BatchNorm``.
+        norm: makes a ``BatchNorm``.
     """
 
     layers: tuple[Layer, ...]
@@ -218,7 +216,7 @@ class ConvBlock(nn.Module):
     is_transposed: bool = False
     weight_norm: bool = False
     is_bare: bool = False
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
     def __call__(self, h: chex.Array, train: bool) -> chex.Array:
@@ -240,7 +238,7 @@ class ConvBlock(nn.Module):
             )(h)
             if not self.is_bare:
                 h = activate(self.activation, h)
-                h = BatchNorm(self.axis_name, name=f"batch_norm_{i}")(h, train)
+                h = self.norm(name=f"batch_norm_{i}")(h, train)
         return h
 
 
@@ -250,12 +248,12 @@ class ConvEncoder(nn.Module):
     Attributes:
         net: form of the blocks.
         latent_dim: D_j of each facet.
-        axis_name: see ``BatchNorm``.
+        norm: makes a ``BatchNorm``.
     """
 
     net: ConvLadder
     latent_dim: tuple[int, ...]
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
@@ -274,7 +272,7 @@ class ConvEncoder(nn.Module):
             layers,
             self.net.activation,
             weight_norm=self.net.weight_norm,
-            axis_name=self.axis_name,
+            norm=self.norm,
             name=name,
         )
 
@@ -285,12 +283,12 @@ class ConvDecoder(nn.Module):
     Attributes:
         net: form of the blocks.
         image_shape: (H, W, C).
-        axis_name: see ``BatchNorm``.
+        norm: makes a ``BatchNorm``.
     """
 
     net: ConvLadder
     image_shape: tuple[int, int, int]
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
     def __call__(
@@ -312,8 +310,7 @@ class ConvDecoder(nn.Module):
             rung = DenseBlock(
                 (math.prod(shape),),
                 self.net.activation,
-                batch_norm=True,
-                axis_name=self.axis_name,
+                self.norm,
                 name=f"rung_{j}",
             )(z[j], train)
             faded = alpha[j] * rung.reshape(-1, *shape)
@@ -323,7 +320,7 @@ class ConvDecoder(nn.Module):
                 self.net.activation,
                 is_transposed=True,
                 is_bare=j == 0 and not self.net.output_norm,
-                axis_name=self.axis_name,
+                norm=self.norm,
                 name=f"backbone_{j}",
             )(h, train)
         return h

@@ -9,12 +9,13 @@ facet below, the rung of z_j is merged into it.
 """
 
 import math
+from collections.abc import Callable
 
 import chex
 import flax.linen as nn
 import jax.numpy as jnp
 
-from mfcvae_jax.ladder.block import DenseBlock, Heads, dense
+from mfcvae_jax.ladder.block import BatchNorm, DenseBlock, Heads, dense
 from mfcvae_jax.settings import DenseLadder, Merge
 from mfcvae_jax.variational.posterior import Posterior
 
@@ -29,12 +30,12 @@ class LadderEncoder(nn.Module):
     Attributes:
         net: widths of backbone and rungs.
         latent_dim: D_j of each facet.
-        axis_name: see ``BatchNorm``.
+        norm: makes a ``BatchNorm``.
     """
 
     net: DenseLadder
     latent_dim: tuple[int, ...]
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
@@ -63,12 +64,12 @@ class LadderDecoder(nn.Module):
     Attributes:
         net: widths of backbone and rungs.
         image_shape: (H, W, C).
-        axis_name: see ``BatchNorm``.
+        norm: makes a ``BatchNorm``.
     """
 
     net: DenseLadder
     image_shape: tuple[int, ...]
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
     def __call__(
@@ -110,7 +111,6 @@ def _block(
     return DenseBlock(
         widths,
         owner.net.activation,
-        owner.net.batch_norm,
-        owner.axis_name,
+        owner.norm if owner.net.batch_norm else None,
         name=f"{kind}_{j}",
     )

@@ -7,12 +7,13 @@ encoder of its own. Both have one decoder, which is fed all z_j side by side.
 """
 
 import math
+from collections.abc import Callable
 
 import chex
 import flax.linen as nn
 import jax.numpy as jnp
 
-from mfcvae_jax.ladder.block import DenseBlock, Heads, dense
+from mfcvae_jax.ladder.block import BatchNorm, DenseBlock, Heads, dense
 from mfcvae_jax.settings import SeparateEncoders, SharedEncoder
 from mfcvae_jax.variational.posterior import Posterior
 
@@ -25,12 +26,12 @@ class OneEncoder(nn.Module):
     Attributes:
         net: widths of the encoder.
         latent_dim: D_j of each facet.
-        axis_name: see ``BatchNorm``.
+        norm: makes a ``BatchNorm``.
     """
 
     net: SharedEncoder
     latent_dim: tuple[int, ...]
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
@@ -38,8 +39,7 @@ class OneEncoder(nn.Module):
         h = DenseBlock(
             self.net.encoder,
             self.net.activation,
-            self.net.batch_norm,
-            self.axis_name,
+            self.norm if self.net.batch_norm else None,
             name="encoder",
         )(x.reshape(x.shape[0], -1), train)
         return tuple(
@@ -54,12 +54,12 @@ class OneEncoderPerFacet(nn.Module):
     Attributes:
         net: widths of the encoders.
         latent_dim: D_j of each facet.
-        axis_name: see ``BatchNorm``.
+        norm: makes a ``BatchNorm``.
     """
 
     net: SeparateEncoders
     latent_dim: tuple[int, ...]
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
@@ -69,9 +69,8 @@ class OneEncoderPerFacet(nn.Module):
         for j, latent_dim in enumerate(self.latent_dim):
             h = DenseBlock(
                 self.net.encoders[j],
-                self.net.activation,
-                self.net.batch_norm,
-                self.axis_name,
+                self.net.encoder_activation,
+                self.norm if self.net.batch_norm else None,
                 name=f"encoder_{j}",
             )(x, train)
             posteriors.append(Heads(latent_dim, name=f"heads_{j}")(h))
@@ -84,12 +83,12 @@ class JointDecoder(nn.Module):
     Attributes:
         net: widths of the decoder.
         image_shape: (H, W, C).
-        axis_name: see ``BatchNorm``.
+        norm: makes a ``BatchNorm``.
     """
 
     net: SharedEncoder | SeparateEncoders
     image_shape: tuple[int, ...]
-    axis_name: str | None = None
+    norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
     def __call__(
@@ -113,8 +112,7 @@ class JointDecoder(nn.Module):
         h = DenseBlock(
             self.net.decoder,
             self.net.activation,
-            self.net.batch_norm,
-            self.axis_name,
+            self.norm if self.net.batch_norm else None,
             name="decoder",
         )(jnp.concatenate(z, axis=-1), train)
         n_outputs = math.prod(self.image_shape)

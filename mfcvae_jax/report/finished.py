@@ -55,16 +55,11 @@ class Finished:
     def stages(self) -> list[tuple[float, int, float]]:
         """Of each facet the epochs from which it enters and is in fully."""
         run = self.run
-        schedule = run.stepper.schedule
         return [
-            (
-                start / run.steps_per_epoch,
-                facet,
-                (start + (schedule.fade_in_steps if stage else 0))
-                / run.steps_per_epoch,
+            (fading / run.steps_per_epoch, facet, active / run.steps_per_epoch)
+            for facet, (fading, active) in enumerate(
+                run.stepper.schedule.starts
             )
-            for stage, start in enumerate(schedule.stage_starts)
-            for facet in schedule.entering(stage)
         ]
 
     @functools.cached_property

@@ -133,9 +133,7 @@ class Checkpointer:
             if step in self._manager.all_steps():
                 return
             items = ocp.args.Composite(
-                state=ocp.args.StandardSave(
-                    jax.device_get(with_key_data(state))
-                ),
+                state=ocp.args.PyTreeSave(jax.device_get(with_key_data(state))),
                 settings=ocp.args.JsonSave(
                     config_lib.to_config(self._settings)
                 ),
@@ -178,8 +176,15 @@ class Checkpointer:
         config = self._read(step, settings=ocp.args.JsonRestore())
         self._check_model(step, config_lib.from_config(config))
         in_host_memory = _in_host_memory(template)
+        # Partial: version 0.1.0 saved two counters more, which follow from the
+        # step.
         return with_typed_key(
-            self._read(step, state=ocp.args.StandardRestore(in_host_memory))
+            self._read(
+                step,
+                state=ocp.args.PyTreeRestore(
+                    in_host_memory, partial_restore=True
+                ),
+            )
         )
 
     def restore_latest(self, template: TrainState) -> TrainState:

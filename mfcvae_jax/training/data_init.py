@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data-dependent initialisation of the layers, after Salimans and Kingma.
 
-Weights are redrawn Kaiming-normal and biases zeroed; then one batch runs
+Weights are redrawn Kaiming-normal and biases zeroed. Then one batch runs
 through the net, and every layer, in order of execution, is rescaled so that its
 own output on that batch has mean 0 and standard deviation 0.1. As in the
 official code, mean and deviation are taken per channel of a convolution, but
-over batch and units of a linear layer, and batch norm sees the batch twice on
-the way.
+over batch and units of a linear layer; and batch norm sees the batch twice.
 
 ``ConvLadder.official_init`` says whether two more things are as in the official
 code, or as they are meant:
@@ -17,10 +16,10 @@ code, or as they are meant:
   rescaling: such a layer is standardised for those that follow on this batch,
   and never again.
 * The running statistics of batch norm are those of the batch. In the official
-  code that is but a tenth of them, the rest being mean 0 and variance 1, a
-  hundred times that of the standardised layers. What the net encodes with them
-  shrinks from layer to layer, all examples to one point in float32 if the gains
-  are rescaled, and so would be all initial means of a prior.
+  code a tenth of them is; the rest is mean 0 and variance 1, a hundred times
+  the variance of the standardised layers. An evaluation with these shrinks from
+  layer to layer. With rescaled gains it would put all examples, and so all
+  initial means of a prior, into one point of float32.
 """
 
 import functools
@@ -65,10 +64,8 @@ def data_dependent_init(
     Returns:
         New collections ``params`` and ``batch_stats``.
     """
-    redrawn = {
-        "params": redraw(variables["params"], key),
-        "batch_stats": _batch_stats_after(model, variables, x, noise),
-    }
+    after = _after_a_pass(model, variables, x, noise)
+    redrawn = {**after, "params": redraw(variables["params"], key)}
     return standardise_layers(model, redrawn, x, noise)
 
 
@@ -116,7 +113,6 @@ def standardise_layers(
     Returns:
         New collections ``params`` and ``batch_stats``.
     """
-    flat = traverse_util.flatten_dict(variables["params"])
     net = model.net
     is_as_meant = isinstance(net, ConvLadder) and not net.official_init
 
@@ -129,45 +125,40 @@ def standardise_layers(
         mean = jnp.mean(output, axes)
         var = jnp.var(output, axes, ddof=1)
         factor = _OUTPUT_STD / jnp.sqrt(var + _EPSILON)
-        gain, kernel, bias = (
-            (*layer.path, name) for name in ("gain", "kernel", "bias")
-        )
-        if kernel in flat:
-            is_transposed = getattr(layer, "is_transposed", False)
+        params = layer.variables["params"]
+        bias = (params["bias"] - mean) * factor
+        layer.put_variable("params", "bias", bias)
+        if "kernel" in params:
             # The output channel of a transposed convolution is its last but
             # one axis.
-            flat[kernel] *= factor[:, None] if is_transposed else factor
+            is_transposed = getattr(layer, "is_transposed", False)
+            by_channel = factor[:, None] if is_transposed else factor
+            kernel = params["kernel"] * by_channel
+            layer.put_variable("params", "kernel", kernel)
         elif is_as_meant:
-            flat[gain] *= factor
-        flat[bias] = (flat[bias] - mean) * factor
+            layer.put_variable("params", "gain", params["gain"] * factor)
         return (output - mean) * factor
 
     if is_as_meant:  # so that the share of the batch is all there is
         none = jax.tree.map(jnp.zeros_like, variables["batch_stats"])
         variables = {**variables, "batch_stats": none}
     with nn.intercept_methods(standardise):
-        batch_stats = _batch_stats_after(model, variables, x, noise)
+        found = _after_a_pass(model, variables, x, noise)
     if is_as_meant:
-        batch_stats = jax.tree.map(lambda a: a / BATCH_SHARE, batch_stats)
-    return {
-        "params": traverse_util.unflatten_dict(flat),
-        "batch_stats": batch_stats,
-    }
+        whole = jax.tree.map(lambda a: a / BATCH_SHARE, found["batch_stats"])
+        found = {**found, "batch_stats": whole}
+    return found
 
 
-def _batch_stats_after(
+def _after_a_pass(
     model: MFCVAE,
     variables: dict[str, Any],
     x: chex.Array,
     noise: tuple[chex.Array, ...],
 ) -> dict[str, Any]:
-    """The running statistics after one pass in train mode, all facets in."""
+    """The variables after one pass in train mode, all facets in."""
+    alpha = jnp.ones(len(model.facets))
     _, updated = model.apply(
-        variables,
-        x,
-        noise,
-        jnp.ones(len(model.facets)),
-        train=True,
-        mutable=["batch_stats"],
+        variables, x, noise, alpha, train=True, mutable=list(variables)
     )
-    return updated.get("batch_stats", {})
+    return {**variables, **updated}

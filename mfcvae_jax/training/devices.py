@@ -11,12 +11,12 @@ one of four forms::
                                         metrics are averaged over the devices
     S seeds      jit(vmap(scan))        pmap(vmap(scan)): the seeds are split
 
-The batch is that of the settings whatever the number of devices, and so is the
-noise: a run on several devices is the run on one of them, up to the order of
-floating-point sums. With several processes, each calls the same program on
-what belongs to its own devices.
+The batch and the noise do not depend on the number of devices: a run on several
+devices is the run on one of them, up to the order of floating-point sums. With
+several processes, each calls the same program on what belongs to its devices.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -77,22 +77,22 @@ class Program:
             )
         self._is_split = n_devices > 1
         is_batch_split = self._is_split and n_seeds == 1
-        self._stepper = (
-            stepper._replace(axis_name=_AXIS) if is_batch_split else stepper
-        )
+        if is_batch_split:
+            stepper = dataclasses.replace(stepper, axis_name=_AXIS)
         self._rows = batch_size // n_devices if is_batch_split else batch_size
-        # Seeds fill the devices evenly: the last ones may be run in vain.
+        # Every device takes as many seeds. Where they do not divide evenly, the
+        # last seed is repeated, and the repetitions are dropped at the end.
         self._seeds_per_device = -(-n_seeds // n_devices)
         local = [d for d in self._devices if d in set(jax.local_devices())]
         self._local = [self._devices.index(d) for d in local]
         mesh = Mesh(np.array(local), (_AXIS,))
         self._whole = NamedSharding(mesh, PartitionSpec())
-        self._split = NamedSharding(mesh, PartitionSpec(_AXIS))
+        split = NamedSharding(mesh, PartitionSpec(_AXIS))
+        # Of what has a leading axis for the devices, if there are several.
+        self._spread = split if self._is_split else self._whole
         devices_split = tuple(self._devices) if self._is_split else None
         self._run_on_images, self._run_on_chunk = (
-            _compiled(
-                self._stepper, self._rows, n_seeds, devices_split, is_chunk
-            )
+            _compiled(stepper, self._rows, n_seeds, devices_split, is_chunk)
             for is_chunk in (False, True)
         )
 
@@ -110,7 +110,8 @@ class Program:
             return jax.device_put(with_key_data(state), self._whole)
         hosted = [jax.device_get(with_key_data(state)) for state in states]
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *hosted)
-        return jax.tree.map(self._place_seeds, stacked)
+        arranged = jax.tree.map(self._arrange_seeds, stacked)
+        return jax.device_put(arranged, self._spread)
 
     def place_images(self, images: np.ndarray) -> chex.Array:
         """Puts a copy of images on every device.
@@ -133,11 +134,11 @@ class Program:
         Returns:
             What ``run`` takes as its images.
         """
-        return jax.device_put(chunk, self._spread())
+        return jax.device_put(chunk, self._spread)
 
     def place_order(self, order: np.ndarray) -> chex.Array:
         """Puts an order on the devices that need it."""
-        return jax.device_put(order, self._spread())
+        return jax.device_put(order, self._spread)
 
     def arrange(self, permutations: np.ndarray) -> np.ndarray:
         """Tells each device of this process which rows it visits, and when.
@@ -214,9 +215,6 @@ class Program:
             for i in range(self._n_seeds)
         ]
 
-    def _spread(self) -> NamedSharding:
-        return self._split if self._is_split else self._whole
-
     def _arrange_seeds(self, stacked: np.ndarray) -> np.ndarray:
         """Shape (S, ...) to the seeds of this process, (devices, seeds, ...).
 
@@ -229,11 +227,8 @@ class Program:
         by_device = slots.reshape(len(self._devices), -1)
         return stacked[by_device[self._local]]
 
-    def _place_seeds(self, stacked: np.ndarray) -> chex.Array:
-        return jax.device_put(self._arrange_seeds(stacked), self._spread())
-
     def _gather_seeds(self, tree: Any) -> Any:
-        """The opposite of ``_place_seeds``, in the host memory of everyone."""
+        """Undoes ``_arrange_seeds``, in the host memory of everyone."""
         hosted = jax.device_get(tree)
         if not self._is_split:
             return hosted

@@ -9,7 +9,6 @@ from typing import Any
 import jax.numpy as jnp
 from absl import logging
 
-from mfcvae_jax import progressive
 from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import runs
 from mfcvae_jax.training import state as state_lib
@@ -166,10 +165,7 @@ def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
         variables,
         run.stepper.optimiser,
         run_key(run.settings.seed, KeyUse.NOISE),
-    )._replace(
-        step=jnp.int32(n_steps),
-        progressive=progressive.state_at(run.stepper.schedule, n_steps),
-    )
+    )._replace(step=jnp.int32(n_steps))
     recorder = InWorkdir(workdir)
     with recorder.recording(run):
         recorder.save(0, state, None)

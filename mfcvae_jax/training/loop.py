@@ -293,7 +293,7 @@ class _Training:
                     ),
                 )
         phases = progressive.phases(self._run.stepper.schedule, self._step)
-        is_full = all(phase is progressive.Phase.ACTIVE for phase in phases)
+        is_full = (phases == progressive.Phase.ACTIVE).all()
         for i in self._alive:
             scored = self._scored.get(i) if is_full else None
             bound = scored and scored.terms["mixture_bound"]
@@ -404,7 +404,7 @@ def _postfix(
         f"log p(x|z) {values['log_p_x_z']:.1f}",
     ]
     for j, phase in enumerate(phases):
-        if phase is not progressive.Phase.WAITING:
+        if phase != progressive.Phase.WAITING:
             kl = values[f"kl_z/{j}"] + values[f"kl_c/{j}"]
             terms.append(f"KL{j} {kl:.1f}")
     terms += [
@@ -417,10 +417,9 @@ def _postfix(
 
 def _log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:
     for event in progressive.events(schedule, after, upto):
+        facets = ", ".join(map(str, event.facets))
         logging.info(
-            "step %d: %s (stage %d, facet %s)",
-            event.step,
-            event.transition.value,
-            event.stage,
-            ", ".join(map(str, event.facets)),
+            "step %d: facet %s is %s", event.step, facets, event.phase.label
         )
+    if after < schedule.n_steps <= upto:
+        logging.info("step %d: finished", schedule.n_steps)

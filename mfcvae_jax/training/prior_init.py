@@ -21,7 +21,7 @@ from sklearn import exceptions, mixture
 from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.settings import MeansInit, Settings
 
-__all__ = ["check", "fit_means", "glorot_means", "with_initial_means"]
+__all__ = ["check", "fit_means", "with_initial_means"]
 
 
 def with_initial_means(
@@ -43,23 +43,22 @@ def with_initial_means(
         The parameters with new ``means`` in every prior.
     """
     n_facets = sum(name.startswith("priors_") for name in params)
-    shapes = [params[f"priors_{j}"]["means"].shape for j in range(n_facets)]
+    names = [f"priors_{j}" for j in range(n_facets)]
+    shapes = [params[name]["means"].shape for name in names]
+    means: Sequence[chex.Array]
     if init is MeansInit.GMM:
+        latents = encode_means()
         means = [
-            fit_means(latents, n_components, seed)
-            for latents, (n_components, _) in zip(
-                encode_means(), shapes, strict=True
-            )
+            fit_means(encoded, n_components, seed)
+            for encoded, (n_components, _) in zip(latents, shapes, strict=True)
         ]
     else:
-        keys = jax.random.split(run_key(seed, KeyUse.PRIOR), n_facets)
-        means = [
-            glorot_means(key, shape)
-            for key, shape in zip(keys, shapes, strict=True)
-        ]
+        keys = jax.random.split(run_key(seed, KeyUse.PRIOR), len(names))
+        draw = jax.nn.initializers.glorot_normal()
+        means = [draw(*args) for args in zip(keys, shapes, strict=True)]
     priors = {
-        f"priors_{j}": {**params[f"priors_{j}"], "means": jnp.asarray(mean)}
-        for j, mean in enumerate(means)
+        name: {**params[name], "means": jnp.asarray(mean)}
+        for name, mean in zip(names, means, strict=True)
     }
     return {**params, **priors}
 
@@ -71,25 +70,27 @@ def check(settings: Settings, n_examples: int) -> None:
         settings: of the run.
         n_examples: N, in the training split.
     """
-    if settings.prior_init.means is MeansInit.GMM:
-        _require_examples(max(settings.facets.n_components), n_examples)
+    n_components = max(settings.facets.n_components)
+    is_fitted = settings.prior_init.means is MeansInit.GMM
+    if is_fitted and n_examples < n_components:
+        raise ValueError(
+            f"prior_init.means='gmm' fits {n_components} components "
+            f"(facets.n_components) to {n_examples} training examples: use "
+            "fewer components, more data or prior_init.means='glorot'"
+        )
 
 
 def fit_means(latents: np.ndarray, n_components: int, seed: int) -> np.ndarray:
     """Fits scikit-learn's diagonal GaussianMixture and returns its means.
 
     Args:
-        latents: shape (N, D).
+        latents: shape (N, D), N at least K.
         n_components: K.
         seed: of the fit's k-means start.
 
     Returns:
         Means, shape (K, D), float32.
-
-    Raises:
-        ValueError: if there are fewer examples than components.
     """
-    _require_examples(n_components, len(latents))
     fit = mixture.GaussianMixture(
         n_components, covariance_type="diag", random_state=seed
     )
@@ -99,25 +100,3 @@ def fit_means(latents: np.ndarray, n_components: int, seed: int) -> np.ndarray:
     for warning in caught:
         logging.info("mixture fit of the prior: %s", warning.message)
     return fit.means_.astype(np.float32)
-
-
-def glorot_means(key: chex.PRNGKey, shape: tuple[int, int]) -> chex.Array:
-    """Draws Xavier-normal means, N(0, 2 / (K + D)).
-
-    Args:
-        key: PRNG key.
-        shape: (K, D).
-
-    Returns:
-        Means, shape (K, D).
-    """
-    return jax.nn.initializers.glorot_normal()(key, shape)
-
-
-def _require_examples(n_components: int, n_examples: int) -> None:
-    if n_examples < n_components:
-        raise ValueError(
-            f"prior_init.means='gmm' fits {n_components} components "
-            f"(facets.n_components) to {n_examples} training examples: use "
-            "fewer components, more data or prior_init.means='glorot'"
-        )

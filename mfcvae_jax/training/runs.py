@@ -148,7 +148,7 @@ def make_stepper(
         schedule=progressive.make_schedule(
             settings.progressive, len(settings.facets), steps_per_epoch
         ),
-        estimate=elbo.find_estimator(settings.train.estimator).terms,
+        estimate=elbo.find_estimator(settings.train.estimator),
         n_samples=settings.train.n_samples,
         precision=settings.precision,
     )
@@ -267,9 +267,7 @@ def score(run: Run, state: state_lib.TrainState) -> Scored:
     Returns:
         Predictions and scores.
     """
-    coefficients = progressive.coefficients(
-        run.stepper.schedule, state.progressive
-    )
+    coefficients = progressive.coefficients(run.stepper.schedule, state.step)
     test = run.dataset.test
     found = run.predict(
         state.variables, test.images, coefficients, _evaluation_key(run)
@@ -311,7 +309,7 @@ def log_marginal(
         run.stepper.likelihood,
         state.variables,
         run.dataset.test.images,
-        progressive.coefficients(run.stepper.schedule, state.progressive).alpha,
+        progressive.coefficients(run.stepper.schedule, state.step).alpha,
         run_key(settings.seed, KeyUse.IMPORTANCE),
         n_samples=settings.evaluate.importance_samples,
         batch_size=settings.evaluate.batch_size,

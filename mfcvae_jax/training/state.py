@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mfcvae_jax import progressive
 from mfcvae_jax.model import MFCVAE
 from mfcvae_jax.randomness import draw_noise
 
@@ -27,11 +26,11 @@ class TrainState(NamedTuple):
     """State of a run between two optimiser steps.
 
     Attributes:
-        step: optimiser steps taken, int32, shape ().
+        step: optimiser steps taken, int32, shape (). It says how far
+            progressive training has come, too.
         params: parameters of nets and priors.
         batch_stats: running statistics of batch norm; empty without any.
         opt_state: of the optimiser.
-        progressive: where the progressive-training machine stands.
         key: base key of the run; every draw folds the step or epoch into it.
     """
 
@@ -39,7 +38,6 @@ class TrainState(NamedTuple):
     params: Any
     batch_stats: Any
     opt_state: optax.OptState
-    progressive: progressive.ProgressiveState
     key: chex.PRNGKey
 
     @property
@@ -91,7 +89,6 @@ def make_state(
         params=variables["params"],
         batch_stats=variables["batch_stats"],
         opt_state=optimiser.init(variables["params"]),
-        progressive=progressive.initial_state(),
         key=key,
     )
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training step. Pure; ``devices.py`` compiles many into one program."""
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from mfcvae_jax import progressive
+from mfcvae_jax.ladder.block import BatchNorm
 from mfcvae_jax.model import MFCVAE, elbo_terms, facets_in_force, nets_cast
 from mfcvae_jax.randomness import draw_noise
 from mfcvae_jax.settings import Likelihood, Precision
@@ -69,11 +72,12 @@ def summarise(
     )
 
 
-class Stepper(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Stepper:
     """All that is constant during training, and the pure steps over it.
 
     Attributes:
-        model: the module.
+        model: the module, as it is evaluated: on one device, at full precision.
         likelihood: form of p(x|z).
         optimiser: the gradient transformation.
         schedule: of progressive training.
@@ -92,6 +96,14 @@ class Stepper(NamedTuple):
     n_samples: int = 1
     precision: Precision = Precision.FLOAT32
     axis_name: str | None = None
+
+    @functools.cached_property
+    def training_model(self) -> MFCVAE:
+        """The model as it is trained, with the same variables."""
+        return self.model.clone(
+            precision=self.precision,
+            norm=functools.partial(BatchNorm, axis_name=self.axis_name),
+        )
 
     def loss(
         self,
@@ -113,10 +125,7 @@ class Stepper(NamedTuple):
         Returns:
             Loss in nats per example, shape (); metrics and batch statistics.
         """
-        model = self.model.clone(
-            precision=self.precision, axis_name=self.axis_name
-        )
-        forward, updated = model.apply(
+        forward, updated = self.training_model.apply(
             {
                 "params": nets_cast(params, self.precision),
                 "batch_stats": batch_stats,
@@ -145,13 +154,14 @@ class Stepper(NamedTuple):
         Returns:
             The state after the step, and the metrics before its update.
         """
-        coefficients = progressive.coefficients(
-            self.schedule, state.progressive
-        )
+        coefficients = progressive.coefficients(self.schedule, state.step)
         gradient, (metrics, batch_stats) = jax.grad(self.loss, has_aux=True)(
             state.params, state.batch_stats, x, noise, coefficients
         )
-        gradient, metrics = self._mean_over_devices((gradient, metrics))
+        if self.axis_name is not None:
+            gradient, metrics = jax.lax.pmean(
+                (gradient, metrics), self.axis_name
+            )
         updates, opt_state = self.optimiser.update(
             gradient, state.opt_state, state.params
         )
@@ -160,7 +170,6 @@ class Stepper(NamedTuple):
             params=optax.apply_updates(state.params, updates),
             batch_stats=batch_stats,
             opt_state=opt_state,
-            progressive=progressive.advance(self.schedule, state.progressive),
             key=state.key,
         )
         return after, metrics
@@ -180,25 +189,16 @@ class Stepper(NamedTuple):
         Returns:
             The state after the step, and the metrics before its update.
         """
-        n_devices, device = 1, jnp.int32(0)
-        if self.axis_name is not None:
-            n_devices = jax.lax.axis_size(self.axis_name)
-            device = jax.lax.axis_index(self.axis_name)
-        n = len(x)
+        axis, n = self.axis_name, len(x)
         noise = draw_noise(
             jax.random.fold_in(state.key, state.step),
             self.model.facets.latent_dim,
             self.n_samples,
-            n_devices * n,
+            n if axis is None else n * jax.lax.axis_size(axis),
         )
-        if n_devices > 1:
+        if axis is not None:
+            first = n * jax.lax.axis_index(axis)
             noise = tuple(
-                jax.lax.dynamic_slice_in_dim(z, device * n, n, axis=1)
-                for z in noise
+                jax.lax.dynamic_slice_in_dim(z, first, n, axis=1) for z in noise
             )
         return self.update(state, x, noise)
-
-    def _mean_over_devices(self, tree: Any) -> Any:
-        if self.axis_name is None:
-            return tree
-        return jax.lax.pmean(tree, self.axis_name)

@@ -105,6 +105,10 @@ class ElboTerms(NamedTuple):
     mean_field: chex.Array
 
 
+# From the densities of one facet to its terms.
+Estimator = Callable[[Densities], FacetTerms]
+
+
 def mixture_block(densities: Densities) -> chex.Array:
     """Estimates one facet's part of M: mean_l [log p(z^l) - log q(z^l|x)].
 
@@ -220,54 +224,18 @@ def closed_form(densities: Densities) -> FacetTerms:
     )
 
 
-class Estimator(NamedTuple):
-    """One way to estimate a facet's terms, and what to know before using it.
-
-    Attributes:
-        terms: the function.
-        bound: what the terms add up to, in expectation over the samples.
-        variance: of the facet's part of the loss, over the samples.
-        cost: of the terms, when log p(z|c) is given for all components.
-    """
-
-    terms: Callable[[Densities], FacetTerms]
-    bound: str
-    variance: str
-    cost: str
-
-
-# A row here is all that a new estimator needs besides its function: the setting
-# train.estimator takes its name.
+# The setting train.estimator is a key of this table; others may be added. What
+# bound, variance and cost each of them has is in docs/maths.md.
 ESTIMATORS: dict[str, Estimator] = {
-    "five_terms": Estimator(
-        five_terms,
-        bound="M if L = 1; falls to F as L grows",
-        variance="that of log p(z) - log q(z|x) if L = 1; shrinks as 1 / L",
-        cost="two logsumexps and three sums over the components",
-    ),
-    "mixture_form": Estimator(
-        mixture_form,
-        bound="M if L = 1; falls to F as L grows",
-        variance="that of five_terms, sample by sample",
-        cost="three logsumexps and two sums over the components",
-    ),
-    "gaussian_kl": Estimator(
-        gaussian_kl,
-        bound="at most F; tends to it as L grows",
-        variance="from the responsibilities only",
-        cost="exact moments, two logsumexps and three sums",
-    ),
-    "closed_form": Estimator(
-        closed_form,
-        bound="F",
-        variance="none",
-        cost="exact moments instead of samples, one logsumexp and three sums",
-    ),
+    "five_terms": five_terms,
+    "mixture_form": mixture_form,
+    "gaussian_kl": gaussian_kl,
+    "closed_form": closed_form,
 }
 
 
 def find_estimator(name: str) -> Estimator:
-    """Returns a row of ``ESTIMATORS``.
+    """Returns an entry of ``ESTIMATORS``.
 
     Args:
         name: its key, the setting train.estimator.
@@ -276,7 +244,7 @@ def find_estimator(name: str) -> Estimator:
         The estimator.
 
     Raises:
-        ValueError: if there is no such row.
+        ValueError: if there is no such entry.
     """
     if name not in ESTIMATORS:
         raise ValueError(

@@ -85,36 +85,36 @@ def distribution(
 
 
 @log_prob.register
-def _(form: Bernoulli, output, x):
+def _bernoulli_log_prob(form: Bernoulli, output, x):
     return jnp.sum(x * output - jax.nn.softplus(output), axis=_PIXEL_AXES)
 
 
 @mean.register
-def _(form: Bernoulli, output):
+def _bernoulli_mean(form: Bernoulli, output):
     return jax.nn.sigmoid(output)
 
 
 @distribution.register
-def _(form: Bernoulli, output):
+def _bernoulli_distribution(form: Bernoulli, output):
     pixels = distrax.Bernoulli(logits=output)
     return distrax.Independent(pixels, reinterpreted_batch_ndims=3)
 
 
 @log_prob.register
-def _(form: Gaussian, output, x):
+def _gaussian_log_prob(form: Gaussian, output, x):
     white = (x - mean(form, output)) / form.std
     log_scale = jnp.log(form.std * jnp.sqrt(2 * jnp.pi))
     return jnp.sum(-0.5 * jnp.square(white) - log_scale, axis=_PIXEL_AXES)
 
 
 @mean.register
-def _(form: Gaussian, output):
+def _gaussian_mean(form: Gaussian, output):
     is_linear = form.output is OutputUnits.LINEAR
     return output if is_linear else jax.nn.sigmoid(output)
 
 
 @distribution.register
-def _(form: Gaussian, output):
+def _gaussian_distribution(form: Gaussian, output):
     pixels = distrax.Normal(mean(form, output), jnp.full_like(output, form.std))
     return distrax.Independent(pixels, reinterpreted_batch_ndims=3)
 

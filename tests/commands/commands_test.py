@@ -168,8 +168,8 @@ class BadFlagsTest(parameterized.TestCase):
         ),
         (
             "no_setting",
-            (_DIGITS, "--workdir=x", "--config.train.batch_sise=3"),
-            "--config has no setting 'batch_sise' Did you mean \"batch_size\"",
+            (_DIGITS, "--workdir=x", "--config.trane.batch_size=3"),
+            "--config has no setting 'trane' Did you mean \"train\"",
         ),
         (
             "no_number",

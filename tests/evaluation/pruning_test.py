@@ -12,9 +12,9 @@ from mfcvae_jax.variational.prior import Mixture
 _TRUE_MEANS = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0], [7.0, 7.0]])
 
 
-def _samples(rng, n=2000, spread=1.0):
+def _samples(rng, n=800):
     component = rng.integers(0, len(_TRUE_MEANS), n)
-    return _TRUE_MEANS[component] + spread * rng.normal(size=(n, 2))
+    return _TRUE_MEANS[component] + rng.normal(size=(n, 2))
 
 
 def _generous(rng, z, k, is_full):
@@ -36,11 +36,11 @@ def _log_joint(mixture, z):
 
 
 class PruneTest(parameterized.TestCase):
-    @parameterized.product(seed=(0, 1, 2), is_full=(False, True))
+    @parameterized.product(seed=(0, 1), is_full=(False, True))
     def test_finds_the_number_of_clusters_far_apart(self, seed, is_full):
         rng = np.random.default_rng(seed)
         z = _samples(rng)
-        left, evidence = pruning.prune(_generous(rng, z, 12, is_full), z)
+        left, evidence = pruning.prune(_generous(rng, z, 9, is_full), z)
         self.assertEqual(evidence.n_kept, 4)
         self.assertEqual(left.means.shape, (4, 2))
         order = np.argmin(
@@ -48,7 +48,9 @@ class PruneTest(parameterized.TestCase):
         )
         self.assertCountEqual(order, range(4))
         np.testing.assert_allclose(left.means, _TRUE_MEANS[order], atol=0.2)
-        np.testing.assert_allclose(special.logsumexp(left.log_weights), 0)
+        np.testing.assert_allclose(
+            special.logsumexp(left.log_weights), 0, atol=1e-12
+        )
 
     def test_one_round_cloud_is_one_cluster(self):
         rng = np.random.default_rng(0)

@@ -1,7 +1,14 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The commands a user types, in processes of their own."""
+"""The experiments' configs, and the scripts as a user types them.
 
+What a signal, a script or a second process could change runs in a process of
+its own, the rest in this one.
+"""
+
+import ast
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -11,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -18,6 +26,7 @@ from absl.testing import absltest, parameterized
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import workdir as workdir_lib
+from mfcvae_jax.commands import evaluate, running, train
 from mfcvae_jax.training import disk, runs
 from tests import examples, fixtures
 
@@ -49,17 +58,35 @@ def _params(folder):
     return state.params
 
 
+class _Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def _in_process(command, *args):
+    """A command in this process, as its script starts it."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            values = running.parse(command, [command.__name__, *args])
+            code = running.exit_code(lambda: command.main(values))
+        except SystemExit as end:
+            code = end.code
+    return _Done(code, out.getvalue(), err.getvalue())
+
+
 class ConfigsTest(parameterized.TestCase):
-    @parameterized.parameters(
-        *(path.name for path in sorted(_CONFIGS.glob("*.py")))
-    )
+    @parameterized.parameters(*sorted(p.name for p in _CONFIGS.glob("*.py")))
     def test_config_makes_settings_and_survives_its_json(self, name):
-        namespace: dict = {}
-        exec((_CONFIGS / name).read_text(), namespace)
-        config = namespace["get_config"]()
-        settings = config_lib.from_config(config.to_dict())
-        as_json = json.dumps(config_lib.to_config(settings))
+        config = config_lib.load(_CONFIGS / name).to_dict()
+        settings = config_lib.from_config(config)
+        self.assertEqual(config_lib.to_config(settings), config)
+        as_json = json.dumps(config)
         self.assertEqual(config_lib.from_config(json.loads(as_json)), settings)
+        # It says what to type.
+        opening = ast.get_docstring(ast.parse((_CONFIGS / name).read_text()))
+        self.assertIn(f"--config=experiments/configs/{name}", opening)
 
 
 class SummariseTest(absltest.TestCase):
@@ -133,7 +160,7 @@ class TrainTest(absltest.TestCase):
 
     def test_run_leaves_scores_and_pictures_and_can_be_reported_again(self):
         self.assertEqual(self.whole.returncode, 0, self.whole.stderr)
-        self.assertIn("stage started (stage 1, facet 0)", self.whole.stderr)
+        self.assertIn("facet 0 is fading in", self.whole.stderr)
         self.assertRegex(self.whole.stdout, r"facet 1 +K=\d+")
         folder = self.folder / "whole"
         for name in (
@@ -158,14 +185,14 @@ class TrainTest(absltest.TestCase):
         self.assertLen(first["scores"], 4)
 
         (folder / "results.json").unlink()
-        again = _call("evaluate.py", f"--workdir={folder}")
+        again = _in_process(evaluate, f"--workdir={folder}")
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(
             json.loads((folder / "results.json").read_text()), first
         )
 
     def test_workdir_of_another_seed_is_refused(self):
-        refused = self._train("whole", "--config.seed=4")
+        refused = _in_process(train, *self._args("whole", "--config.seed=4"))
         self.assertEqual(refused.returncode, 2)
         self.assertIn("seed: 3 != 4", refused.stderr)
 
@@ -224,8 +251,8 @@ class NpzTest(absltest.TestCase):
     def test_images_without_labels_are_trained_on_and_reported(self):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         np.savez(folder / "mine.npz", images=examples.images(300))
-        done = _call(
-            "train.py",
+        done = _in_process(
+            train,
             f"--config={_CONFIGS / 'digits.py'}",
             f"--workdir={folder / 'run'}",
             "--config.data.name=npz",
@@ -252,15 +279,14 @@ class NpzTest(absltest.TestCase):
             },
             drawn,
         )
-        again = _call("evaluate.py", f"--workdir={folder / 'run'}")
+        again = _in_process(evaluate, f"--workdir={folder / 'run'}")
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(json.loads(results.read_text()), first)
 
 
-@pytest.mark.slow
 class FaultsTest(parameterized.TestCase):
     @parameterized.parameters(
-        ("--config.train.batch_sise=3", "batch_sise"),
+        ("--config.train.batch_sise=3", "train.batch_size?"),
         ("--config.train.batch_size=many", "batch_size"),
         ("--config.train.batch_size=5000", "train.batch_size"),
         ("--config.net.activation=tanh", "net.activation"),
@@ -271,20 +297,20 @@ class FaultsTest(parameterized.TestCase):
     )
     def test_bad_setting_is_named(self, flag, message):
         folder = self.enterContext(tempfile.TemporaryDirectory())
-        done = _call(
-            "train.py",
+        done = _in_process(
+            train,
             f"--config={_CONFIGS / 'digits.py'}",
             f"--workdir={folder}/run",
             flag,
         )
-        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.returncode, 2)
         self.assertIn(message, done.stderr)
         self.assertEqual(os.listdir(folder), [])
 
     def test_missing_data_set_says_where_it_looked(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
-        done = _call(
-            "train.py",
+        done = _in_process(
+            train,
             f"--config={_CONFIGS / 'mnist.py'}",
             f"--workdir={folder}/run",
             f"--config.data.data_dir={folder}/nowhere",
@@ -295,7 +321,6 @@ class FaultsTest(parameterized.TestCase):
 
 
 @pytest.mark.slow
-@fixtures.needs_fixtures
 class ImportTest(absltest.TestCase):
     def test_official_weights_become_a_run_that_can_be_reported(self):
         torch = pytest.importorskip("torch", reason="PyTorch is optional")

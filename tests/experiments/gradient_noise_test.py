@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Noise of the gradient: where there is none, and against its own formula."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -10,7 +12,6 @@ from gradient_noise import gradient_noise
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
-from mfcvae_jax.settings import Fade
 from mfcvae_jax.training import optimiser, state, steps
 from mfcvae_jax.variational import elbo
 from tests import examples
@@ -40,7 +41,7 @@ class GradientNoiseTest(absltest.TestCase):
             model=model_lib.make_model(settings, (8, 8, 1)),
             likelihood=settings.likelihood,
             optimiser=optimiser.make_optimiser(1e-3, settings.facets),
-            schedule=progressive.Schedule((1,), 1, Fade.LINEAR, 0.0, 0.0, 1),
+            schedule=progressive.Schedule(((0, 0),), 1, 1),
             estimate=elbo.five_terms,
         )
         self.state = state.make_state(
@@ -52,7 +53,9 @@ class GradientNoiseTest(absltest.TestCase):
 
     def _noise(self, estimate, n_samples, n_draws=20):
         return gradient_noise(
-            self.stepper._replace(estimate=estimate, n_samples=n_samples),
+            dataclasses.replace(
+                self.stepper, estimate=estimate, n_samples=n_samples
+            ),
             self.state,
             self.x,
             jax.random.key(2),

@@ -68,7 +68,7 @@ class ArmsTest(parameterized.TestCase):
 
     @parameterized.parameters(
         ("train.learning_rate", "expected section.setting=value"),
-        ("train.learning_rat=1", "train.learning_rat: the config has no such"),
+        ("train.learning_rat=1", "did you mean train.learning_rate?"),
         ("train.learning_rate=-1.0", "train.learning_rate must be positive"),
         ("seed.x=1", "seed.x: the config has no such"),
         ("seed=1,1", "an arm twice"),

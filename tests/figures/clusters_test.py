@@ -1,10 +1,7 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
 
-import pathlib
-import tempfile
 
-import matplotlib
 import numpy as np
 from absl.testing import absltest, parameterized
 
@@ -86,30 +83,24 @@ class OrderTest(parameterized.TestCase):
             clusters.order_clusters(responsibilities)
 
 
-class ExamplesTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "new" / "figure.png"
+class ExamplesTest(pages.FigureCase):
+    def _draw(self, images, resp, **settings):
+        return self.draw(clusters.cluster_examples, images, resp, **settings)
 
-    @parameterized.product(n_facets=[1, 2, 3], n_channels=[1, 3])
+    @parameterized.product(n_facets=[1, 3], n_channels=[1, 3])
     def test_tiles_are_the_images_pixel_by_pixel(self, n_facets, n_channels):
         rng = np.random.default_rng(n_facets)
         images = rng.random((60, 6, 5, n_channels))
         resp = [rng.dirichlet(np.full(4 + j, 0.1), 60) for j in range(n_facets)]
-        with pages.captured() as figures:
-            clusters.cluster_examples(
-                images, resp, self.path, n_rows=3, n_columns=4
-            )
-        sheets = pages.sheets(figures[0], self.path)
+        figure = self._draw(images, resp, n_rows=3, n_columns=4)
+        sheets = pages.sheets(figure, self.path)
         self.assertLen(sheets, n_facets)
-        for j, (given, drawn) in enumerate(sheets):
-            np.testing.assert_array_equal(given, drawn)
-            order = clusters.order_clusters(resp[j])
-            scale = (given.shape[1] + 4) // 4 // 5
+        for sheet, probabilities in zip(sheets, resp, strict=True):
+            order = clusters.order_clusters(probabilities)
+            scale = (sheet.shape[1] + 4) // 4 // 5
             example = images[order.members[0][0]]
             np.testing.assert_array_equal(
-                drawn[: 6 * scale : scale, : 5 * scale : scale],
+                sheet[: 6 * scale : scale, : 5 * scale : scale],
                 np.round(example * 255) * np.ones(3),
             )
 
@@ -118,19 +109,17 @@ class ExamplesTest(parameterized.TestCase):
         resp = np.array(
             [[0.0, 0.0, 1.0], [0.1, 0.0, 0.9], [0.0, 0.2, 0.8], [0.6, 0.4, 0.0]]
         )
-        with pages.captured() as figures:
-            clusters.cluster_examples(
-                _one_image_per_index(4), [resp], self.path, n_columns=3
-            )
-        (sheet, _) = pages.sheets(figures[0], self.path)[0]
-        side = (sheet.shape[1] - 8) // 3
-        centres = side // 2 + (side + 4) * np.arange(3)
-        lower = sheet.shape[0] - side // 2
-        np.testing.assert_array_equal(sheet[side // 2, centres, 0], [0, 1, 2])
-        np.testing.assert_array_equal(sheet[lower, centres, 0], [3, 255, 255])
-        texts = pages.texts(figures[0])
-        self.assertIn("2 of 3 clusters in use; all shown", " ".join(texts))
-        self.assertSequenceEqual(
+        images = _one_image_per_index(4)
+        figure = self._draw(images, [resp], n_columns=3)
+        (sheet,) = pages.sheets(figure, self.path)
+        np.testing.assert_array_equal(
+            pages.tiles(sheet, 2, 3), [[0, 1, 2], [3, 255, 255]]
+        )
+        place = {t.get_text(): t.xy[1] for t in figure.axes[0].texts}
+        self.assertLess(place["2"], place["0"])
+        texts = pages.texts(figure)
+        self.assertIn("2 of 3 clusters in use; all shown", texts)
+        self.assertCountEqual(
             [text for text in texts if text.isdigit()], ["2", "0", "3", "1"]
         )
 
@@ -140,55 +129,8 @@ class ExamplesTest(parameterized.TestCase):
     )
     def test_caption(self, n_rows, expected):
         resp = np.eye(8)[np.arange(40) % 5]
-        with pages.captured() as figures:
-            clusters.cluster_examples(
-                _one_image_per_index(40), [resp], self.path, n_rows=n_rows
-            )
-        self.assertIn(expected, pages.texts(figures[0]))
-
-    def test_panels_begin_at_the_same_height(self):
-        resp = [np.eye(k)[np.arange(40) % k] for k in (2, 9, 5)]
-        with pages.captured() as figures:
-            clusters.cluster_examples(
-                _one_image_per_index(40, 8),
-                resp,
-                self.path,
-                titles=["one", "a title of many words " * 4, "three"],
-            )
-        tops = [axes.get_position().y1 for axes in figures[0].axes]
-        np.testing.assert_allclose(tops, tops[0])
-        self.assertEmpty(pages.clashes(figures[0]))
-
-    @parameterized.product(size=[(4, 8), (28, 28), (64, 64)], n_facets=[1, 3])
-    def test_texts_are_apart(self, size, n_facets):
-        images = np.zeros((30, *size, 3), np.uint8)
-        resp = [np.eye(30)[np.arange(30)]] * n_facets
-        with pages.captured() as figures:
-            clusters.cluster_examples(
-                images,
-                resp,
-                self.path,
-                titles=["Donaudampfschifffahrtsgesellschaft" * 3] * n_facets,
-                n_rows=2,
-            )
-        self.assertEmpty(pages.clashes(figures[0]))
-
-    def test_one_image(self):
-        with pages.captured() as figures:
-            clusters.cluster_examples(
-                np.zeros((1, 8, 8, 1)), [np.ones((1, 1))], self.path
-            )
-        self.assertIn(
-            "1 of 1 clusters in use; all shown", pages.texts(figures[0])
-        )
-        self.assertEmpty(pages.clashes(figures[0]))
-
-    def test_settings_of_matplotlib_are_left_alone(self):
-        before = dict(matplotlib.rcParams)
-        clusters.cluster_examples(
-            np.zeros((1, 8, 8, 1)), [np.ones((1, 1))], self.path
-        )
-        self.assertEqual(dict(matplotlib.rcParams), before)
+        figure = self._draw(_one_image_per_index(40), [resp], n_rows=n_rows)
+        self.assertIn(expected, pages.texts(figure))
 
     @parameterized.named_parameters(
         ("images", np.zeros((3, 4, 4)), [np.ones((3, 1))], {}, r"\(3, 4, 4\)"),
@@ -210,9 +152,7 @@ class ExamplesTest(parameterized.TestCase):
         if images is None:
             images = np.zeros((3, 4, 4, 1))
         with self.assertRaisesRegex(ValueError, came):
-            clusters.cluster_examples(
-                images, responsibilities, self.path, **settings
-            )
+            self._draw(images, responsibilities, **settings)
         self.assertFalse(self.path.exists())
 
 

@@ -4,40 +4,58 @@
 
 import contextlib
 import os
+import pathlib
+import tempfile
 from collections.abc import Iterator
 from unittest import mock
 
 import numpy as np
+from absl.testing import parameterized
 from matplotlib import figure as mpl_figure
 from matplotlib import text as mpl_text
-from matplotlib.backends import backend_agg
 from PIL import Image
 
 from mfcvae_jax.figures import style
+
+
+class FigureCase(parameterized.TestCase):
+    """Draws into a file of its own."""
+
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.path = pathlib.Path(folder) / "new" / "figure.png"
+
+    def draw(self, function, *args, **settings) -> mpl_figure.Figure:
+        """Calls a function of figures and returns what it has drawn."""
+        with captured() as figures:
+            function(*args, self.path, **settings)
+        self.assertTrue(self.path.exists())
+        return figures[0]
 
 
 @contextlib.contextmanager
 def captured() -> Iterator[list[mpl_figure.Figure]]:
     """Collects the figures that are saved, which still are."""
     figures = []
-    save = style.save
+    save = style.Page.save
 
-    def keep(figure, path):
-        figures.append(figure)
-        save(figure, path)
+    def keep(page, path):
+        figures.append(page.figure)
+        save(page, path)
 
-    with mock.patch.object(style, "save", keep):
+    with mock.patch.object(style.Page, "save", keep):
         yield figures
 
 
 def texts(figure: mpl_figure.Figure) -> list[str]:
-    """Returns what is written on a figure, no-break spaces made plain."""
-    return [text.get_text().replace("\u00a0", " ") for text in _written(figure)]
+    """Returns what is written on a figure, on one line each."""
+    return [text.get_text().replace("\n", " ") for text in _written(figure)]
 
 
 def clashes(figure: mpl_figure.Figure) -> list[tuple[str, ...]]:
-    """Returns texts that overlap each other or leave the page."""
-    renderer = backend_agg.FigureCanvasAgg(figure).get_renderer()
+    """Returns texts that overlap each other or an image, or leave the page."""
+    renderer = figure.canvas.get_renderer()
     boxes = [
         (text.get_text(), text.get_window_extent(renderer))
         for text in _written(figure)
@@ -47,6 +65,11 @@ def clashes(figure: mpl_figure.Figure) -> list[tuple[str, ...]]:
         (text,)
         for text, box in boxes
         if box.x0 < 0 or box.y0 < 0 or box.x1 > page.x1 or box.y1 > page.y1
+    ]
+    boxes += [
+        ("an image", image.get_window_extent(renderer))
+        for axes in figure.axes
+        for image in axes.images
     ]
     # Boxes hold ascenders and descenders that the texts may not have.
     low = np.array([box.min for _, box in boxes]) + 1.5
@@ -59,27 +82,57 @@ def clashes(figure: mpl_figure.Figure) -> list[tuple[str, ...]]:
 
 def sheets(
     figure: mpl_figure.Figure, path: str | os.PathLike[str]
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Returns each image of a figure, as given and as it stands in a PNG."""
+) -> list[np.ndarray]:
+    """Returns the images of a figure, which must stand in its PNG unchanged."""
     picture = np.asarray(Image.open(path).convert("RGB"))
     found = []
     for axes in figure.axes:
         for image in axes.images:
             given = np.asarray(image.get_array())
-            box = axes.get_position().transformed(figure.transFigure)
-            left = round(box.x0)
-            top = round(picture.shape[0] - box.y1)
             height, width, _ = given.shape
-            found.append(
-                (given, picture[top : top + height, left : left + width])
-            )
+            box = image.get_window_extent()
+            left, top = round(box.x0), round(picture.shape[0] - box.y1)
+            drawn = picture[top : top + height, left : left + width]
+            np.testing.assert_array_equal(given, drawn)
+            found.append(given)
     return found
 
 
+def tiles(sheet: np.ndarray, n_rows: int, n_columns: int) -> np.ndarray:
+    """Returns the first channel in the middle of each tile of a sheet."""
+    at = (
+        np.linspace(0, size, 2 * n + 1)[1::2].astype(int)
+        for size, n in zip(sheet.shape, (n_rows, n_columns), strict=False)
+    )
+    return sheet[np.ix_(*at)][..., 0]
+
+
 def _written(figure: mpl_figure.Figure) -> list[mpl_text.Text]:
+    """All that is seen: no empty texts, and no ticks outside of the axes."""
     written = list(figure.texts)
     for axes in figure.axes:
         written += axes.texts
+        written += [axes.xaxis.label, axes.yaxis.label]
+        written += axes.findobj(
+            lambda artist, axes=axes: (
+                artist in (axes.title, *axes.get_children())
+                and isinstance(artist, mpl_text.Text)
+                and artist not in axes.texts
+            )
+        )
         legend = axes.get_legend()
         written += legend.get_texts() if legend else []
-    return written
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick, place in zip(
+                axis.get_major_ticks(), axis.get_majorticklocs(), strict=True
+            ):
+                if low <= place <= high:
+                    written += [tick.label1, tick.label2]
+    return [
+        text
+        for text in written
+        if text.get_visible()
+        and text.get_text().strip()
+        and text.get_color() != "none"
+    ]

@@ -27,9 +27,10 @@ from mfcvae_jax.settings import (
     OutputUnits,
     Progressive,
 )
-from mfcvae_jax.training import devices, optimiser, state, steps
+from mfcvae_jax.training import optimiser, state, steps
 from mfcvae_jax.variational import elbo
 from tests import examples
+from tests.ladder import nets
 
 _NET = ConvLadder(
     activation=Activation.ELU,
@@ -41,7 +42,7 @@ _NET = ConvLadder(
 
 def _narrow(channels=2):
     """The same ladder with few channels, to be quick."""
-    return mock.patch.object(conv, "_CHANNELS", channels)
+    return mock.patch.object(conv, "CHANNELS", channels)
 
 
 def _facets(n_facets, covariance=Covariance.DIAGONAL):
@@ -58,37 +59,15 @@ def _model(n_facets, image_shape, net=_NET):
     return model_lib.MFCVAE(_facets(n_facets), net, 0.01, image_shape)
 
 
-def _shapes(module, *args, **options):
-    return jax.eval_shape(
-        functools.partial(module.init, **options), jax.random.key(0), *args
+def _batch_norm(variables, block, i, h):
+    """Activation and batch norm i of a block, in evaluation."""
+    name = f"batch_norm_{i}"
+    h, _ = nets.batch_norm(
+        variables["params"][block][name],
+        variables["batch_stats"][block][name],
+        nets.ACTIVATE[_NET.activation](h),
     )
-
-
-def _random_variables(module, *args, **options):
-    """Normal draws for every parameter, so that none is at a trivial value."""
-    rng = np.random.default_rng(1)
-
-    def draw(path, leaf):
-        value = rng.normal(size=leaf.shape)
-        is_variance = path[0].key == "batch_stats" and path[-1].key == "var"
-        return np.abs(value) if is_variance else value
-
-    return jax.tree_util.tree_map_with_path(
-        draw, _shapes(module, *args, **options)
-    )
-
-
-def _elu(x):
-    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
-
-
-def _batch_norm(variables, path, x):
-    """In evaluation, of the layer at ``path``."""
-    params, running = variables["params"], variables["batch_stats"]
-    for name in path:
-        params, running = params[name], running[name]
-    white = (x - running["mean"]) / np.sqrt(running["var"] + 1e-5)
-    return white * params["scale"] + params["bias"]
+    return h
 
 
 def _layer(variables, block, i, h, stride, is_transposed=False):
@@ -100,8 +79,7 @@ def _layer(variables, block, i, h, stride, is_transposed=False):
         v = params["direction"]
         norms = [np.linalg.norm(v[..., o]) for o in range(v.shape[-1])]
         h = convolution.convolve(h, v / norms * params["gain"], stride)
-    h = _elu(h + params["bias"])
-    return _batch_norm(variables, (block, f"batch_norm_{i}"), h)
+    return _batch_norm(variables, block, i, h + params["bias"])
 
 
 class PublishedNetsTest(parameterized.TestCase):
@@ -112,7 +90,7 @@ class PublishedNetsTest(parameterized.TestCase):
             (200, 50), (22, 7), (Covariance.FULL,) * 2, (False, False)
         )
         model = model_lib.MFCVAE(facets, _NET, 0.01, (32, 32, 3))
-        shapes = _shapes(
+        shapes = nets.shapes(
             model,
             jnp.zeros((1, 32, 32, 3)),
             (jnp.zeros((1, 1, 22)), jnp.zeros((1, 1, 7))),
@@ -132,39 +110,43 @@ class PublishedNetsTest(parameterized.TestCase):
             self.assertEqual(math.prod(conv.features(j, shape)), heads[j])
             self.assertEqual(math.prod(conv.decoder_rung(j, shape)), rungs[j])
 
-    def test_decoder_of_three_facets(self):
+    def test_kernels_of_three_facets(self):
+        """As (height, width, channels in, channels out) of a convolution."""
         z = tuple(jnp.zeros((1, d)) for d in (2, 3, 1))
         decoder = conv.ConvDecoder(_NET, (32, 32, 3))
-        params = _shapes(decoder, z, jnp.ones(3), train=False)["params"]
-        # Kernels as (height, width, channels out, channels in).
-        for block, i, shape in (
-            ("backbone_2", 0, (4, 4, 512, 512)),
-            ("backbone_2", 1, (3, 3, 256, 512)),
-            ("backbone_1", 0, (4, 4, 128, 512)),
-            ("backbone_1", 1, (3, 3, 64, 128)),
-            ("backbone_0", 0, (4, 4, 3, 128)),
-        ):
-            kernel = params[block][f"convolution_{i}"]["kernel"]
-            self.assertEqual(kernel.shape, shape)
-
-    def test_encoder_of_three_facets(self):
         encoder = conv.ConvEncoder(_NET, (2, 3, 1))
-        params = _shapes(encoder, jnp.zeros((1, 32, 32, 3)), train=False)[
-            "params"
-        ]
-        for block, i, shape in (
-            ("backbone_0", 0, (4, 4, 3, 64)),
-            ("rung_0", 0, (4, 4, 64, 64)),
-            ("rung_0", 1, (4, 4, 64, 64)),
-            ("backbone_1", 0, (4, 4, 64, 128)),
-            ("rung_1", 0, (4, 4, 128, 128)),
-            ("rung_1", 1, (4, 4, 128, 256)),
-            ("backbone_2", 0, (4, 4, 128, 256)),
-            ("rung_2", 0, (4, 4, 256, 256)),
-            ("rung_2", 1, (4, 4, 256, 512)),
+        for name, variables, wanted in (
+            (
+                "kernel",
+                nets.shapes(decoder, z, jnp.ones(3), train=False),
+                {
+                    "backbone_2": [(4, 4, 512, 512), (3, 3, 256, 512)],
+                    "backbone_1": [(4, 4, 128, 512), (3, 3, 64, 128)],
+                    "backbone_0": [(4, 4, 3, 128)],
+                },
+            ),
+            (
+                "direction",
+                nets.shapes(encoder, jnp.zeros((1, 32, 32, 3)), train=False),
+                {
+                    "backbone_0": [(4, 4, 3, 64)],
+                    "rung_0": [(4, 4, 64, 64), (4, 4, 64, 64)],
+                    "backbone_1": [(4, 4, 64, 128)],
+                    "rung_1": [(4, 4, 128, 128), (4, 4, 128, 256)],
+                    "backbone_2": [(4, 4, 128, 256)],
+                    "rung_2": [(4, 4, 256, 256), (4, 4, 256, 512)],
+                },
+            ),
         ):
-            direction = params[block][f"convolution_{i}"]["direction"]
-            self.assertEqual(direction.shape, shape)
+            for block, kernels in wanted.items():
+                layers = variables["params"][block]
+                self.assertEqual(
+                    [
+                        layers[f"convolution_{i}"][name].shape
+                        for i in range(len(kernels))
+                    ],
+                    kernels,
+                )
 
 
 class SizesTest(parameterized.TestCase):
@@ -192,9 +174,9 @@ class SizesTest(parameterized.TestCase):
     @parameterized.parameters(
         (2, (30, 32, 3), "height must be a multiple of 4, got 30"),
         (1, (28, 27, 1), "width must be a multiple of 2, got 27"),
-        (4, (32, 32, 3), r"height 32, 1 is left .*layer 1 .*rung 3"),
-        (1, (4, 4, 1), r"height 4, 1 is left .*layer 1 .*rung 0"),
-        (2, (32, 4, 1), r"width 4, 1 is left .*layer 1 .*rung 0"),
+        (4, (32, 32, 3), "too small for 4 .*rung 3 leaves 0 x 0"),
+        (1, (4, 4, 1), "too small for 1 .*rung 0 leaves 0 x 0"),
+        (2, (32, 4, 1), "too small for 2 .*rung 0 leaves 7 x 0"),
     )
     def test_image_that_does_not_fit_is_refused(self, n, shape, message):
         config = examples.config(
@@ -220,7 +202,7 @@ class SizesTest(parameterized.TestCase):
     def test_images_of_another_number_of_channels_are_refused(self):
         model = _model(1, (8, 8, 3))
         with self.assertRaisesRegex(ValueError, r"\(2, 8, 8, 1\)"):
-            _shapes(
+            nets.shapes(
                 model,
                 jnp.zeros((2, 8, 8, 1)),
                 (jnp.zeros((1, 2, 2)),),
@@ -240,10 +222,8 @@ class ByHandTest(parameterized.TestCase):
     def test_encoder(self):
         encoder = conv.ConvEncoder(_NET, (2, 3))
         x = self.rng.random((3, 16, 16, 3))
-        variables = _random_variables(encoder, x, train=False)
-        posteriors = jax.jit(functools.partial(encoder.apply, train=False))(
-            variables, x
-        )
+        variables = nets.random_variables(encoder, x)
+        posteriors = nets.evaluate(encoder, variables, x)
         layer = functools.partial(_layer, variables)
         trunk_0 = layer("backbone_0", 0, x, 2)
         trunk_1 = layer("backbone_1", 0, trunk_0, 2)
@@ -253,7 +233,7 @@ class ByHandTest(parameterized.TestCase):
             head = variables["params"][f"heads_{j}"]["log_var"]
             np.testing.assert_allclose(
                 posteriors[j].log_var,
-                rung.reshape(3, -1) @ head["kernel"] + head["bias"],
+                nets.linear(head, rung.reshape(3, -1)),
                 rtol=1e-9,
             )
 
@@ -263,15 +243,12 @@ class ByHandTest(parameterized.TestCase):
         decoder = conv.ConvDecoder(net, (8, 12, 3))
         z = self.rng.normal(size=(3, 2)), self.rng.normal(size=(3, 3))
         alpha = np.array([0.3, 0.8])
-        variables = _random_variables(decoder, z, alpha, train=False)
-        output = jax.jit(functools.partial(decoder.apply, train=False))(
-            variables, z, alpha
-        )
+        variables = nets.random_variables(decoder, z, alpha)
+        output = nets.evaluate(decoder, variables, z, alpha)
 
         def rung(j, *shape):
-            dense = variables["params"][f"rung_{j}"]["dense_0"]
-            h = _elu(z[j] @ dense["kernel"] + dense["bias"])
-            h = _batch_norm(variables, (f"rung_{j}", "batch_norm_0"), h)
+            h = nets.linear(variables["params"][f"rung_{j}"]["dense_0"], z[j])
+            h = _batch_norm(variables, f"rung_{j}", 0, h)
             return alpha[j] * h.reshape(-1, *shape)
 
         layer = functools.partial(_layer, variables, is_transposed=True)
@@ -316,23 +293,24 @@ class ConvolutionTest(parameterized.TestCase):
 
     def test_length_of_a_direction_does_not_matter(self):
         module = conv.Convolution(conv.Layer(5, 4, 2), weight_norm=True)
-        x = np.random.default_rng(0).normal(size=(2, 6, 6, 3))
-        variables = _random_variables(module, x)
-        longer = jax.tree.map(np.copy, variables)
-        longer["params"]["direction"] *= np.arange(1, 6)
-        apply = jax.jit(module.apply)
-        np.testing.assert_allclose(
-            apply(variables, x), apply(longer, x), rtol=1e-4, atol=1e-5
+        x, v = np.random.default_rng(0).normal(size=(2, 4, 4, 3, 5))
+        params = {"gain": np.ones(5), "bias": np.zeros(5)}
+        images = x.transpose(3, 0, 1, 2)
+        short, long = (
+            module.apply({"params": {**params, "direction": d}}, images)
+            for d in (v, v * np.arange(1, 6))
         )
+        np.testing.assert_allclose(short, long, rtol=1e-4, atol=1e-5)
 
 
 class TrainTest(absltest.TestCase):
-    def _assert_loss_falls(self, n_facets, size):
+    @pytest.mark.slow
+    def test_two_facets_learn(self):
+        n_facets, size = 2, 16
         facets = _facets(n_facets)
         with _narrow(4):
-            conv.check_image(n_facets, (size, size, 3))
             stepper = steps.Stepper(
-                model=model_lib.MFCVAE(facets, _NET, 0.01, (size, size, 3)),
+                model=_model(n_facets, (size, size, 3)),
                 likelihood=Gaussian(std=0.3, output=OutputUnits.SIGMOID),
                 optimiser=optimiser.make_optimiser(1e-2, facets),
                 schedule=progressive.make_schedule(
@@ -342,7 +320,7 @@ class TrainTest(absltest.TestCase):
                 ),
                 estimate=elbo.five_terms,
             )
-            start = state.make_state(
+            at = state.make_state(
                 state.initial_variables(stepper.model, jax.random.key(0)),
                 stepper.optimiser,
                 jax.random.key(1),
@@ -352,25 +330,11 @@ class TrainTest(absltest.TestCase):
             grid = np.hypot(*np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j])
             disc = grid < rng.uniform(0.3, 0.9, (16, 1, 1))
             images = disc[..., None] * rng.random((16, 1, 1, 3))
-            program = devices.Program(stepper, 16, devices=jax.devices()[:1])
-            order = np.arange(16)
-            images = program.place_images(images.astype(np.float32))
-            at, metrics = program.place([start]), []
+            noise = [rng.normal(size=(1, 16, d)) for d in facets.latent_dim]
+            batch = jax.tree.map(np.float32, (images, tuple(noise)))
+            update, log_p_x_z = jax.jit(stepper.update), []
             for _ in range(20):
-                at, of_step = program.run(at, images, order, 0, 1)
-                metrics.append(of_step)
-            metrics = jax.tree.map(lambda *m: np.concatenate(m, 1)[0], *metrics)
-        self.assertTrue(np.all(np.isfinite(metrics.loss)))
-        self.assertLess(metrics.log_p_x_z[0] + 100, metrics.log_p_x_z[-1])
-
-    @pytest.mark.slow
-    def test_one_facet_learns(self):
-        self._assert_loss_falls(1, 16)
-
-    @pytest.mark.slow
-    def test_four_facets_learn(self):
-        self._assert_loss_falls(4, 64)
-
-
-if __name__ == "__main__":
-    absltest.main()
+                at, metrics = update(at, *batch)
+                self.assertTrue(np.isfinite(metrics.loss))
+                log_p_x_z.append(float(metrics.log_p_x_z))
+        self.assertLess(log_p_x_z[0] + 100, log_p_x_z[-1])

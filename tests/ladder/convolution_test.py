@@ -6,10 +6,11 @@ from unittest import mock
 
 import jax
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from scipy import signal
 
 from mfcvae_jax.ladder import convolution
+from tests import oracles
 
 # width, stride, height and breadth of the larger side
 _SHRINKING = ((4, 2, 8, 6), (4, 2, 7, 5), (4, 2, 2, 3), (4, 1, 5, 6))
@@ -65,11 +66,7 @@ def _draw(*shapes):
     return [rng.normal(size=shape) for shape in shapes]
 
 
-class ConvolutionTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.enter_context(jax.enable_x64(True))
-
+class ConvolutionTest(oracles.DoubleTestCase):
     @parameterized.product(size=_SHRINKING, backend=_BACKENDS)
     def test_convolve_equals_scipy(self, size, backend):
         width, stride, height, breadth = size
@@ -103,15 +100,9 @@ class ConvolutionTest(parameterized.TestCase):
             found, _spread(x, kernel, stride), atol=1e-12
         )
 
-    @parameterized.named_parameters(
-        *(
-            (f"{function.__name__}_{size}", function, size)
-            for function, sizes in (
-                (convolution.convolve, _SHRINKING),
-                (convolution.convolve_transposed, _ENLARGING),
-            )
-            for size in sizes
-        )
+    @parameterized.parameters(
+        *((convolution.convolve, size) for size in _SHRINKING),
+        *((convolution.convolve_transposed, size) for size in _ENLARGING),
     )
     def test_both_forms_have_the_same_gradients(self, function, size):
         width, stride, height, breadth = size
@@ -158,7 +149,3 @@ class ConvolutionTest(parameterized.TestCase):
             lambda x: jax.lax.scan(lambda c, x: (c, slope(x)), 0, x)
         )(x)
         np.testing.assert_allclose(scanned, jax.jit(jax.vmap(slope))(x))
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The dense ladder, against a forward pass written out by hand."""
 
-import functools
 import math
 
 import jax
@@ -13,12 +12,8 @@ from absl.testing import absltest, parameterized
 from mfcvae_jax import model, settings
 from mfcvae_jax.ladder import dense
 from mfcvae_jax.settings import Activation, Merge
-
-_ACTIVATE = {
-    Activation.RELU: lambda x: np.maximum(x, 0),
-    Activation.LEAKY_RELU: lambda x: np.where(x > 0, x, 0.01 * x),
-    Activation.ELU: lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-}
+from tests import oracles
+from tests.ladder import nets
 
 
 def _net(n_facets, merge=Merge.GATED_ADD, batch_norm=False):
@@ -34,171 +29,83 @@ def _net(n_facets, merge=Merge.GATED_ADD, batch_norm=False):
     )
 
 
-def _latent_dim(n_facets):
-    return (2, 3, 1, 2)[:n_facets]
-
-
-def _latents(latent_dim, n=5):
+def _latents(latent_dim, dtype=np.float64):
     rng = np.random.default_rng(0)
-    return tuple(rng.normal(size=(n, d)).astype(np.float32) for d in latent_dim)
+    return tuple(rng.normal(size=(5, d)).astype(dtype) for d in latent_dim)
 
 
-def _random_variables(module, *args, dtype=np.float64):
-    """Normal draws for every parameter, so that none is at a trivial value.
+class ByHandTest(oracles.DoubleTestCase):
+    """Every layer of the two directions in its place."""
 
-    They are NumPy's: to compile a draw for each takes longer than the test.
-    """
-    shapes = jax.eval_shape(
-        functools.partial(module.init, train=False), jax.random.key(0), *args
-    )
-    rng = np.random.default_rng(1)
-
-    def draw(path, leaf):
-        value = rng.normal(size=leaf.shape)
-        is_variance = path[0].key == "batch_stats" and path[-1].key == "var"
-        return (np.abs(value) if is_variance else value).astype(dtype)
-
-    return jax.tree_util.tree_map_with_path(draw, shapes)
-
-
-def _evaluate(module):
-    return jax.jit(functools.partial(module.apply, train=False))
-
-
-class AnyNumberOfFacetsTest(parameterized.TestCase):
     @parameterized.product(n_facets=(1, 2, 4), merge=tuple(Merge))
-    def test_builds_and_runs(self, n_facets, merge):
-        has_batch_norm = merge is Merge.CONCATENATE
-        net = _net(n_facets, merge, has_batch_norm)
-        latent_dim = _latent_dim(n_facets)
-        k = (2,) * n_facets
+    def test_forward_pass(self, n_facets, merge):
+        net = _net(n_facets, merge)
+        latent_dim = (2, 3, 1, 2)[:n_facets]
         net.check(
             settings.Facets(
-                k,
+                (2,) * n_facets,
                 latent_dim,
                 (settings.Covariance.DIAGONAL,) * n_facets,
                 (True,) * n_facets,
             )
         )
+        x = np.random.default_rng(2).random((5, 2, 3, 2))
         encoder = dense.LadderEncoder(net, latent_dim)
-        decoder = dense.LadderDecoder(net, (12,))
-        z = _latents(latent_dim)
-        x = np.random.default_rng(2).random((5, 2, 3, 2)).astype(np.float32)
+        variables = nets.random_variables(encoder, x)
+        params = variables["params"]
 
-        alpha = np.ones(n_facets, np.float32)
-        encoding = _random_variables(encoder, x, dtype=np.float32)
-        decoding = _random_variables(decoder, z, alpha, dtype=np.float32)
+        def block(name, h):
+            return nets.block(params.get(name, {}), h, net.activation)
 
-        @jax.jit
-        def run(encoding, decoding, x, z, alpha):
-            kept = {"train": True, "mutable": ["batch_stats"]}
-            posteriors, _ = encoder.apply(encoding, x, **kept)
-            output, _ = decoder.apply(decoding, z, alpha, **kept)
-            return posteriors, output
-
-        posteriors, output = run(encoding, decoding, x, z, alpha)
+        trunk = x.reshape(5, 12)
+        posteriors = nets.evaluate(encoder, variables, x)
         self.assertLen(posteriors, n_facets)
-        for q, d in zip(posteriors, latent_dim, strict=True):
-            self.assertEqual(q.mean.shape, (5, d))
-            self.assertEqual(q.log_var.shape, (5, d))
-        self.assertEqual(output.shape, (5, 12))
-        for leaf in jax.tree.leaves((posteriors, output)):
-            self.assertTrue(np.all(np.isfinite(leaf)))
-        for variables in (encoding, decoding):
-            self.assertEqual("batch_stats" in variables, has_batch_norm)
+        for j, q in enumerate(posteriors):
+            trunk = block(f"backbone_{j}", trunk)
+            rung = block(f"rung_{j}", trunk)
+            for name, head in params[f"heads_{j}"].items():
+                self.assert_close(getattr(q, name), nets.linear(head, rung))
+
+        z, alpha = _latents(latent_dim), np.linspace(0.3, 0.9, n_facets)
+        decoder = dense.LadderDecoder(net, (2, 3, 2))
+        variables = nets.random_variables(decoder, z, alpha)
+        params = variables["params"]
+        h = None
+        for j in reversed(range(n_facets)):
+            rung = alpha[j] * block(f"rung_{j}", z[j])
+            if h is None:
+                h = rung
+            elif merge is Merge.GATED_ADD:
+                h = h + 0.1 * rung
+            else:
+                h = np.concatenate([rung, h], axis=-1)
+            h = block(f"backbone_{j}", h)
+        output = nets.evaluate(decoder, variables, z, alpha)
+        self.assertEqual(output.shape, (5, 2, 3, 2))
+        self.assert_close(
+            output.reshape(5, 12), nets.linear(params["output"], h)
+        )
 
     def test_empty_stages_are_the_identity(self):
+        empty = ((), ())
         net = settings.DenseLadder(
-            encoder_backbone=((), ()),
-            encoder_rungs=((), ()),
-            decoder_rungs=((), ()),
-            decoder_backbone=((), ()),
-            activation=Activation.RELU,
-            batch_norm=True,
-            merge=Merge.CONCATENATE,
+            *(empty,) * 4, Activation.RELU, True, Merge.CONCATENATE
         )
         encoder = dense.LadderEncoder(net, (2, 3))
         decoder = dense.LadderDecoder(net, (4,))
-        x = np.random.default_rng(4).normal(size=(3, 2, 2, 1))
-        z = _latents((2, 3), n=3)
-        alpha = np.array([0.5, 1.0])
-        with jax.enable_x64(True):
-            encoding = _random_variables(encoder, x)
-            decoding = _random_variables(decoder, z, alpha)
-            self.assertEqual(set(encoding["params"]), {"heads_0", "heads_1"})
-            self.assertEqual(set(decoding["params"]), {"output"})
-            posteriors = _evaluate(encoder)(encoding, x)
-            output = _evaluate(decoder)(decoding, z, alpha)
-        for j, q in enumerate(posteriors):
-            head = encoding["params"][f"heads_{j}"]["mean"]
-            np.testing.assert_allclose(
-                q.mean, x.reshape(3, 4) @ head["kernel"] + head["bias"]
-            )
-        last = decoding["params"]["output"]
-        merged = np.concatenate([0.5 * z[0], z[1]], axis=-1)
-        np.testing.assert_allclose(
-            output, merged @ last["kernel"] + last["bias"], rtol=1e-6
+        z, alpha = _latents((2, 3)), np.array([0.5, 1.0])
+        self.assertEqual(
+            set(nets.shapes(encoder, np.zeros((3, 4)), train=True)["params"]),
+            {"heads_0", "heads_1"},
         )
-
-
-class ByHandTest(parameterized.TestCase):
-    """J = 2, every layer of the two directions in its place."""
-
-    @parameterized.parameters(
-        (Merge.GATED_ADD, Activation.RELU),
-        (Merge.GATED_ADD, Activation.ELU),
-        (Merge.CONCATENATE, Activation.LEAKY_RELU),
-    )
-    def test_forward_pass(self, merge, activation):
-        net = settings.DenseLadder(
-            encoder_backbone=((6,), (7,)),
-            encoder_rungs=((5,), ()),
-            decoder_rungs=((4,), (3,)),
-            decoder_backbone=((8,), (4,)),
-            activation=activation,
-            batch_norm=False,
-            merge=merge,
-        )
-        encoder = dense.LadderEncoder(net, (2, 3))
-        decoder = dense.LadderDecoder(net, (12,))
-        rng = np.random.default_rng(5)
-        x = rng.random((3, 2, 3, 2))
-        z_0, z_1 = rng.normal(size=(3, 2)), rng.normal(size=(3, 3))
-        alpha = np.array([0.3, 0.8])
-        with jax.enable_x64(True):
-            encoding = _random_variables(encoder, x)
-            decoding = _random_variables(decoder, (z_0, z_1), alpha)
-            posteriors = _evaluate(encoder)(encoding, x)
-            output = _evaluate(decoder)(decoding, (z_0, z_1), alpha)
-
-        def linear(params, h):
-            return h @ params["kernel"] + params["bias"]
-
-        def layer(params, h):
-            return _ACTIVATE[activation](linear(params["dense_0"], h))
-
-        e = encoding["params"]
-        trunk_0 = layer(e["backbone_0"], x.reshape(3, 12))
-        trunk_1 = layer(e["backbone_1"], trunk_0)
-        features = (layer(e["rung_0"], trunk_0), trunk_1)
-        for j in range(2):
-            for name in ("mean", "log_var"):
-                np.testing.assert_allclose(
-                    getattr(posteriors[j], name),
-                    linear(e[f"heads_{j}"][name], features[j]),
-                    rtol=1e-9,
-                    err_msg=f"facet {j} {name}",
-                )
-        d = decoding["params"]
-        upper = layer(d["backbone_1"], alpha[1] * layer(d["rung_1"], z_1))
-        rung = alpha[0] * layer(d["rung_0"], z_0)
-        if merge is Merge.GATED_ADD:
-            merged = upper + 0.1 * rung
-        else:
-            merged = np.concatenate([rung, upper], axis=-1)
-        bottom = layer(d["backbone_0"], merged)
-        np.testing.assert_allclose(
-            output, linear(d["output"], bottom), rtol=1e-9
+        variables = nets.random_variables(decoder, z, alpha)
+        self.assertEqual(set(variables["params"]), {"output"})
+        self.assert_close(
+            nets.evaluate(decoder, variables, z, alpha),
+            nets.linear(
+                variables["params"]["output"],
+                np.concatenate([0.5 * z[0], z[1]], axis=-1),
+            ),
         )
 
 
@@ -206,9 +113,9 @@ class FadeInTest(parameterized.TestCase):
     @parameterized.parameters(*Merge)
     def test_alpha_0_cuts_a_facet_off_exactly_and_alpha_1_does_not(self, merge):
         decoder = dense.LadderDecoder(_net(3, merge, batch_norm=True), (12,))
-        z = _latents(_latent_dim(3))
+        z = _latents((2, 3, 1), np.float32)
         ones = np.ones(3, np.float32)
-        variables = _random_variables(decoder, z, ones, dtype=np.float32)
+        variables = nets.random_variables(decoder, z, ones, dtype=np.float32)
 
         def decode(z, alpha, train):
             kept = ["batch_stats"]
@@ -257,10 +164,8 @@ class PublishedMnistLadderTest(absltest.TestCase):
             batch_norm=False,
             merge=Merge.GATED_ADD,
         )
-        whole = model.MFCVAE(facets, net, 0.01, (28, 28, 1))
-        shapes = jax.eval_shape(
-            whole.init,
-            jax.random.key(0),
+        shapes = nets.shapes(
+            model.MFCVAE(facets, net, 0.01, (28, 28, 1)),
             jnp.zeros((1, 28, 28, 1)),
             (jnp.zeros((1, 1, 5)),) * 2,
             jnp.ones(2),
@@ -271,7 +176,3 @@ class PublishedMnistLadderTest(absltest.TestCase):
         }
         self.assertEqual(counts["priors_0"] + counts["priors_1"], 550)
         self.assertEqual(sum(counts.values()), 3_078_854)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -41,14 +41,14 @@ class FinishedTest(parameterized.TestCase):
                     min(
                         s
                         for s in steps
-                        if phases[s][facet] is not progressive.Phase.WAITING
+                        if phases[s][facet] != progressive.Phase.WAITING
                     )
                     / n,
                     facet,
                     min(
                         s
                         for s in steps
-                        if phases[s][facet] is progressive.Phase.ACTIVE
+                        if phases[s][facet] == progressive.Phase.ACTIVE
                     )
                     / n,
                 )

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints: what is kept, what comes back, and what is refused."""
 
+import collections
 import pathlib
 import tempfile
 
@@ -56,6 +57,21 @@ class CheckpointTest(absltest.TestCase):
             self.assertEqual(ours.dtype, theirs.dtype)
         self.assertIsInstance(found.params["priors_0"]["means"], np.ndarray)
         jax.random.normal(found.key)
+
+    def test_state_of_version_0_1_with_two_counters_more_comes_back(self):
+        before = collections.namedtuple(
+            "TrainState", (*self.state._fields, "progressive")
+        )(*self.state, {"stage": np.int32(1), "step_in_stage": np.int32(2)})
+        with self._open() as saved:
+            saved.save(before)
+        with self._open() as saved:
+            found = saved.restore_latest(self.template)
+        self.assertIsInstance(found, state.TrainState)
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            state.with_key_data(found),
+            jax.device_get(state.with_key_data(self.state)),
+        )
 
     def test_last_ones_and_the_best_are_kept(self):
         with self._open(checkpoint={"keep": 2}) as saved:

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data-dependent initialisation against the official one and its own aim."""
 
-from unittest import mock
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -19,17 +17,9 @@ from tests import examples, fixtures
 
 
 class StandardiseTest(parameterized.TestCase):
-    @fixtures.needs_fixtures
+    @parameterized.parameters("F7", "F7b")
     @pytest.mark.slow
-    def test_every_layer_equals_the_official_one(self):
-        self._assert_equals_the_official_one("F7")
-
-    @pytest.mark.slow
-    @fixtures.needs_fixtures
-    def test_every_convolution_equals_the_official_one(self):
-        self._assert_equals_the_official_one("F7b")
-
-    def _assert_equals_the_official_one(self, name):
+    def test_every_layer_equals_the_official_one(self, name):
         fixture = fixtures.load(name)
         settings = fixture.settings()
         model = model_lib.make_model(settings, fixture.image_shape)
@@ -98,7 +88,6 @@ class StandardiseTest(parameterized.TestCase):
                 "official_init": official_init,
             },
         )
-        self.enter_context(mock.patch.object(conv, "_CHANNELS", 2))
         model = model_lib.make_model(settings, (8, 8, 1))
         rng = np.random.default_rng(0)
         x = rng.random((64, 8, 8, 1), np.float32)

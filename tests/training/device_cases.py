@@ -20,7 +20,6 @@ import optax
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
-from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.training import devices, feeding, processes, state, steps
 from mfcvae_jax.variational import elbo
 from tests import examples
@@ -74,14 +73,8 @@ def make_stepper(net: str) -> steps.Stepper:
         # unit always fires, before batch norm. With Adam's usual epsilon they
         # would move a parameter as far as any other gradient, at random.
         optimiser=optax.adam(2e-4, eps=1e-3),
-        schedule=progressive.Schedule(
-            (20, 40)[-n_facets:],
-            15,
-            settings_lib.Fade.LINEAR,
-            0,
-            0,
-            n_facets,
-        ),
+        # The first of two facets fades in over steps 20 to 35.
+        schedule=progressive.Schedule(((20, 35), (0, 0))[-n_facets:], 60, 15),
         estimate=elbo.five_terms,
     )
 

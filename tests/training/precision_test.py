@@ -6,6 +6,8 @@ That a product of float32 factors may be rounded shows on no CPU, so it is
 looked for in what is handed to the compiler.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +18,7 @@ from mfcvae_jax import progressive
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.settings import Precision
 from mfcvae_jax.training import state
+from tests import examples
 from tests.training import device_cases
 
 _EXACT = (jax.lax.Precision.HIGHEST,) * 2
@@ -40,15 +43,20 @@ def _equations(jaxpr):
 class PrecisionTest(parameterized.TestCase):
     def _gradient(self, net, precision):
         """The gradient as a function, and its arguments."""
-        stepper = device_cases.make_stepper(net)._replace(precision=precision)
-        start = device_cases.start(stepper, 0)
-        x = batches.as_float(jnp.asarray(device_cases.images()[:8]))
+        stepper = dataclasses.replace(
+            device_cases.make_stepper(net), precision=precision
+        )
+        variables = examples.variables(stepper.model, np.float32)
+        x = batches.as_float(device_cases.images()[:8])
         noise = state.draw_noise(
             jax.random.key(1), stepper.model.facets.latent_dim, 1, len(x)
         )
         full = progressive.full_coefficients(len(stepper.model.facets))
-        arguments = (start.params, start.batch_stats, x, noise, full)
-        return jax.value_and_grad(stepper.loss, has_aux=True), arguments
+        arguments = (variables["params"], variables["batch_stats"])
+        return (
+            jax.value_and_grad(stepper.loss, has_aux=True),
+            (*arguments, x, noise, full),
+        )
 
     def _traced(self, net, precision):
         function, arguments = self._gradient(net, precision)
@@ -96,9 +104,7 @@ class PrecisionTest(parameterized.TestCase):
             if equation.primitive.name in _OF_THE_BOUND:
                 dtype = equation.invars[0].aval.dtype
                 self.assertEqual(dtype, jnp.float32, equation)
-
-    @parameterized.parameters("dense", "conv")
-    def test_parameters_statistics_and_metrics_stay_float32(self, net):
+        # Nor for what comes out: metrics, batch statistics and gradient.
         function, arguments = self._gradient(net, Precision.BFLOAT16)
         for leaf in jax.tree.leaves(jax.eval_shape(function, *arguments)):
             self.assertEqual(leaf.dtype, jnp.float32)
@@ -117,7 +123,8 @@ class PrecisionTest(parameterized.TestCase):
         self.assertNotEqual(loss, rounded_loss)
         np.testing.assert_allclose(rounded_loss, loss, rtol=0.01)
         error = np.linalg.norm(rounded - gradient) / np.linalg.norm(gradient)
-        self.assertLess(error, 0.05)
+        # A bfloat16 has 8 bits, of which every batch norm cancels some.
+        self.assertLess(error, 0.1)
 
 
 if __name__ == "__main__":

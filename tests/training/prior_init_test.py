@@ -11,6 +11,7 @@ from sklearn import exceptions, mixture
 
 from mfcvae_jax.settings import MeansInit
 from mfcvae_jax.training import prior_init
+from tests import examples
 
 
 def _params(*shapes):
@@ -51,8 +52,12 @@ class FitTest(absltest.TestCase):
         self.assertEqual(means.shape, (60, 5))
 
     def test_fewer_examples_than_components_names_both(self):
-        with self.assertRaisesRegex(ValueError, "n_components.* 3 training"):
-            prior_init.fit_means(np.zeros((3, 2)), 5, 0)
+        chosen = examples.settings(facets={"n_components": (3, 5)})
+        prior_init.check(chosen, 5)
+        with self.assertRaisesRegex(ValueError, "5 components .* 4 training"):
+            prior_init.check(chosen, 4)
+        drawn = examples.settings(prior_init={"means": "glorot"})
+        prior_init.check(drawn, 4)
 
 
 class ParamsTest(absltest.TestCase):
@@ -78,19 +83,17 @@ class ParamsTest(absltest.TestCase):
         def encode_means():
             self.fail("glorot must not encode the data")
 
-        after = prior_init.with_initial_means(
-            MeansInit.GLOROT, _params((400, 60), (400, 60)), encode_means, 2
+        before = _params((400, 60), (400, 60))
+        after, again = (
+            prior_init.with_initial_means(
+                MeansInit.GLOROT, before, encode_means, seed=2
+            )
+            for _ in range(2)
         )
+        jax.tree.map(np.testing.assert_array_equal, after, again)
         first, second = (after[f"priors_{j}"]["means"] for j in (0, 1))
         np.testing.assert_allclose(np.std(first), np.sqrt(2 / 460), rtol=0.02)
         self.assertFalse(np.array_equal(first, second))
-
-    def test_same_seed_draws_the_same(self):
-        key = jax.random.key(4)
-        np.testing.assert_array_equal(
-            prior_init.glorot_means(key, (5, 3)),
-            prior_init.glorot_means(key, (5, 3)),
-        )
 
 
 if __name__ == "__main__":

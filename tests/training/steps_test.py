@@ -11,6 +11,7 @@ from absl.testing import absltest, parameterized
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
+from mfcvae_jax.randomness import draw_noise
 from mfcvae_jax.training import optimiser, state, steps
 from mfcvae_jax.variational import elbo
 from tests import examples
@@ -41,53 +42,32 @@ def _stepper():
         model=model_lib.make_model(chosen, (8, 8, 1)),
         likelihood=chosen.likelihood,
         optimiser=optimiser.make_optimiser(1e-3, chosen.facets),
-        # The second facet enters after 2 steps and fades in over 3.
-        schedule=progressive.Schedule(
-            (2, 6), 3, chosen.progressive.fade_in, 0, 0, 2
-        ),
+        # The other facet enters after 2 steps and fades in over 3.
+        schedule=progressive.Schedule(((2, 5), (0, 0)), 8, 3),
         estimate=elbo.five_terms,
         n_samples=_L,
     )
 
 
 @functools.cache
-def _single_step():
+def _step():
     return jax.jit(_stepper().step)
 
 
 @functools.cache
-def _four_steps():
-    def steps_from(start, images, order, first):
-        def body(at, index):
-            batch = jax.lax.dynamic_slice_in_dim(order, index * _B, _B)
-            return _stepper().step(at, images[batch])
-
-        return jax.lax.scan(body, start, first + np.arange(4))
-
-    return jax.jit(steps_from)
+def _loss_gradient():
+    return jax.jit(jax.grad(_stepper().loss, has_aux=True))
 
 
 def _start():
-    """A state of NumPy draws: to compile those of every layer takes longer."""
     stepper = _stepper()
-    shapes = jax.eval_shape(
-        functools.partial(state.initial_variables, stepper.model),
-        jax.random.key(0),
+    return state.make_state(
+        examples.variables(stepper.model), stepper.optimiser, jax.random.key(1)
     )
-    rng = np.random.default_rng(0)
-
-    def draw(path, leaf):
-        # Running variances must be positive; scales should not be tiny.
-        if path[-1].key in ("var", "raw_var", "raw_tril"):
-            return rng.uniform(0.4, 1, leaf.shape)
-        return rng.uniform(-0.2, 0.2, leaf.shape)
-
-    variables = jax.tree_util.tree_map_with_path(draw, shapes)
-    return state.make_state(variables, stepper.optimiser, jax.random.key(1))
 
 
-def _images():
-    return examples.images(6 * _B).astype(np.float64)
+def _images(n=_B):
+    return examples.images(n).astype(np.float64)
 
 
 def _assert_trees_close(ours, theirs, rtol, atol=0.0):
@@ -105,87 +85,54 @@ class StepTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.enter_context(jax.enable_x64(True))
-        self.images = _images()
-        self.order = np.random.default_rng(2).permutation(6 * _B)
-        self.x = self.images[:_B]
-
-    def _run_four_steps(self, start, first=0):
-        return _four_steps()(start, self.images, self.order, first)
-
-    def test_progressive_state_and_step_advance_together(self):
-        schedule = _stepper().schedule
-        at = _start()
-        for n in range(1, 5):
-            at, _ = _single_step()(at, self.x)
-            wanted = progressive.state_at(schedule, n)
-            self.assertEqual(int(at.step), n)
-            self.assertEqual(
-                [int(i) for i in at.progressive], [int(i) for i in wanted]
-            )
-        self.assertEqual([int(i) for i in at.progressive], [1, 2])
 
     def test_same_key_and_step_give_the_same_noise_and_others_other(self):
-        start, x = _start(), self.x
-        after, first = _single_step()(start, x)
-        again, same = _single_step()(start, x)
+        start, x = _start(), _images()
+        after, first = _step()(start, x)
+        self.assertEqual(int(after.step), 1)
+        again, same = _step()(start, x)
         _assert_trees_close((after, first), (again, same), 0)
         for other in (
             start._replace(step=start.step + 1),
             start._replace(key=jax.random.key(9)),
         ):
-            _, metrics = _single_step()(other, x)
+            _, metrics = _step()(other, x)
             self.assertNotEqual(float(metrics.loss), float(first.loss))
 
     @pytest.mark.slow
     def test_noise_is_that_of_the_key_folded_with_the_step(self):
-        start = _start()
-        start = start._replace(step=start.step + 3)
-        _, found = _single_step()(start, self.x)
-        noise = jax.jit(state.draw_noise, static_argnums=(1, 2, 3))(
-            jax.random.fold_in(start.key, 3), (2, 3), _L, _B
-        )
-        coefficients = progressive.coefficients(
-            _stepper().schedule, start.progressive
-        )
+        start, x = _start()._replace(step=np.int32(3)), _images()
+        _, found = _step()(start, x)
+        noise = draw_noise(jax.random.fold_in(start.key, 3), (2, 3), _L, _B)
+        coefficients = progressive.coefficients(_stepper().schedule, 3)
         _, (wanted, _) = _loss_gradient()(
-            start.params, start.batch_stats, self.x, noise, coefficients
+            start.params, start.batch_stats, x, noise, coefficients
         )
         _assert_trees_close(found, wanted, 1e-9)
 
     @pytest.mark.slow
-    def test_fixed_mixing_weights_stay_where_they_are(self):
-        start = _start()
-        after = start
-        for _ in range(2):
-            after, _ = self._run_four_steps(after)
-        # Both facets are in by now, so nothing but the mask holds them.
-        self.assertEqual(int(after.progressive.stage), 1)
+    def test_training_raises_the_bound_and_moves_what_it_should(self):
+        start = at = _start()
+        batches = _images(6 * _B).reshape(6, _B, 8, 8, 1)
+        bounds = []
+        for n in range(100):
+            at, metrics = _step()(at, batches[n % 6])
+            bounds.append(metrics.mixture_bound)
+        # Both facets are in after the first five steps.
+        self.assertGreater(np.mean(bounds[-6:]), np.mean(bounds[6:12]) + 2)
+        # Nothing but the mask of the optimiser holds the fixed weights.
         np.testing.assert_array_equal(
-            after.params["priors_0"]["logits"],
-            start.params["priors_0"]["logits"],
+            at.params["priors_0"]["logits"], start.params["priors_0"]["logits"]
         )
         for module, name in (("priors_1", "logits"), ("priors_0", "means")):
-            moved = after.params[module][name] - start.params[module][name]
+            moved = at.params[module][name] - start.params[module][name]
             self.assertTrue(np.all(moved != 0), f"{module} {name}")
-
-    def test_running_statistics_follow_the_batches(self):
-        start = _start()
-        after, _ = _single_step()(start, self.x)
         for old, new in zip(
             jax.tree.leaves(start.batch_stats),
-            jax.tree.leaves(after.batch_stats),
+            jax.tree.leaves(at.batch_stats),
             strict=True,
         ):
             self.assertTrue(np.any(old != new))
-
-    @pytest.mark.slow
-    def test_bound_rises_once_every_facet_is_in(self):
-        at, bounds = _start(), []
-        for _ in range(25):
-            at, metrics = self._run_four_steps(at)
-            bounds.append(np.mean(metrics.mixture_bound))
-        # The first four steps have one facet only, the next its fade-in.
-        self.assertGreater(bounds[-1], bounds[2] + 2)
 
 
 class LossTest(parameterized.TestCase):
@@ -199,16 +146,13 @@ class LossTest(parameterized.TestCase):
         schedule = stepper.schedule._replace(
             pretrain_weight_z=weight, pretrain_weight_c=weight
         )
-        coefficients = progressive.coefficients(
-            schedule, progressive.state_at(schedule, step)
-        )
+        coefficients = progressive.coefficients(schedule, step)
         start = _start()
         noise = tuple(
             np.random.default_rng(3).normal(size=(_L, _B, d)) for d in (2, 3)
         )
-        x = examples.images(_B).astype(np.float64)
         gradient, (metrics, _) = _loss_gradient()(
-            start.params, start.batch_stats, x, noise, coefficients
+            start.params, start.batch_stats, _images(), noise, coefficients
         )
         return gradient, metrics, coefficients
 
@@ -221,30 +165,16 @@ class LossTest(parameterized.TestCase):
 
     def test_waiting_facet_is_trained_by_nothing(self):
         gradient, _, _ = self._gradient(step=0)
-        zero = self._zero_leaves(gradient)
-        for path in zero:
-            self.assertTrue(
-                path.startswith(
-                    (
-                        "priors_0/",
-                        "encoder/heads_0/",
-                        "encoder/rung_0/",
-                        "decoder/rung_0/",
-                    )
-                ),
-                path,
-            )
-        all_of_it = {
-            f"{prefix}/{path}"
-            for prefix, tree in (
-                ("priors_0", gradient["priors_0"]),
-                ("encoder/heads_0", gradient["encoder"]["heads_0"]),
-                ("encoder/rung_0", gradient["encoder"]["rung_0"]),
-                ("decoder/rung_0", gradient["decoder"]["rung_0"]),
-            )
-            for path in self._zero_leaves(jax.tree.map(np.zeros_like, tree))
-        }
-        self.assertEqual(zero, all_of_it)
+        parts = ("priors_0/", *(f"encoder/{n}_0/" for n in ("heads", "rung")))
+        everything = self._zero_leaves(jax.tree.map(np.zeros_like, gradient))
+        self.assertEqual(
+            self._zero_leaves(gradient),
+            {
+                path
+                for path in everything
+                if path.startswith((*parts, "decoder/rung_0/"))
+            },
+        )
 
     def test_pretraining_weights_train_it_but_for_its_decoder_rung(self):
         gradient, _, _ = self._gradient(step=0, weight=0.5)
@@ -279,11 +209,6 @@ class LossTest(parameterized.TestCase):
         )
         is_active = step == 7
         self.assertEqual(np.isclose(metrics.loss, -bound), is_active)
-
-
-@functools.cache
-def _loss_gradient():
-    return jax.jit(jax.grad(_stepper().loss, has_aux=True))
 
 
 class SummariseTest(absltest.TestCase):

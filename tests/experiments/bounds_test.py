@@ -1,30 +1,28 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
 
-import pathlib
-import tempfile
-
-import bounds_figure as bounds
 import numpy as np
 from absl.testing import absltest
 
+from tests.experiments import scripts
 from tests.figures import pages
 
+bounds = scripts.load("bounds")
 
-class BoundsTest(absltest.TestCase):
+
+class BoundsTest(pages.FigureCase):
     def setUp(self):
         super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.path = pathlib.Path(folder) / "figure.png"
         self.values = np.random.default_rng(0).normal(size=(50, 3))
 
     def test_draws_the_means_the_spreads_and_the_bounds(self):
-        with pages.captured() as figures:
-            bounds.bounds_and_estimates(
-                (1, 2, 4), {"one": self.values}, {"M": 1.5, "F": -2}, self.path
-            )
-        self.assertTrue(self.path.exists())
-        (axes,) = figures[0].axes
+        figure = self.draw(
+            bounds.bounds_and_estimates,
+            (1, 2, 4),
+            {"one": self.values},
+            {"M": 1.5, "F": -2},
+        )
+        (axes,) = figure.axes
         *lines, curve = axes.get_lines()
         self.assertEqual([line.get_ydata()[0] for line in lines], [1.5, -2])
         np.testing.assert_allclose(curve.get_ydata(), self.values.mean(axis=0))
@@ -38,7 +36,7 @@ class BoundsTest(absltest.TestCase):
                 np.max(self.values.mean(axis=0) + spread),
             ],
         )
-        self.assertEmpty(pages.clashes(figures[0]))
+        self.assertEmpty(pages.clashes(figure))
 
     def test_refuses_another_number_of_columns(self):
         with self.assertRaisesRegex(ValueError, r"'one'.*\(R, 2\).*\(50, 3\)"):

@@ -1,0 +1,200 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Gradients of the bound, and its values far out."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import parameterized
+from scipy import special, stats
+
+from mfcvae_jax import model as model_lib
+from mfcvae_jax.settings import Covariance
+from mfcvae_jax.variational import elbo, posterior, prior
+from tests import oracles
+
+
+class GradientTest(oracles.DoubleTestCase):
+    @parameterized.parameters(1, 3)
+    def test_equals_finite_differences_of_the_formulas(self, n_samples):
+        """Each KL apart: their sum would not show a cut through q(c|x)."""
+        facet = oracles.random_facet(3, 3, 2, Covariance.DIAGONAL, n=1)
+        z = facet.draw(np.random.default_rng(3), n_samples)
+        args = elbo.Densities(
+            log_p_z_c=facet.log_p_z_c(z),
+            log_q_z=facet.log_q_z(z),
+            expected_log_p_z_c=facet.expected_log_p_z_c(),
+            expected_log_q_z=-stats.norm.entropy(scale=facet.q_std).sum(-1),
+            log_weights=np.log(facet.weights),
+        )
+
+        def ours(d):
+            return jnp.stack(
+                [
+                    kl[0]
+                    for terms in elbo.ESTIMATORS.values()
+                    for kl in (terms(d).kl_z, terms(d).kl_c)
+                ]
+            )
+
+        def oracle(d):
+            kls = []
+            for name in elbo.ESTIMATORS:
+                if name == "closed_form":
+                    log_r = d.expected_log_p_z_c[0] + d.log_weights
+                else:
+                    joint = d.log_p_z_c[:, 0] + d.log_weights
+                    log_r = special.log_softmax(joint, axis=-1).mean(0)
+                log_r = special.log_softmax(log_r)
+                r = np.exp(log_r)
+                if name in ("five_terms", "mixture_form"):
+                    kl_z = np.mean(d.log_q_z) - np.mean(d.log_p_z_c[:, 0] @ r)
+                else:
+                    kl_z = d.expected_log_q_z[0] - d.expected_log_p_z_c[0] @ r
+                kls += [kl_z, r @ (log_r - d.log_weights)]
+            return np.array(kls)
+
+        slopes = jax.jit(jax.jacrev(ours))(args)
+        step = 1e-6
+        for name, slope in slopes._asdict().items():
+            for index in np.ndindex(slope.shape[1:]):
+                ends = []
+                for change in (step, -step):
+                    moved = np.array(getattr(args, name))
+                    moved[index] += change
+                    ends.append(oracle(args._replace(**{name: moved})))
+                np.testing.assert_allclose(
+                    slope[:, *index],
+                    (ends[0] - ends[1]) / (2 * step),
+                    rtol=1e-6,
+                    atol=1e-8,
+                    err_msg=f"{name} at {index}",
+                )
+
+    @parameterized.parameters(
+        (4, 2, Covariance.DIAGONAL), (3, 4, Covariance.FULL)
+    )
+    def test_holding_the_optimal_assignment_fixed_changes_no_gradient(
+        self, k, d, covariance
+    ):
+        """The envelope theorem, which unequal weights of the terms break."""
+
+        def loss(weight_c, is_held, mixture, q):
+            densities = model_lib.densities(q, mixture, q.mean[None])
+            log_resp = elbo.closed_form(densities).log_resp
+            if is_held:
+                log_resp = jax.lax.stop_gradient(log_resp)
+            terms = elbo.FacetTerms(
+                log_resp,
+                jnp.sum(
+                    jnp.exp(log_resp) * densities.expected_log_p_z_c, axis=-1
+                ),
+                jnp.sum(jnp.exp(log_resp) * densities.log_weights, axis=-1),
+                densities.expected_log_q_z,
+                jnp.sum(jnp.exp(log_resp) * log_resp, axis=-1),
+            )
+            return -jnp.sum(terms.kl_z + weight_c * terms.kl_c)
+
+        def block(mixture, q):
+            densities = model_lib.densities(q, mixture, q.mean[None])
+            return jnp.sum(elbo.mean_field_block(densities))
+
+        @jax.jit
+        def gradients(weight_c, mixture, q):
+            both = (0, 1)
+            free, held = (
+                jax.grad(
+                    lambda *args, is_held=is_held: loss(
+                        weight_c, is_held, *args
+                    ),
+                    both,
+                )(mixture, q)
+                for is_held in (False, True)
+            )
+            return free, held, jax.grad(block, both)(mixture, q)
+
+        facet = oracles.random_facet(0, k, d, covariance)
+        free, held, exact = gradients(1.0, *facet.ours())
+        jax.tree.map(self.assert_close, free, held)
+        jax.tree.map(self.assert_close, exact, held)
+        free, held, _ = gradients(0.5, *facet.ours())
+        self.assertGreater(np.max(np.abs(free[1].mean - held[1].mean)), 0.01)
+
+
+class ExtremesTest(parameterized.TestCase):
+    """float32, at values far from any that a run should meet."""
+
+    @parameterized.parameters(
+        (Covariance.DIAGONAL, 1, 3, 2, 2),
+        (Covariance.FULL, 2, 3, 2, 2),
+        (Covariance.DIAGONAL, 2, 1, 1, 1),
+        (Covariance.FULL, 2, 3, 2, 0),
+    )
+    def test_terms_and_gradients_of_all_estimators_are_finite(
+        self, covariance, n_samples, k, d, n
+    ):
+        module = prior.MixturePrior(k, d, covariance, 1.0)
+
+        def losses(params, q, noise):
+            mixture = module.apply({"params": params})
+            z = posterior.sample(q, noise)
+            densities = model_lib.densities(q, mixture, z)
+            blocks = (
+                elbo.mixture_block(densities),
+                elbo.mean_field_block(densities),
+            )
+            terms = [terms(densities) for terms in elbo.ESTIMATORS.values()]
+            zeros, ones = jnp.zeros(n), jnp.ones(1)
+            # Unequal, since the two KLs get weights of their own.
+            total = sum(map(jnp.sum, blocks)) + sum(
+                elbo.loss(
+                    elbo.ElboTerms(zeros, (t,), None, None), 2 * ones, ones
+                )
+                for t in terms
+            )
+            return total, (blocks, terms)
+
+        compiled = jax.jit(jax.value_and_grad(losses, (0, 1), has_aux=True))
+        noise = np.random.default_rng(14).normal(size=(n_samples, n, d))
+        apart = 1e3 * np.arange(k)[:, None] * np.ones((1, d))
+        unlikely = np.where(np.arange(k) == 0, -200, 0)
+        # One variance for all components, or one that spans all of them.
+        for variances, center, log_var in itertools.product(
+            ((1e-6,), (1.0,), (1e6,), (1e-6, 1e6, 1.0)),
+            (0, 1e3 * (k - 1)),
+            (-14.0, 0.0, 14.0),
+        ):
+            std = np.sqrt(np.resize(variances, (k, 1))) * np.ones((1, d))
+            scale = std
+            if covariance is Covariance.FULL:
+                scale = np.tril(np.ones((d, d)), -1) * std[:, :1, None]
+                scale = scale + std[..., None] * np.eye(d)
+            with jax.enable_x64(True):
+                params = prior.unconstrained(
+                    prior.Mixture(unlikely, apart, scale)
+                )
+            q = posterior.Posterior(
+                np.full((n, d), center), np.full((n, d), log_var)
+            )
+            found = compiled(
+                *jax.tree.map(np.float32, (params, q)), np.float32(noise)
+            )
+            for leaf in jax.tree.leaves(found):
+                self.assertTrue(
+                    np.all(np.isfinite(leaf)), f"{variances} {log_var}: {leaf}"
+                )
+
+    def test_a_component_without_weight_takes_nothing(self):
+        log_weights = np.float32([-1e30, np.log(0.5), np.log(0.5)])
+        zeros = np.zeros((2, 1, 3), np.float32)
+        densities = elbo.Densities(
+            zeros, zeros[..., 0], zeros[0], zeros[0, :, 0], log_weights
+        )
+        for terms in elbo.ESTIMATORS.values():
+            found = terms(densities)
+            np.testing.assert_allclose(
+                np.exp(found.log_resp), [[0, 0.5, 0.5]], rtol=1e-6
+            )
+            np.testing.assert_allclose(found.kl_c, [0], atol=1e-6)
