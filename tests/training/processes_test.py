@@ -149,7 +149,7 @@ class TwoProcessesTest(absltest.TestCase):
         self._take_over(workdir)
         self._stop(1, workdir)
         # Process 0 takes a while over log p(x), and the other waits for it.
-        slow = "--config.evaluate.importance_samples=20000"
+        slow = "--config.evaluate.importance_samples=2000"
         with _Pair(self.folder, workdir, "--resume", slow) as pair:
             codes = [pair.wait(i) for i in (0, 1)]
             self.assertEqual(codes, [0, 0], pair.text())
