@@ -103,6 +103,7 @@ def line(
 
 
 def log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:
+    """Logs what happened to facets after a step, up to another."""
     for event in progressive.events(schedule, after, upto):
         facets = ", ".join(map(str, event.facets))
         logging.info(
