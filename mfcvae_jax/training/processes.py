@@ -158,7 +158,7 @@ def n_devices() -> int:
     # JAX asserts that it has found one.
     except (AssertionError, RuntimeError) as error:
         platforms = jax.config.values["jax_platforms"]
-        why = " ".join(str(error).split())
+        why = " ".join(str(error).split()) or type(error).__name__
         raise RuntimeError(
             f"JAX cannot use JAX_PLATFORMS={platforms}: there is no such "
             "device here, or the jaxlib installed has no part for it. Unset "
