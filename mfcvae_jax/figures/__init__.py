@@ -17,8 +17,9 @@ without a display and without touching Matplotlib's global state. ::
   confusion.py        clusters of each facet against each labeling
   evidence.py         what each number of clusters is worth
 
-`tiles.py` assembles images into a sheet, `panels.py` lays labelled sheets side
-by side, and `style.py` holds the colours and the type sizes.
+`tiles.py` checks images and assembles them into a sheet; `panels.py` draws
+labelled sheets side by side, `image_grid`; `style.py` holds colours, type and
+the page, which Matplotlib's constrained layout arranges.
 """
 
 from mfcvae_jax.figures.ablation import Arm, accuracy_over_training
