@@ -6,7 +6,7 @@ config.json         the resolved settings
 data.json           what tells its data from others, see ``fingerprint``
 environment.json    versions, device and git revision
 lock                held by the process that trains
-metrics.jsonl       one record a line, see ``training.writers``
+metrics.jsonl       one record a line, see ``training.recording``
 tensorboard/        the same for TensorBoard
 checkpoints/        one folder a step, see ``training.checkpoint``
 compilation_cache/  see ``training.compilation``
@@ -25,37 +25,18 @@ import contextlib
 import dataclasses
 import errno
 import fcntl
-import importlib.metadata
-import json
 import pathlib
-import platform
 import shutil
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-import jax
-from absl import logging
-
-from mfcvae_jax import __version__
+from mfcvae_jax import __version__, environment, json_files
 from mfcvae_jax import config as config_lib
 from mfcvae_jax.datasets import fingerprint
 from mfcvae_jax.datasets.spec import Dataset
 from mfcvae_jax.settings import Settings
 
 __all__ = ["NotWrittenError", "Workdir"]
-
-_PACKAGES = (
-    "mfcvae-jax",
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "distrax",
-    "orbax-checkpoint",
-    "numpy",
-    "scikit-learn",
-)
 
 # What a run that ended before it wrote its config can leave behind.
 _LEFTOVERS = {"lock", "config.part"}
@@ -179,7 +160,7 @@ class Workdir:
         self, settings: Settings, data: dict[str, Any] | None
     ) -> None:
         """Writes the config first: it is what makes the folder a run's."""
-        environment = _environment()
+        made_with = environment.describe()
         seeds = [
             (
                 folder,
@@ -191,10 +172,10 @@ class Workdir:
         ]
         for folder, own in ((self, settings), *seeds):
             folder.path.mkdir(exist_ok=True)
-            _write_json(folder.config, config_lib.to_config(own))
-            _write_json(folder.environment, environment)
+            json_files.write(folder.config, config_lib.to_config(own))
+            json_files.write(folder.environment, made_with)
             if data is not None:
-                _write_json(folder.data, data)
+                json_files.write(folder.data, data)
 
     def _check(
         self, settings: Settings, data: dict[str, Any] | None, *, resume: bool
@@ -239,7 +220,12 @@ class Workdir:
     def _check_data(self, now: dict[str, Any]) -> None:
         if not self.data.exists():
             return
-        changed = fingerprint.differences(_read_json(self.data), now)
+        before = json_files.read(self.data)
+        if not before.keys() & now.keys():
+            raise ValueError(
+                json_files.damage(self.data, "it holds no fingerprint")
+            )
+        changed = fingerprint.differences(before, now)
         if changed:
             raise ValueError(
                 f"the data are not those that workdir {self.path} was trained "
@@ -279,7 +265,7 @@ class Workdir:
                 f"no run in workdir {self.path}: {self.config.name} is "
                 "missing; train one with `mfcvae train`"
             )
-        config = _read_json(self.config)
+        config = json_files.read(self.config)
         try:
             return config_lib.from_config(config)
         except ValueError as error:
@@ -296,7 +282,7 @@ class Workdir:
         """
         if not self.environment.exists():
             return {}
-        return _read_json(self.environment)
+        return json_files.read(self.environment)
 
     def _version(self) -> str:
         """The version that wrote the run, as far as it is known."""
@@ -315,27 +301,7 @@ class Workdir:
             Flat dicts, see ``training.recording``; none if nothing was trained
             here.
         """
-        if not self.metrics.exists():
-            return []
-        *lines, last = self.metrics.read_bytes().split(b"\n")
-        records, damaged = [], []
-        for number, line in enumerate(lines, 1):
-            record = _parse_record(line)
-            if record is None:
-                damaged.append(number)
-            else:
-                records.append(record)
-        if damaged:
-            shown = ", ".join(map(str, damaged[:5]))
-            logging.warning(
-                "%s: %d lines are damaged or no records and are left out "
-                "(line %s)",
-                self.metrics,
-                len(damaged),
-                shown + (", ..." if damaged[5:] else ""),
-            )
-        record = _parse_record(last)
-        return records if record is None else [*records, record]
+        return json_files.read_records(self.metrics)
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Writes the scores of the finished run.
@@ -347,73 +313,4 @@ class Workdir:
             NotWrittenError: if the disk is full.
         """
         with self.writing():
-            _write_json(self.results, results)
-
-
-def _environment() -> dict[str, Any]:
-    """Versions, device and git revision, as far as they can be known."""
-    versions: dict[str, str | None] = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    device = jax.devices()[0]
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": f"{jax.device_count()} x {device.device_kind}",
-        "versions": versions,
-        "git_revision": _git_revision(),
-    }
-
-
-def _git_revision() -> str | None:
-    """The commit of the source tree; None outside a git checkout."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-            cwd=pathlib.Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return described.stdout.strip()
-
-
-def _parse_record(line: bytes) -> dict[str, Any] | None:
-    """A line of metrics.jsonl; None if it is no record."""
-    try:
-        record = json.loads(line)
-    except ValueError:  # no JSON, or no text
-        return None
-    is_record = (
-        isinstance(record, dict)
-        and isinstance(record.get("step"), int)
-        and isinstance(record.get("epoch"), int | float)
-        and isinstance(record.get("split"), str)
-    )
-    return record if is_record else None
-
-
-def _read_json(path: pathlib.Path) -> dict[str, Any]:
-    """Reads what ``_write_json`` wrote."""
-    try:
-        value = json.loads(path.read_bytes())
-        if not isinstance(value, dict):
-            raise ValueError(f"expected an object, got {value!r:.40}")
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is damaged or no file of a run ({error}): bring back a "
-            "copy of it, or train again in another --workdir"
-        ) from error
-    return value
-
-
-def _write_json(path: pathlib.Path, value: dict[str, Any]) -> None:
-    """Writes a file that is either there in full or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(value, indent=2) + "\n")
-    part.replace(path)
+            json_files.write(self.results, results)

@@ -165,9 +165,7 @@ def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
         variables,
         run.stepper.optimiser,
         run_key(run.settings.seed, KeyUse.NOISE),
-    )._replace(
-        step=jnp.int32(n_steps),
-    )
+    )._replace(step=jnp.int32(n_steps))
     recorder = InWorkdir(workdir)
     with recorder.recording(run):
         recorder.save(0, state, None)

@@ -18,7 +18,13 @@ from absl import logging
 from mfcvae_jax import forking, progressive
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.randomness import KeyUse, run_key
-from mfcvae_jax.training import compilation, feeding, processes, runs, steps
+from mfcvae_jax.training import (
+    compilation,
+    feeding,
+    processes,
+    records,
+    runs,
+)
 from mfcvae_jax.training import state as state_lib
 from mfcvae_jax.training.clock import Clock
 from mfcvae_jax.training.devices import Program
@@ -124,7 +130,7 @@ class _Training:
         if self._step:
             logging.info("resumed at step %d", self._step)
         else:
-            _log_events(self._run.stepper.schedule, -1, 0)
+            records.log_events(self._run.stepper.schedule, -1, 0)
             self._score(states)
 
     def run_to_the_end(self, progress_bar: bool | None) -> None:
@@ -149,7 +155,7 @@ class _Training:
                 values = self._take_steps(part)
                 progress.take(
                     n_steps,
-                    _postfix(schedule, self._step, values),
+                    records.line(schedule, self._step, values),
                     is_compiled=is_compiled,
                 )
                 is_stopped = processes.any_of(self._stop.signum is not None)
@@ -173,7 +179,7 @@ class _Training:
         return Outcome(tuple(states), tuple(scored))
 
     def _starting_states(self) -> list[TrainState]:
-        """The saved states, or those of a new run; the same in all processes."""
+        """Saved states, or those of a new run; the same in all processes."""
         if processes.is_main():
             found = self._recorder.restore(self._indices)
             found = found or [runs.first_state(seed) for seed in self._seeds]
@@ -216,15 +222,15 @@ class _Training:
             if not np.all(np.isfinite(of_seeds[i].loss)):
                 sound = self._program.members(before)
                 self._recorder.save(self._indices[i], sound[i], None)
-                self._give_up(i, _divergence(of_seeds[i], self._step))
-        _log_events(
+                self._give_up(i, records.divergence(of_seeds[i], self._step))
+        records.log_events(
             self._run.stepper.schedule, self._step, self._step + n_steps
         )
         self._step += n_steps
-        values = {i: _mean_metrics(of_seeds[i]) for i in self._alive}
+        values = {i: records.mean_metrics(of_seeds[i]) for i in self._alive}
         for i in self._alive:
             self._record(i, "train", values[i])
-        return _mean_values(list(values.values()))
+        return records.mean_values(list(values.values()))
 
     def _end_epoch(self, is_stopped: bool, is_logged: bool) -> None:
         """Scores, records and saves, as far as that is due."""
@@ -248,7 +254,7 @@ class _Training:
             logging.info(
                 "epoch %d, test: %s; %s",
                 epoch,
-                _postfix(schedule, self._step, _mean_values(values)),
+                records.line(schedule, self._step, records.mean_values(values)),
                 ", ".join(f"{name} {v:.4g}" for name, v in speed.items()),
             )
         if is_save_due:
@@ -260,7 +266,9 @@ class _Training:
             self._scored = {
                 i: runs.score(self._seeds[i], states[i]) for i in self._alive
             }
-        rows = [_score_values(scored) for scored in self._scored.values()]
+        rows = [
+            records.score_values(scored) for scored in self._scored.values()
+        ]
         for i, row in zip(self._scored, rows, strict=True):
             self._record(i, "test", row)
         return rows
@@ -282,7 +290,7 @@ class _Training:
         A gradient can break the parameters one step before the loss shows it.
         """
         for i in list(self._alive):
-            broken = _broken_parameter(states[i])
+            broken = records.broken_parameter(states[i])
             if broken:
                 self._give_up(
                     i,
@@ -293,7 +301,7 @@ class _Training:
                     ),
                 )
         phases = progressive.phases(self._run.stepper.schedule, self._step)
-        is_full = all(phase is progressive.Phase.ACTIVE for phase in phases)
+        is_full = (phases == progressive.Phase.ACTIVE).all()
         for i in self._alive:
             scored = self._scored.get(i) if is_full else None
             bound = scored and scored.terms["mixture_bound"]
@@ -334,92 +342,3 @@ def _dispatches(run: Run, step: int) -> Iterator[feeding.Dispatch]:
         for first, end in zip(cuts[:-1], cuts[1:], strict=True):
             if epoch * n + first >= step:
                 yield feeding.Dispatch(epoch, first, end - first)
-
-
-def _mean_metrics(metrics: steps.Metrics) -> dict[str, float]:
-    """Means over the steps of a dispatch, by name."""
-    values = {
-        "loss": metrics.loss.mean(),
-        "mixture_bound": metrics.mixture_bound.mean(),
-        "mean_field_bound": metrics.mean_field_bound.mean(),
-        "log_p_x_z": metrics.log_p_x_z.mean(),
-    }
-    for name in ("kl_z", "kl_c"):
-        for j, value in enumerate(getattr(metrics, name).mean(axis=0)):
-            values[f"{name}/{j}"] = value
-    return {name: float(value) for name, value in values.items()}
-
-
-def _score_values(scored: runs.Scored) -> dict[str, float]:
-    """The numbers of a score, by name."""
-    values = dict(scored.terms)
-    for row in scored.matrix.rows():
-        where = f"{row['facet']}/{row['labeling']}"
-        for name in ("many_to_one", "one_to_one", "nmi"):
-            values[f"{name}/{where}"] = row[name]
-        values[f"clusters/{row['facet']}"] = row["n_used"]
-    return values
-
-
-def _mean_values(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Means over the seeds, by name."""
-    return {name: float(np.mean([r[name] for r in rows])) for name in rows[0]}
-
-
-def _divergence(metrics: steps.Metrics, step: int) -> FloatingPointError:
-    """Says at which step after ``step`` the loss broke, and by which term."""
-    i = np.flatnonzero(~np.isfinite(metrics.loss))[0]
-    terms = [("log_p_x_z", metrics.log_p_x_z[i])]
-    for name in ("kl_z", "kl_c"):
-        for j, value in enumerate(getattr(metrics, name)[i]):
-            terms.append((f"{name} of facet {j}", value))
-    # A finite sum of terms can still overflow in the loss itself.
-    culprits = [f"{n} = {v}" for n, v in terms if not np.isfinite(v)] or [
-        f"loss = {metrics.loss[i]}"
-    ]
-    return FloatingPointError(
-        f"the loss is not finite at step {step + int(i)}: "
-        f"{', '.join(culprits)}. The state of step {step} is saved; in "
-        "another --workdir, a lower train.learning_rate or a larger "
-        "prior_init.variance may help"
-    )
-
-
-def _broken_parameter(state: TrainState) -> str | None:
-    """Names a parameter that is not finite."""
-    for path, leaf in jax.tree_util.tree_leaves_with_path(state.params):
-        if not np.all(np.isfinite(leaf)):
-            return jax.tree_util.keystr(path)
-    return None
-
-
-def _postfix(
-    schedule: progressive.Schedule, step: int, values: dict[str, float]
-) -> str:
-    """The bounds, their terms and the stage, for the progress bar or a log."""
-    phases = progressive.phases(schedule, step)
-    terms = [
-        f"M {values['mixture_bound']:.1f}",
-        f"F {values['mean_field_bound']:.1f}",
-        f"log p(x|z) {values['log_p_x_z']:.1f}",
-    ]
-    for j, phase in enumerate(phases):
-        if phase != progressive.Phase.WAITING:
-            kl = values[f"kl_z/{j}"] + values[f"kl_c/{j}"]
-            terms.append(f"KL{j} {kl:.1f}")
-    terms += [
-        f"{name.removeprefix('many_to_one/')} {100 * value:.1f} %"
-        for name, value in values.items()
-        if name.startswith("many_to_one/")
-    ]
-    return f"stage {schedule.stage_at(step)} | " + ", ".join(terms)
-
-
-def _log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:
-    for event in progressive.events(schedule, after, upto):
-        facets = ", ".join(map(str, event.facets))
-        logging.info(
-            "step %d: facet %s is %s", event.step, facets, event.phase.label
-        )
-    if after < schedule.n_steps <= upto:
-        logging.info("step %d: finished", schedule.n_steps)

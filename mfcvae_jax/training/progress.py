@@ -70,8 +70,4 @@ class Progress:
             self._step * _N_LINES // self._n_steps
             > before * _N_LINES // self._n_steps
         ):
-            print(
-                f"step {self._step} of {self._n_steps} | {text}",
-                file=sys.stderr,
-                flush=True,
-            )
+            sys.stderr.write(f"step {self._step} of {self._n_steps} | {text}\n")

@@ -39,6 +39,7 @@ class Recorder:
     def restore(self, seeds: Sequence[int]) -> list[TrainState] | None:
         """Returns the states of seeds to go on from; None to start anew."""
         del seeds
+        return None
 
     def start(self, step: int) -> None:
         """Is called before the first record.

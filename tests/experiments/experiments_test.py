@@ -26,7 +26,7 @@ from absl.testing import absltest, parameterized
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import workdir as workdir_lib
-from mfcvae_jax.commands import evaluate, report, running, train
+from mfcvae_jax.commands import report, running, train
 from mfcvae_jax.training import disk, runs
 from tests import examples, fixtures
 
