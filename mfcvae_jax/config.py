@@ -36,6 +36,7 @@ _BASE: dict[str, Any] = {
     "n_seeds": 1,
     "precision": "float32",
     "data": {"data_dir": "", "path": "", "on_device_gb": 4.0},
+    "facets": {"view": ()},
     "prior_init": {"means": "gmm", "variance": 0.01},
     "progressive": {
         "fade_in": "linear",
@@ -67,8 +68,8 @@ def make_config(**changes: Any) -> ConfigDict:
 
     Args:
         **changes: values at the top, and of each section the settings that
-            differ or that the shared ones lack. The sections ``facets``,
-            ``net`` and ``likelihood`` are given whole.
+            differ or that the shared ones lack. The sections ``facets`` (but
+            for its ``view``), ``net`` and ``likelihood`` are given whole.
 
     Returns:
         The config.
@@ -153,8 +154,8 @@ def from_config(config: Mapping[str, Any]) -> Settings:
     Args:
         config: nested mapping with exactly the keys of ``Settings``; choices
             are given by their value, e.g. ``covariance="full"``, and the
-            sections ``net`` and ``likelihood`` name their form by a key
-            ``kind``.
+            sections ``net`` and ``likelihood`` and the parts of a view name
+            their form by a key ``kind``.
 
     Returns:
         The settings.
@@ -263,21 +264,22 @@ def _build(cls: type, given: Mapping[str, Any], path: str, of: str = "") -> Any:
     return cls(**values)
 
 
-def _build_by_kind(value: Any, section: str) -> Any:
-    kinds = KINDS[section]
+def _build_by_kind(value: Any, path: str, kinds: Mapping[str, type]) -> Any:
     given = dict(value) if isinstance(value, Mapping) else {}
     kind = given.pop("kind", None)
     if not (isinstance(kind, str) and kind in kinds):
         raise ValueError(
-            f"{section}.kind must be one of {sorted(kinds)}, got {kind!r}"
+            f"{path}.kind must be one of {sorted(kinds)}, got {kind!r}"
         )
-    return _build(kinds[kind], given, f"{section}.", f" for {section}.{kind=}")
+    return _build(kinds[kind], given, f"{path}.", f" for {path}.{kind=}")
 
 
 def _convert(hint: Any, value: Any, path: str) -> Any:
     """Converts one value to the annotated type of its field."""
-    if path in KINDS:
-        return _build_by_kind(value, path)
+    # facets.view[1][0] is of a kind; facets.view and facets.view[1] are tuples.
+    name = path.rpartition(".")[2].partition("[")[0]
+    if name in KINDS and typing.get_origin(hint) is not tuple:
+        return _build_by_kind(value, path, KINDS[name])
     expected = None
     if dataclasses.is_dataclass(hint):
         if isinstance(value, Mapping):

@@ -13,6 +13,8 @@ import enum
 import math
 from typing import Annotated, Any, get_args, get_origin
 
+from mfcvae_jax import views
+
 __all__ = [
     "KINDS",
     "Activation",
@@ -173,14 +175,20 @@ class Facets(_Section, name="facets"):
         covariance: form of Sigma_c.
         learn_weights: whether the mixing weights pi_j are learnt; if not they
             stay uniform.
+        view: what is applied to x in turn before the facet's encoder sees it in
+            training, see ``views``; ``()`` for x itself, and of all facets if
+            it is left out.
     """
 
     n_components: tuple[Count, ...]
     latent_dim: tuple[Count, ...]
     covariance: tuple[Covariance, ...]
     learn_weights: tuple[bool, ...]
+    view: tuple[tuple[views.View, ...], ...] = ()
 
     def __post_init__(self):
+        if not self.view:
+            object.__setattr__(self, "view", ((),) * len(self.n_components))
         super().__post_init__()
         lengths = {
             field.name: len(getattr(self, field.name))
@@ -446,7 +454,8 @@ class Figures(_Section, name="figures"):
 Net = ConvLadder | DenseLadder | SharedEncoder | SeparateEncoders
 Likelihood = Bernoulli | Gaussian
 
-# A section with a `kind` key becomes the dataclass that the kind names. Others
+# Settings with a `kind` key become the dataclass that the kind names: the
+# sections net and likelihood, and each part of an entry of facets.view. Others
 # may be added: docs/extending.md says what goes with them.
 KINDS: dict[str, dict[str, type]] = {
     "net": {
@@ -456,6 +465,12 @@ KINDS: dict[str, dict[str, type]] = {
         "separate_encoders": SeparateEncoders,
     },
     "likelihood": {"bernoulli": Bernoulli, "gaussian": Gaussian},
+    "view": {
+        "affine": views.Affine,
+        "colour": views.Colour,
+        "masked": views.Masked,
+        "noise": views.Noise,
+    },
 }
 
 

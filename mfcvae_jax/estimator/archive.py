@@ -43,7 +43,8 @@ __all__ = ["read", "write"]
 _FORMAT = "mfcvae_jax.MultiFacetClustering"
 # Raised whenever an older library could no longer make sense of a file.
 # 2: arrays/contrast; a scale of 0 is that of a constant column.
-_VERSION = 2
+# 3: facets.view in the settings.
+_VERSION = 3
 
 _E = TypeVar("_E", bound=BaseEstimator)
 
@@ -63,9 +64,12 @@ def write(path: str | os.PathLike[str], fitted: Fitted) -> None:
     kept = {**fitted.params}
     del kept["workdir"]
     kept["facets"] = [dataclasses.asdict(f) for f in kept["facets"]]
+    # What is in the settings is not said again.
+    for facet in kept["facets"]:
+        del facet["view"]
     for name in ("net", "likelihood"):
         if not isinstance(kept[name], str):
-            kept[name] = None  # it is in the settings
+            kept[name] = None
     if kept["random_state"] is not None:
         kept["random_state"] = settings.seed
     names = fitted.feature_names
@@ -184,7 +188,12 @@ def _sound(
     about = _about(members)
     settings = config_lib.from_config(about["settings"])
     params = dict(about["params"])
-    params["facets"] = tuple(Facet(**facet) for facet in params["facets"])
+    params["facets"] = tuple(
+        Facet(**facet, view=view)
+        for facet, view in zip(
+            params["facets"], settings.facets.view, strict=True
+        )
+    )
     for name in ("net", "likelihood"):
         if params[name] is None:
             params[name] = getattr(settings, name)

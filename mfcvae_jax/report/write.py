@@ -105,6 +105,7 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
         config=config_lib.to_config(run.settings),
         environment=workdir.read_environment(),
         stages=sorted(finished.stages),
+        views=_views(run),
         pictures=[
             html.Picture(
                 one.exhibit.title,
@@ -121,6 +122,7 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
     lines = [
         f"{run.dataset.spec.name}, {found.n_examples} held-out examples, "
         f"step {found.step} of {run.stepper.schedule.n_steps}",
+        *page.views,
         "",
     ]
     for table in found.tables():
@@ -130,6 +132,16 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
     lines += ["figures:", *(f"  {one.path}" for one in drawn)]
     lines += ["report:", f"  {workdir.report}"]
     return "\n".join(lines), found
+
+
+def _views(run: Run) -> list[str]:
+    """Says which facets were trained on a view of the examples."""
+    return [
+        f"Facet {j} was trained on random views of the examples: "
+        f"{', then '.join(map(repr, steps))}"
+        for j, steps in enumerate(run.settings.facets.view)
+        if steps
+    ]
 
 
 def _aligned(table: results.Table) -> list[str]:
