@@ -303,7 +303,7 @@ def _check_ranges(view: View, **most: float) -> None:
         if (
             isinstance(value, bool)
             or not isinstance(value, numbers.Real)
-            or not 0 <= value <= limit
+            or not 0 <= float(value) <= limit
             or math.isinf(value)
         ):
             span = f"from 0 to {limit:g}" if limit < math.inf else "at least 0"

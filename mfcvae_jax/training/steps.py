@@ -207,7 +207,7 @@ class Stepper:
             self.n_samples,
             n if axis is None else n * jax.lax.axis_size(axis),
         )
-        first = 0
+        first: chex.Array | int = 0
         if axis is not None:
             first = n * jax.lax.axis_index(axis)
             noise = tuple(
