@@ -191,7 +191,7 @@ def _sound(
     params["facets"] = tuple(
         Facet(**facet, view=view)
         for facet, view in zip(
-            params["facets"], settings.facets.view, strict=True
+            params["facets"], settings.facets.view, strict=False
         )
     )
     for name in ("net", "likelihood"):

@@ -15,9 +15,8 @@ import pytest
 from sklearn import datasets
 from sklearn.base import clone
 
-from mfcvae_jax import Facet, MultiFacetClustering
+from mfcvae_jax import Facet, MultiFacetClustering, views
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax import views
 
 # Training is so short that a facet may end with one cluster.
 pytestmark = pytest.mark.filterwarnings("ignore:all examples are in one")
@@ -114,8 +113,9 @@ class TestRoundTrip:
         older = changed(
             members,
             drop=["arrays/contrast"],
-            about=lambda a: a.update(version=1)
-            or a["settings"]["facets"].pop("view"),
+            about=lambda a: (
+                a.update(version=1) or a["settings"]["facets"].pop("view")
+            ),
         )
         np.savez(tmp_path / "m.npz", **older)
         again = MultiFacetClustering.load(tmp_path / "m.npz")

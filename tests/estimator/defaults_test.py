@@ -9,10 +9,9 @@ import pytest
 from sklearn import datasets
 from sklearn.base import clone
 
-from mfcvae_jax import Facet, MultiFacetClustering
+from mfcvae_jax import Facet, MultiFacetClustering, views
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax import views
 from mfcvae_jax.estimator.defaults import make_settings
 from mfcvae_jax.estimator.layout import layout_of
 
