@@ -68,7 +68,7 @@ _GIVEN = {
     "README.md": {
         "np": np,
         "images": np.random.default_rng(0).random((200, 8, 8), np.float32),
-        "labels": np.tile([[0, 1], [1, 0]], (100, 1)),
+        "labels": np.stack([np.arange(200) % 10, np.arange(200) % 3], axis=1),
     }
 }
 _SHELL = {"", "sh", "bash", "shell"}
@@ -384,15 +384,17 @@ class PagesTest(parameterized.TestCase):
     @parameterized.parameters(*_PAGES, *_NOTEBOOKS)
     def test_code_runs(self, page):
         names = dict(_GIVEN.get(page, {}))
-        is_run = False
+        is_next_run = False
         for part in parts_of(page):
             where = f"{page}:{part.line}"
+            # A block that fails leaves the subtest at once.
+            is_run, is_next_run = is_next_run, False
             with self.subTest(where):
                 # An HTML page shows no place of an error in exec.
                 if part.language == "test":
                     word, _, code = part.code.partition("\n")
                     self.assertIn(word, ("run", "python"), where)
-                    is_run = word == "run"
+                    is_next_run = word == "run"
                     if word == "python":
                         exec(compile(code, where, "exec"), names)
                     continue
@@ -405,7 +407,6 @@ class PagesTest(parameterized.TestCase):
                             run_call(call, self.programs)
                 else:
                     self.assertRegex(part.language, r"^(text|\{.*\}.*)$", where)
-                is_run = False
 
 
 class NotebooksTest(parameterized.TestCase):
