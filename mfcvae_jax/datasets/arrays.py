@@ -19,7 +19,6 @@ __all__ = [
     "as_images",
     "as_labelings",
     "as_labels",
-    "check_channels",
     "check_pixels",
     "existing",
     "on_black",
@@ -37,15 +36,7 @@ _MIN_OPAQUE = 1e-3
 
 
 def existing(path: str, kind: str) -> pathlib.Path:
-    """Finds what `data.path` names.
-
-    Args:
-        path: as the user wrote it; "~" is the home folder.
-        kind: "file" or "folder".
-
-    Raises:
-        FileNotFoundError: if it is not there, or is of the other kind.
-    """
+    """Finds the "file" or "folder" that `data.path` names, or raises."""
     found = pathlib.Path(path).expanduser()
     if found.is_file() if kind == "file" else found.is_dir():
         return found
@@ -129,41 +120,13 @@ def as_images(
             f"[0, 1]; got {images.dtype}. Convert them."
         )
     if len(shape) == 4:
-        check_channels(where, shape, key)
+        _check_channels(where, shape, key)
     check_pixels(where, images, key)
     if is_float:
         images = images.astype(np.float32, copy=False)
     if len(shape) == 3:
         return images[..., np.newaxis]
     return images if shape[-1] in (1, 3) else _opaque(where, images, key)
-
-
-def check_channels(
-    where: str, shape: tuple[int, ...], key: str = "images"
-) -> None:
-    """Checks that the last axis of images holds channels.
-
-    Args:
-        where: they are from, for the errors.
-        shape: of the images, four numbers.
-        key: what the array is called there.
-
-    Raises:
-        ValueError: if it has more than 4, with what to write instead.
-    """
-    if shape[-1] <= 4:
-        return
-    if shape[1] <= 4:
-        raise ValueError(
-            f"{where}: shape {shape} looks like channels first, (N, C, H, W). "
-            f"Expected (N, H, W, C): save {key}.transpose(0, 2, 3, 1)"
-        )
-    raise ValueError(
-        f"{where}: shape {shape} has {shape[-1]} channels in its last axis. "
-        "Expected (N, H, W, C) of 1 channel (grey), 3 (RGB), or 2 or 4, the "
-        f"last of which is opacity. Save three of them, {key}[..., :3], or, if "
-        f"the last axis counts the images, np.moveaxis({key}, -1, 0)"
-    )
 
 
 def check_pixels(where: str, images: np.ndarray, key: str = "images") -> None:
@@ -299,6 +262,22 @@ def as_labelings(
     return tuple(
         Labeling(name, int(column.max(initial=0)) + 1)
         for name, column in zip(texts, labels.T, strict=True)
+    )
+
+
+def _check_channels(where: str, shape: tuple[int, ...], key: str) -> None:
+    if shape[-1] <= 4:
+        return
+    if shape[1] <= 4:
+        raise ValueError(
+            f"{where}: shape {shape} looks like channels first, (N, C, H, W). "
+            f"Expected (N, H, W, C): save {key}.transpose(0, 2, 3, 1)"
+        )
+    raise ValueError(
+        f"{where}: shape {shape} has {shape[-1]} channels in its last axis. "
+        "Expected (N, H, W, C) of 1 channel (grey), 3 (RGB), or 2 or 4, the "
+        f"last of which is opacity. Save three of them, {key}[..., :3], or, if "
+        f"the last axis counts the images, np.moveaxis({key}, -1, 0)"
     )
 
 

@@ -57,21 +57,11 @@ def epoch_permutation(
 
 
 def n_batches(n_examples: int, batch_size: int) -> int:
-    """Counts the batches of an epoch.
+    """Counts the batches of an epoch, or raises ValueError if there is none.
 
     A last short batch is left out, so that all batches have one shape. Which
     examples that costs changes from epoch to epoch with the order; over a run
     every example has the same chance.
-
-    Args:
-        n_examples: N, in the training split.
-        batch_size: B.
-
-    Returns:
-        How many batches of B examples fit into N.
-
-    Raises:
-        ValueError: if there is no such batch.
     """
     if not 1 <= batch_size <= n_examples:
         raise ValueError(

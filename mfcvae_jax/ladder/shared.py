@@ -98,14 +98,6 @@ class JointDecoder(nn.Module):
 
         As in the official code, the fade-in multiplies z_j where every facet
         has an encoder of its own, and nothing where they share one.
-
-        Args:
-            z: one array of shape (B, D_j) per facet.
-            alpha: factor on each facet, in [0, 1], shape (J,).
-            train: see ``BatchNorm``.
-
-        Returns:
-            Shape (B, H, W, C).
         """
         if isinstance(self.net, SeparateEncoders):
             z = tuple(alpha[j] * z_j for j, z_j in enumerate(z))
