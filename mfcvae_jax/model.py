@@ -28,6 +28,7 @@ __all__ = [
     "facets_in_force",
     "make_model",
     "nets_cast",
+    "shapes",
 ]
 
 # net settings -> (encoder, decoder); others may be added (docs/extending.md).
@@ -198,6 +199,19 @@ def make_model(
         initial_variance=settings.prior_init.variance,
         image_shape=image_shape,
     )
+
+
+def shapes(model: MFCVAE) -> dict[str, Any]:
+    """Returns shape and type of all variables; no array is made."""
+    noise = tuple(jnp.zeros((1, 1, d)) for d in model.facets.latent_dim)
+    variables = jax.eval_shape(
+        model.init,
+        jax.random.key(0),
+        jnp.zeros((1, *model.image_shape)),
+        noise,
+        jnp.ones(len(noise)),
+    )
+    return {"batch_stats": {}, **variables}
 
 
 def nets_cast(params: Any, precision: settings_lib.Precision) -> Any:

@@ -97,15 +97,13 @@ class Fitted:
             raise ValueError(
                 f"temperature must be a number >= 0, got {temperature!r}"
             )
-        if facet is None and component is None:
-            pass
-        elif facet is None or component is None:
+        if (facet is None) != (component is None):
             raise ValueError(
                 "facet and component go together: give both, to sample that "
                 f"cluster, or neither; got facet={facet!r}, "
                 f"component={component!r}"
             )
-        else:
+        if facet is not None:
             check_index("facet", facet, len(facets))
             check_index("component", component, facets.n_components[facet])
         drawn, _ = self.trained.sample(
