@@ -185,9 +185,6 @@ def make_model(
         settings: of the run.
         image_shape: (H, W, C) of the data set.
 
-    Returns:
-        The module, without parameters.
-
     Raises:
         ValueError: if the net cannot take images of that shape.
     """
@@ -215,15 +212,7 @@ def shapes(model: MFCVAE) -> dict[str, Any]:
 
 
 def nets_cast(params: Any, precision: settings_lib.Precision) -> Any:
-    """Brings the nets' parameters to the type that the nets compute in.
-
-    Args:
-        params: of nets and priors.
-        precision: of the nets.
-
-    Returns:
-        The parameters; those of the priors stay as they are.
-    """
+    """Brings the nets' parameters to the type that the nets compute in."""
     return {
         name: part if name.startswith("priors_") else _cast(part, precision)
         for name, part in params.items()

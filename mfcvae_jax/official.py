@@ -80,11 +80,7 @@ def as_official(settings: settings_lib.Settings) -> settings_lib.Settings:
 
     Its encoders of one facet each keep relu, whatever its activation flag says.
 
-    Args:
-        settings: with the flags of the official run.
-
-    Returns:
-        The same, with ``net.encoder_activation`` relu where the net has one.
+    So ``net.encoder_activation`` becomes relu where the net has one.
     """
     if not isinstance(settings.net, settings_lib.SeparateEncoders):
         return settings

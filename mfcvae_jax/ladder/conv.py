@@ -235,13 +235,7 @@ class ConvBlock(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """x -> q(z_j|x) for every facet.
-
-    Attributes:
-        net: form of the blocks.
-        latent_dim: D_j of each facet.
-        norm: makes a ``BatchNorm``.
-    """
+    """x -> q(z_j|x) for every facet; see ``LadderEncoder``."""
 
     net: ConvLadder
     latent_dim: tuple[int, ...]
@@ -249,7 +243,7 @@ class ConvEncoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
-        """Encodes images of shape (B, H, W, C); see ``LadderEncoder``."""
+        """Encodes images of shape (B, H, W, C)."""
         h = x
         posteriors = []
         for j, latent_dim in enumerate(self.latent_dim):
@@ -270,13 +264,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """z_1..z_J -> the last layer, from which the likelihood reads p(x|z).
-
-    Attributes:
-        net: form of the blocks.
-        image_shape: (H, W, C).
-        norm: makes a ``BatchNorm``.
-    """
+    """z_1..z_J -> the last layer; see ``LadderDecoder``."""
 
     net: ConvLadder
     image_shape: tuple[int, int, int]
