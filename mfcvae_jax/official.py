@@ -162,9 +162,6 @@ def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
         path: a ``.pt`` file holding a state_dict, or a dict with one under
             ``"state_dict"``.
 
-    Returns:
-        Parameters and buffers as NumPy arrays.
-
     Raises:
         FileNotFoundError: if there is no such file.
         ImportError: if PyTorch is not installed.

@@ -56,9 +56,6 @@ def as_dataset(
 ) -> Dataset:
     """Makes a data set of the arrays of one file.
 
-    Labels are taken as they are, so a labeling has as many classes as its
-    greatest label plus one, whether or not all of them occur.
-
     Args:
         file: where they are from; the data set is named after it.
         images: shape (N, H, W) or (N, H, W, C).
@@ -130,12 +127,7 @@ def as_images(
 
 
 def check_pixels(where: str, images: np.ndarray, key: str = "images") -> None:
-    """Checks the range of images, in two passes.
-
-    Args:
-        where: they are from, for the errors.
-        images: uint8 or floats, any shape.
-        key: what the array is called there.
+    """Checks the range of images: uint8 or floats, of any shape.
 
     Raises:
         ValueError: if a pixel is not finite, a float lies outside of [0, 1],
@@ -189,15 +181,12 @@ def on_black(images: np.ndarray) -> np.ndarray:
 def as_labels(
     where: str, labels: np.ndarray | None, n_examples: int
 ) -> np.ndarray:
-    """Brings labels to int32, shape (N, M).
+    """Brings labels to int32, shape (N, M), or raises ValueError.
 
     Args:
         where: they are from, for the errors.
         labels: shape (N,) or (N, M); None for no labelings.
         n_examples: N.
-
-    Raises:
-        ValueError: if they are no labels of so many examples.
     """
     if labels is None:
         return np.zeros((n_examples, 0), np.int32)
@@ -234,11 +223,9 @@ def as_labelings(
 
     Args:
         where: the names are from, for the errors.
-        names: strings or bytes in UTF-8, shape (M,); None to make them up.
+        names: strings or bytes in UTF-8, all different, shape (M,); None to
+            make them up.
         labels: shape (N, M).
-
-    Raises:
-        ValueError: unless there is one name for each, all different.
     """
     n = labels.shape[1]
     if names is None:

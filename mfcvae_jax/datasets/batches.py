@@ -22,9 +22,6 @@ def as_float(images: chex.Array) -> chex.Array:
 
     Returns:
         float32 in [0, 1] for uint8; floats come back as they are.
-
-    Raises:
-        ValueError: if the images are neither.
     """
     if jnp.issubdtype(images.dtype, jnp.floating):
         return images

@@ -72,13 +72,6 @@ def load(name: str, data_dir: str = "", path: str = "") -> Dataset:
 def spec_of(name: str) -> DatasetSpec:
     """Returns a data set's facts without reading it.
 
-    Args:
-        name: one of `known_names()`, but for those that are read from a path:
-            their facts are in their files, so load them instead.
-
-    Returns:
-        Its name, image shape and labelings.
-
     Raises:
         ValueError: if the name is unknown, or has its facts in its files.
     """
@@ -105,9 +98,6 @@ def known_names() -> tuple[str, ...]:
 
 def check(dataset: Dataset) -> None:
     """Checks that a data set is what its spec says.
-
-    Args:
-        dataset: the data set, ours or anyone's.
 
     Raises:
         ValueError: if a split is empty, or its images or labels have another

@@ -62,14 +62,7 @@ class Fitted:
         )
 
     def predict(self, images: np.ndarray) -> Predictions:
-        """Predicts, with the same noise in each call.
-
-        Args:
-            images: as ``Layout.to_model`` gives them.
-
-        Raises:
-            ValueError: if a probability is not finite.
-        """
+        """Predicts with the same noise in each call, or raises ValueError."""
         key = run_key(self.settings.seed, KeyUse.EVALUATION)
         found = self.trained.predict(images, key)
         is_finite = np.isfinite(np.concatenate(found.resp, 1)).all(axis=1)
