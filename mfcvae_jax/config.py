@@ -69,9 +69,6 @@ def make_config(**changes: Any) -> ConfigDict:
         **changes: values at the top, and of each section the settings that
             differ or that the shared ones lack. The sections ``facets``,
             ``net`` and ``likelihood`` are given whole.
-
-    Returns:
-        The config.
     """
     config = copy.deepcopy(_BASE)
     for name, value in changes.items():
@@ -84,15 +81,12 @@ def make_config(**changes: Any) -> ConfigDict:
 def load(
     path: str | os.PathLike[str], beside: str | os.PathLike[str] = ""
 ) -> ConfigDict:
-    """Runs a config file.
+    """Runs a config file, and returns what its ``get_config`` does.
 
     Args:
         path: of the file.
         beside: a file in whose folder a relative path starts: a config that
             builds on another one names itself, ``load("digits.py", __file__)``.
-
-    Returns:
-        What its ``get_config`` returns.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -167,15 +161,9 @@ def from_config(config: Mapping[str, Any]) -> Settings:
 
 
 def to_config(settings: Any) -> dict[str, Any]:
-    """Turns settings into a nested dict of plain values, for JSON.
+    """Turns settings, or a section, into a nested dict for JSON.
 
-    The inverse of ``from_config``, whose input it is.
-
-    Args:
-        settings: ``Settings`` or one of its sections.
-
-    Returns:
-        A dict with enums as their values and tuples as they are.
+    The inverse of ``from_config``: enums become their values.
     """
     config = {}
     for kinds in KINDS.values():
@@ -211,10 +199,6 @@ def differences(left: Settings, right: Settings) -> list[str]:
 
     Settings that leave the trained model as it is do not count: where files
     lie, and how often the run is scored, saved and drawn.
-
-    Args:
-        left: settings of the one run.
-        right: settings of the other.
 
     Returns:
         One line per differing key, ``section.key: left value != right value``.

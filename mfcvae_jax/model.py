@@ -28,6 +28,7 @@ __all__ = [
     "facets_in_force",
     "make_model",
     "nets_cast",
+    "shapes",
 ]
 
 # net settings -> (encoder, decoder); others may be added (docs/extending.md).
@@ -184,9 +185,6 @@ def make_model(
         settings: of the run.
         image_shape: (H, W, C) of the data set.
 
-    Returns:
-        The module, without parameters.
-
     Raises:
         ValueError: if the net cannot take images of that shape.
     """
@@ -200,16 +198,21 @@ def make_model(
     )
 
 
+def shapes(model: MFCVAE) -> dict[str, Any]:
+    """Returns shape and type of all variables; no array is made."""
+    noise = tuple(jnp.zeros((1, 1, d)) for d in model.facets.latent_dim)
+    variables = jax.eval_shape(
+        model.init,
+        jax.random.key(0),
+        jnp.zeros((1, *model.image_shape)),
+        noise,
+        jnp.ones(len(noise)),
+    )
+    return {"batch_stats": {}, **variables}
+
+
 def nets_cast(params: Any, precision: settings_lib.Precision) -> Any:
-    """Brings the nets' parameters to the type that the nets compute in.
-
-    Args:
-        params: of nets and priors.
-        precision: of the nets.
-
-    Returns:
-        The parameters; those of the priors stay as they are.
-    """
+    """Brings the nets' parameters to the type that the nets compute in."""
     return {
         name: part if name.startswith("priors_") else _cast(part, precision)
         for name, part in params.items()

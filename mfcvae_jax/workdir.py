@@ -80,14 +80,7 @@ class Workdir:
         self.report = self.path / "report.html"
 
     def of_each_seed(self, settings: Settings) -> tuple["Workdir", ...]:
-        """Returns the folders of the seeds of a run.
-
-        Args:
-            settings: of the run.
-
-        Returns:
-            Folders within this one, or this one if there is one seed.
-        """
+        """Returns the folder of each seed, or this one if there is one seed."""
         if settings.n_seeds == 1:
             return (self,)
         return tuple(
@@ -263,9 +256,6 @@ class Workdir:
     def settings(self) -> Settings:
         """Returns the settings of the run in the folder.
 
-        Returns:
-            The settings.
-
         Raises:
             FileNotFoundError: if there is no run.
             ValueError: if config.json is damaged, or of another version.
@@ -314,13 +304,6 @@ class Workdir:
         return json_files.read_records(self.metrics)
 
     def write_results(self, results: dict[str, Any]) -> None:
-        """Writes the scores of the finished run.
-
-        Args:
-            results: plain values for JSON.
-
-        Raises:
-            NotWrittenError: if the disk is full.
-        """
+        """Writes results.json, of plain values."""
         with self.writing():
             json_files.write(self.results, results)

@@ -96,12 +96,6 @@ class ModelTest(parameterized.TestCase):
             self.assertEqual(mixture.means.shape, (k, d))
             self.assertEqual(mixture.scale.shape, ((k, d), (k, d, d))[j])
 
-    def test_initial_variance_is_that_of_the_settings(self):
-        chosen = examples.settings(prior_init={"variance": 0.25})
-        model = model_lib.make_model(chosen, _SHAPE)
-        self.assertEqual(model.initial_variance, 0.25)
-        self.assertEqual(model.image_shape, _SHAPE)
-
     @parameterized.parameters(
         {
             "kind": "shared_encoder",

@@ -171,21 +171,6 @@ class ScheduleTest(absltest.TestCase):
             ),
         )
 
-    def test_phases_of_a_run_of_three_facets_are_these(self):
-        schedule = _schedule((2, 3, 4), 2)
-        wanted = {
-            0: (_WAITING, _WAITING, _ACTIVE),
-            2: (_WAITING, _FADING, _ACTIVE),
-            3: (_WAITING, _FADING, _ACTIVE),
-            4: (_WAITING, _ACTIVE, _ACTIVE),
-            5: (_FADING, _ACTIVE, _ACTIVE),
-            7: (_ACTIVE, _ACTIVE, _ACTIVE),
-            99: (_ACTIVE, _ACTIVE, _ACTIVE),
-        }
-        for step, row in wanted.items():
-            found = progressive.phases(schedule, step)
-            self.assertEqual(tuple(found), row, step)
-
 
 class EventsTest(parameterized.TestCase):
     def test_events_of_a_whole_run_come_in_order(self):

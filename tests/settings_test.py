@@ -285,7 +285,7 @@ def test_every_field_is_read_by_the_library():
     root = pathlib.Path(mfcvae_jax.__file__).parent
     read = set()
     for path in root.rglob("*.py"):
-        if path.name != "settings.py":
+        if "settings" not in path.name:
             read |= _reads(ast.parse(path.read_text(), str(path)))
     assert not {
         (cls.__name__, field.name)

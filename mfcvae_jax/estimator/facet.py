@@ -11,7 +11,6 @@ from mfcvae_jax.estimator.checks import check_count
 
 __all__ = ["Facet", "check_facets", "facets_section"]
 
-_AUTO = "auto"
 _GENEROUS = 25
 
 
@@ -60,7 +59,7 @@ class Facet:
     def is_auto(self) -> bool:
         """Whether the number of clusters is found."""
         return isinstance(self.n_components, str) and (
-            self.n_components == _AUTO
+            self.n_components == "auto"
         )
 
     def n_trained(self, n_examples: int) -> int:
@@ -71,14 +70,7 @@ class Facet:
 
 
 def check_facets(facets: Any) -> tuple[Facet, ...]:
-    """Returns the facets of an estimator as a tuple.
-
-    Args:
-        facets: what the user gave.
-
-    Raises:
-        ValueError: unless they are one or more facets in a sequence.
-    """
+    """Returns what should be facets as a tuple; raises ValueError otherwise."""
     if isinstance(facets, Facet):
         raise ValueError(
             "facets must be a list of Facet, got a single one: write "
@@ -103,12 +95,7 @@ def check_facets(facets: Any) -> tuple[Facet, ...]:
 def facets_section(
     facets: Sequence[Facet], n_examples: int
 ) -> settings_lib.Facets:
-    """Returns the section of the settings that says the same.
-
-    Args:
-        facets: of the estimator, shallowest first.
-        n_examples: N, to train on.
-    """
+    """Returns the section of the settings that says the same."""
     return settings_lib.Facets(
         n_components=tuple(f.n_trained(n_examples) for f in facets),
         latent_dim=tuple(int(f.latent_dim) for f in facets),

@@ -21,7 +21,7 @@ def in_chunks(call: Callable[..., Any], size: int, *rows: np.ndarray) -> Any:
     """Calls a function on chunks of rows.
 
     Args:
-        call: takes (index, *chunk), where chunk has ``size`` rows of each
+        call: takes ``(index, *chunk)``, where chunk has ``size`` rows of each
             array, and returns a tree of arrays with as many rows.
         size: of a chunk.
         *rows: arrays of N rows each, N >= 1.
