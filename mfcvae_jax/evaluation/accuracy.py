@@ -28,7 +28,6 @@ __all__ = [
     "Scores",
     "adjusted_rand_index",
     "balanced_accuracy",
-    "format_matrix",
     "many_to_one_accuracy",
     "one_to_one_accuracy",
     "score",
@@ -250,65 +249,3 @@ def score_matrix(
         scores=tuple(scores),
         baseline=baseline,
     )
-
-
-def format_matrix(matrix: ScoreMatrix, width: int = 100) -> str:
-    """Prints a score matrix as plain text, in per cent.
-
-    Rows are facets, then the single cluster that every facet should beat;
-    columns are labelings, and under each its five scores. Labelings that do
-    not fit beside each other follow below. Without labelings, all there is to
-    print is how many clusters are in use.
-
-    Args:
-        matrix: the scores.
-        width: columns of the terminal. One labeling is always printed, even
-            if it is wider.
-
-    Returns:
-        Lines, without a line break at the end.
-    """
-    heads = [
-        f"facet {j}  K={k} ({used} used)"
-        for j, (k, used) in enumerate(
-            zip(matrix.n_components, matrix.n_used, strict=True)
-        )
-    ]
-    if not matrix.labelings:
-        return "\n".join(
-            [*heads, f"{matrix.n_examples} examples without labels."]
-        )
-    heads.append("one cluster")
-    width_of_head = max(map(len, heads))
-    titles = [f"{x.name} ({x.n_classes} classes)" for x in matrix.labelings]
-    # Each labeling's lines: its name, the metrics, a rule, and the rows.
-    groups = [
-        [
-            f"{title[: len(_METRICS)]:^{len(_METRICS)}}",
-            _METRICS,
-            "-" * len(_METRICS),
-            *(
-                "".join(f"{100.0 * value:7.2f}" for value in row[m])
-                for row in (*matrix.scores, matrix.baseline)
-            ),
-        ]
-        for m, title in enumerate(titles)
-    ]
-    left = ["", "", "-" * width_of_head, *heads]
-    n_beside = (width - width_of_head) // len(f" | {_METRICS}")
-    lines = []
-    for first in range(0, len(groups), max(n_beside, 1)):
-        group = groups[first : first + max(n_beside, 1)]
-        for head, *cells in zip(left, *group, strict=True):
-            line = " | ".join([head.ljust(width_of_head), *cells])
-            lines.append(line.rstrip())
-        lines.append("")
-    return "\n".join([*lines, f"{matrix.n_examples} examples. {_LEGEND}"])
-
-
-_METRICS = "".join(f"{head:>7}" for head in ("m:1", "1:1", "bal", "NMI", "ARI"))
-_LEGEND = (
-    "All in per cent.\n"
-    "m:1 many-to-one accuracy (the paper's), 1:1 one-to-one (Hungarian),\n"
-    "bal many-to-one with every class counting the same."
-)

@@ -4,7 +4,9 @@
 
 Nothing here knows of models, training or JAX. Every figure is readable when
 shown about 900 px wide, uses one colour per facet throughout, and is written
-without a display and without touching Matplotlib's global state. ::
+without a display and without touching Matplotlib's global state. Where to write
+is a path whose ending chooses the format, or an open file that gets a PNG.
+Images are grey or RGB, float in [0, 1] or uint8. ::
 
   clusters.py         examples of each cluster, per facet (the paper's Fig. 4)
   samples.py          samples of each cluster, per facet (the paper's Fig. 6)

@@ -40,7 +40,7 @@ def evidence_curves(
 
     Args:
         curves: one a facet, at least one.
-        path: where to write; the ending chooses the format.
+        path: where to write.
 
     Raises:
         ValueError: if there are none, or lengths differ.

@@ -353,7 +353,10 @@ def of(finished: Finished) -> Results:
 def _values(
     found: Results, measure: Measure
 ) -> Iterator[tuple[str, str, float]]:
-    """The facet or facets, the labeling and the value of each row."""
+    """The facet or facets, the labeling and the value of each row.
+
+    What an older version did not know has no row.
+    """
     key = measure.key or measure.name
     if measure.section is BOUNDS and key in found.terms:
         yield "", "", found.terms[key]
@@ -370,11 +373,13 @@ def _values(
                 yield f"{j}, {i}", "", matrix[j][i]
     elif measure.section is SAMPLES:
         for j, of_facet in enumerate(found.diversity):
-            if not isinstance(of_facet[key], list):
-                yield str(j), "", of_facet[key]
-            else:
-                for i, value in enumerate(of_facet[key]):
-                    yield str(j), f"facet {i}", value
+            value = of_facet.get(key)
+            if isinstance(value, list):
+                for i, of_other in enumerate(value):
+                    yield str(j), f"facet {i}", of_other
+            elif value is not None:
+                yield str(j), "", value
     elif measure.section is SCORES:
         for score in found.scores:
-            yield str(score["facet"]), score["labeling"], score[key]
+            if key in score:
+                yield str(score["facet"]), score["labeling"], score[key]

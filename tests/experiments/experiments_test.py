@@ -29,6 +29,7 @@ from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.commands import report, running, train
 from mfcvae_jax.training import disk, runs
 from tests import examples, fixtures
+from tests.report.results_test import example
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _CONFIGS = _ROOT / "experiments" / "configs"
@@ -95,30 +96,18 @@ class SummariseTest(absltest.TestCase):
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
 
     def _finished(self, seed, accuracy, **overrides):
-        """A workdir as a run leaves it, with one score."""
+        """A workdir as a run leaves it, with one accuracy."""
         folder = workdir_lib.Workdir(f"{self.folder}/{seed}")
         settings = examples.settings(seed=seed, **overrides)
         with folder.claim(settings, resume=False):
             pass
-        score = {"facet": 0, "n_components": 6, "labeling": "digit"}
-        score |= dict.fromkeys(
-            ("many_to_one", "one_to_one", "nmi", "ari"), accuracy
-        )
-        folder.write_results(
-            {
-                "terms": {
-                    "mixture_bound": seed,
-                    "mean_field_bound": -seed,
-                    "gap/0": 0.1,
-                    "gap/1": 0.2,
-                },
-                "clusters_in_use": [6, 10],
-                "clusters_needed": [5, 9],
-                "diversity": [{"kept": 0.5, "spread": 0.5}] * 2,
-                "scores": [score],
-                "normalised_mutual_information": [[1.0, 0.1], [0.1, 1.0]],
-            }
-        )
+        found = example(labelings=("digit",))
+        found.terms["mixture_bound"] = seed
+        for score in found.scores:
+            score["many_to_one"] = accuracy
+        plain = found.to_json()
+        del plain["clusters_needed"]  # as if an older version had written it
+        folder.write_results(plain)
         np.save(folder.assignments, np.arange(20).reshape(10, 2) % 6)
         return str(folder.path)
 
@@ -126,8 +115,8 @@ class SummariseTest(absltest.TestCase):
         runs = [self._finished(s, a) for s, a in ((0, 0.8), (1, 0.9))]
         done = _call("summarise.py", *runs)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("| 0 | 6 | digit | 85.0 (7.1) |", done.stdout)
-        self.assertIn("| M, nats | 0.5 (0.7) | 1.0 | 0.0 |", done.stdout)
+        self.assertIn("| Facet 0, K = 9 | digit | 85.0 (7.1) |", done.stdout)
+        self.assertIn("| M, nats | 0.50 (0.71) | 1.00 | 0.00 |", done.stdout)
 
     def test_runs_of_different_settings_are_refused(self):
         runs = [
@@ -260,7 +249,7 @@ class NpzTest(absltest.TestCase):
             *_SMALL,
         )
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("mine.npz, 60 held-out examples", done.stdout)
+        self.assertIn("mine.npz, seed 3, 60 held-out examples", done.stdout)
         self.assertIn("These examples have no labels", done.stdout)
         page = (folder / "run" / "report.html").read_text()
         self.assertIn("have no labels", page)

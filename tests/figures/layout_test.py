@@ -21,7 +21,6 @@ def _clusters(n_facets, size, n_columns=10):
         figures.cluster_examples,
         np.zeros((30, *size), np.uint8),
         resp[:n_facets],
-        titles=[_WORD * 3, _WORDS * 4, "short"][:n_facets],
         n_rows=2,
         n_columns=n_columns,
     )
@@ -63,11 +62,8 @@ def _confusion(n_facets, n_classes):
             [100 * rng.integers(0, 99, (6 + j, n)) for n in n_classes]
             for j in range(n_facets)
         ],
-        labelings=[f"labeling {m}" for m in range(len(n_classes))],
-        titles=["A facet whose title takes many words"] * n_facets,
-        class_names=[
-            None if m % 2 else [f"class {i}" for i in range(n)]
-            for m, n in enumerate(n_classes)
+        labelings=[
+            f"labeling {m} of many words" for m in range(len(n_classes))
         ],
     )
 
@@ -85,7 +81,6 @@ def _curves(n_facets, n_epochs, stages, labelings):
         figures.learning_curves,
         records,
         stages=[(start, j, start + 4) for j, start in enumerate(stages)],
-        title=_WORDS * 6,
     )
 
 
@@ -120,12 +115,13 @@ _DRAWN = {
     "clusters_large": _clusters(3, (64, 64, 3)),
     "clusters_one_column": _clusters(1, (8, 8, 1), 1),
     "samples": functools.partial(
-        figures.cluster_samples, [np.zeros((1, 1, 8, 8, 3))]
+        figures.cluster_samples,
+        [np.zeros((1, 1, 8, 8, 3))] * 2,
+        titles=[_WORD * 3, _WORDS * 4],
     ),
     "reconstructions": functools.partial(
         figures.reconstruction_pairs,
         *[np.zeros((5, 8, 8, 3))] * 2,
-        title="A title",
     ),
     "swaps_1": _swaps(1, 8),
     "swaps_5": _swaps(5, 40),
