@@ -32,7 +32,7 @@ from mfcvae_jax.figures.clusters import (
 )
 from mfcvae_jax.figures.confusion import confusion_matrices
 from mfcvae_jax.figures.curves import learning_curves
-from mfcvae_jax.figures.evidence import EvidenceCurve, evidence_curves
+from mfcvae_jax.figures.evidence import evidence_curves
 from mfcvae_jax.figures.grid import facet_grid
 from mfcvae_jax.figures.reconstructions import reconstruction_pairs
 from mfcvae_jax.figures.samples import cluster_samples
@@ -42,7 +42,6 @@ from mfcvae_jax.figures.traversals import latent_traversals
 __all__ = [
     "Arm",
     "ClusterOrder",
-    "EvidenceCurve",
     "SwapPage",
     "accuracy_over_training",
     "cluster_examples",

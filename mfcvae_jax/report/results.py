@@ -170,7 +170,7 @@ class Row(NamedTuple):
     """One value of a measure.
 
     Attributes:
-        measure: what it is.
+        measure: of which it is a value.
         facet: "" for the whole run, "0" for a facet, "0, 1" for two.
         labeling: its name; or the other facet, of samples; or "".
         value: in nats, a fraction for "%", or a count.
@@ -254,12 +254,6 @@ class Results(NamedTuple):
     def from_json(cls, plain: Mapping[str, Any]) -> "Results":
         """Reads what ``to_json`` gave.
 
-        Args:
-            plain: values of results.json.
-
-        Returns:
-            The results.
-
         Raises:
             OldResultsError: if something is missing.
         """
@@ -327,14 +321,7 @@ class Results(NamedTuple):
 
 
 def of(finished: Finished) -> Results:
-    """Finds all numbers of a run.
-
-    Args:
-        finished: the run.
-
-    Returns:
-        The results.
-    """
+    """Finds all numbers of a run."""
     return Results(
         step=int(finished.state.step),
         split="test",

@@ -130,11 +130,6 @@ _FAULTS = {
     ],
     "evidence_curves": [
         (([],), {}, "none"),
-        (
-            ([figures.EvidenceCurve([1, 2], [0.0], [0.0, 1.0], 1)],),
-            {},
-            r"facet 0.*\[1, 2\]",
-        ),
     ],
     "facet_grid": [
         ((np.zeros((2, 4, 4, 1)), "ab", "c"), {}, r"\(2, 4, 4, 1\)"),

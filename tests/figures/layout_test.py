@@ -9,6 +9,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from mfcvae_jax import figures
+from mfcvae_jax.evaluation.pruning import Evidence
 from tests.figures import pages
 
 _WORD = "Donaudampfschifffahrtsgesellschaft"
@@ -104,8 +105,8 @@ def _arms(n_arms, n_seeds):
 
 def _evidence(n_facets):
     sizes = np.arange(1, 26)
-    curve = figures.EvidenceCurve(sizes, -np.log(sizes), -5000.0 / sizes, 9)
-    return functools.partial(figures.evidence_curves, [curve] * n_facets)
+    found = Evidence(sizes, -np.log(sizes), 0 * sizes, -5000.0 / sizes)
+    return functools.partial(figures.evidence_curves, [found] * n_facets)
 
 
 _DRAWN = {

@@ -122,13 +122,8 @@ def plan(
     others = []
     if len(orders) <= 2:
         known = set(map(tuple, occurring.tolist()))
-        others = [
-            ks
-            for ks in itertools.product(
-                *(range(order.n_components) for order in orders)
-            )
-            if ks not in known
-        ]
+        every = itertools.product(*(range(o.n_components) for o in orders))
+        others = [ks for ks in every if ks not in known]
     n_tiles = _BUDGET // math.prod(image_shape)
     level, n_kept = _fitting(
         orders, groups, len(occurring) + len(others), n_tiles
@@ -162,11 +157,8 @@ def _fitting(
 ) -> tuple[_Level, int]:
     """The greatest level, and number of combinations, that the budget allows.
 
-    Args:
-        orders: of the clusters of each facet.
-        groups: examples of each combination that occurs.
-        n_possible: combinations that may be generated.
-        n_tiles: the budget.
+    ``groups`` are the examples of each combination that occurs; of
+    ``n_possible`` combinations that may be generated.
     """
     n_kept = min(n_possible, MAX_COMBINATIONS)
     for level in _LEVELS:
@@ -251,31 +243,30 @@ def _data(
     """What the script reads; pictures by their place on the sheets."""
     n_generated = len(chosen.combinations)
     slot = {int(i): at for at, i in enumerate(chosen.examples)}
-    combinations = []
-    for i, ks in enumerate(chosen.combinations.tolist()):
-        n = int(chosen.counts[i])
+    held = zip(
+        chosen.combinations.tolist(),
+        chosen.counts.tolist(),
+        chosen.here,
+        strict=True,
+    )
+    combinations: list[dict[str, Any]] = []
+    for i, (ks, n, here) in enumerate(held):
         start = n_generated + i * chosen.n_samples
+        samples = range(start, start + chosen.n_samples if n else start)
         combinations.append(
             {
                 "at": ks,
                 "n": n,
                 "mean": i,
-                "samples": (
-                    list(range(start, start + chosen.n_samples)) if n else []
-                ),
-                "here": [slot[int(x)] for x in chosen.here[i]],
+                "samples": list(samples),
+                "here": [slot[int(x)] for x in here],
             }
         )
-    for ks, n in zip(*chosen.left_out, strict=True):
-        combinations.append(
-            {
-                "at": ks.tolist(),
-                "n": int(n),
-                "mean": None,
-                "samples": [],
-                "here": [],
-            }
-        )
+    nothing = {"mean": None, "samples": [], "here": []}
+    combinations += [
+        {"at": ks.tolist(), "n": int(n)} | nothing
+        for ks, n in zip(*chosen.left_out, strict=True)
+    ]
     return {
         "height": tiles.means.shape[1],
         "width": tiles.means.shape[2],
