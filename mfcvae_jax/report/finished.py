@@ -107,16 +107,8 @@ class Finished:
 
     @functools.cached_property
     def shared(self) -> redundancy.Redundancy:
-        """What pairs of facets share on the held-out split."""
+        """What facets share and use on the held-out split."""
         return redundancy.facet_redundancy(
-            self.scored.predictions.assignments,
-            self.run.settings.facets.n_components,
-        )
-
-    @functools.cached_property
-    def usage(self) -> redundancy.Usage:
-        """How many clusters the held-out split uses."""
-        return redundancy.cluster_usage(
             self.scored.predictions.assignments,
             self.run.settings.facets.n_components,
         )

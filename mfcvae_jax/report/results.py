@@ -123,13 +123,13 @@ MEASURES = [
         FACETS,
         "clusters_in_use",
         "clusters in use",
-        find=lambda f: f.usage.n_used,
+        find=lambda f: f.shared.n_used,
     ),
     Measure(
         FACETS,
         "effective_clusters",
         "effective clusters",
-        find=lambda f: f.usage.effective,
+        find=lambda f: f.shared.effective,
     ),
     Measure(
         FACETS,
@@ -327,7 +327,7 @@ def of(finished: Finished) -> Results:
         split="test",
         n_examples=len(finished.images),
         terms=finished.scored.terms | finished.importance_terms,
-        scores=finished.scored.matrix.rows(),
+        scores=finished.scored.scores,
         diversity=finished.diversity,
         measures={
             m.key or m.name: np.asarray(m.find(finished)).tolist()
