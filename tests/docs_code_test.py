@@ -26,7 +26,7 @@ import nbformat
 import numpy as np
 import pytest
 from absl import flags
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from jax.experimental.compilation_cache import compilation_cache
 from packaging.requirements import Requirement
 
@@ -216,7 +216,3 @@ class PlainTextTest(parameterized.TestCase):
                 requirement.specifier.contains(pins[requirement.name]),
                 requirement,
             )
-
-
-if __name__ == "__main__":
-    absltest.main()

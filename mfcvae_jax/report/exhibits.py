@@ -192,9 +192,10 @@ def _swaps(finished: Finished) -> bytes:
         in_turns = sorted(failures, key=lambda failure: failure[:2])
         some = sorted(in_turns[:_N_PAIRS], key=lambda failure: failure[1])
         _, _, *stacks, labels = zip(*some, strict=True)
+        before, plain, after = map(np.stack, stacks)
         pages.append(
             figures.SwapPage(
-                "Swaps that fail", *map(np.stack, stacks), labels, -1
+                "Swaps that fail", before, plain, after, labels, -1
             )
         )
     return png(figures.swapped_pairs, pages)

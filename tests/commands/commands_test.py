@@ -102,7 +102,12 @@ class ProcessTest(absltest.TestCase):
         self.assertIn("mfcvae evaluate --workdir", done.stdout)
 
     def test_scripts_of_the_experiments(self):
-        for script in ("train.py", "evaluate.py", "import_weights.py"):
+        for script in (
+            "train.py",
+            "evaluate.py",
+            "paper.py",
+            "import_weights.py",
+        ):
             command = [sys.executable, str(_ROOT / "experiments" / script)]
             done = self._run(command)
             self.assertEqual((done.returncode, done.stdout), (2, ""))
@@ -115,7 +120,3 @@ class ProcessTest(absltest.TestCase):
         done = self._run([path], "--version")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout, f"mfcvae {mfcvae_jax.__version__}\n")
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -6,7 +6,6 @@ import json
 import re
 
 import pytest
-from absl.testing import absltest
 
 from tests.commands.calls import Untrained, call
 
@@ -47,7 +46,3 @@ class EvaluateAndReportTest(Untrained):
             done = call(name, f"--workdir={self.folder}")
             self.assertEqual(done.code, 2)
             self.assertStartsWith(done.err, "error: no run in workdir")
-
-
-if __name__ == "__main__":
-    absltest.main()

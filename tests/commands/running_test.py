@@ -101,7 +101,10 @@ class BadFlagsTest(parameterized.TestCase):
     def test_a_bad_setting_is_named_and_leaves_no_workdir(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())
         for flag, message in (
+            ("--config.train.batch_sise=3", "train.batch_size?"),
             ("--config.train.batch_size=5000", "train.batch_size"),
+            ("--config.facets.n_components=(10,)", "n_components"),
+            ("--config.progressive.stage_epochs=(1,1,1)", "stage_epochs"),
             ("--config.net.activation=tanh", "net.activation"),
             ("--config.data.name=digitz", "Did you mean 'digits'"),
             ("--resume", "--resume"),
@@ -160,7 +163,3 @@ class ImportTest(absltest.TestCase):
                 "import-weights", _DIGITS, "--workdir=x", "--weights=x.pt"
             )
         self.assertEqual((done.code, done.err), (2, "error: no torch\n"))
-
-
-if __name__ == "__main__":
-    absltest.main()

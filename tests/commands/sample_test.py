@@ -7,7 +7,6 @@ from unittest import mock
 import jax
 import numpy as np
 import pytest
-from absl.testing import absltest
 from PIL import Image
 
 from mfcvae_jax import workdir as workdir_lib
@@ -123,7 +122,3 @@ class SampleTest(Untrained):
         self.assertEqual(done.code, 2)
         self.assertIn("holds 2 seeds: name the folder of one", done.err)
         self.assertIn("seed_0", done.err)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -5,7 +5,7 @@
 import itertools
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,7 +100,3 @@ class IsAsWantedTest(parameterized.TestCase):
         np.testing.assert_array_equal(assignments, before)
         np.testing.assert_array_equal(found[..., 0], True)
         np.testing.assert_array_equal(found[..., 1], False)
-
-
-if __name__ == "__main__":
-    absltest.main()

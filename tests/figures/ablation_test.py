@@ -4,7 +4,7 @@
 import statistics
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import ablation
 from tests.figures import pages
@@ -87,7 +87,3 @@ class AblationTest(pages.FigureCase):
     def test_one_epoch(self, second):
         figure = self._draw([ablation.Arm("one", [3], [[0.5], second], ())])
         self.assertEmpty(pages.clashes(figure))
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import clusters
 from tests.figures import pages
@@ -119,7 +119,3 @@ class ExamplesTest(pages.FigureCase):
         resp = np.eye(8)[np.arange(40) % 5]
         figure = self._draw(_one_image_per_index(40), [resp], n_rows=n_rows)
         self.assertIn(expected, pages.texts(figure))
-
-
-if __name__ == "__main__":
-    absltest.main()

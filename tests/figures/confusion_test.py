@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import confusion, style
 from tests.figures import pages
@@ -81,7 +81,3 @@ class ConfusionTest(pages.FigureCase):
         self.assertAlmostEqual(
             3 * one.get_position().height, other.get_position().height, 2
         )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import curves, style
 from tests.figures import pages
@@ -109,7 +109,3 @@ class CurvesTest(pages.FigureCase):
     def test_a_fade_in_longer_than_the_run(self):
         figure = self._draw(_run(1, (), 5), stages=[(0, 0, 1000)])
         self.assertEqual(figure.axes[0].get_xlim(), (0, 4))
-
-
-if __name__ == "__main__":
-    absltest.main()

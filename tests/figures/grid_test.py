@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import grid
 from tests.figures import pages
@@ -53,7 +53,3 @@ class GridTest(pages.FigureCase):
             figure = self._draw(images, ["r"], [text] * 10, row_title="")
             labels = figure.axes[0].get_xticklabels()
             self.assertEqual({t.get_rotation() for t in labels}, {expected})
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -6,7 +6,7 @@ import functools
 
 import matplotlib
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax import figures
 from mfcvae_jax.evaluation.pruning import Evidence
@@ -172,7 +172,3 @@ class LayoutTest(pages.FigureCase):
         path = self.path.with_suffix(".pdf")
         _DRAWN["evidence_1"](path)
         self.assertEqual(path.read_bytes()[:4], b"%PDF")
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import reconstructions
 from tests.figures import pages
@@ -30,7 +30,3 @@ class ReconstructionsTest(pages.FigureCase):
         np.testing.assert_array_equal(inputs[n:], 255)  # the last may be short
         texts = pages.texts(figure)
         self.assertEqual(texts, ["input", "reconstruction"] * n_blocks)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import clusters, samples
 from tests.figures import pages
@@ -64,7 +64,3 @@ class SamplesTest(pages.FigureCase):
             for figure in figures
         )
         np.testing.assert_allclose(examples, drawn, atol=1e-3)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import style, swaps
 from tests.figures import pages
@@ -67,7 +67,3 @@ class SwapsTest(pages.FigureCase):
         lowest = min(a.get_position().y0 for a in figure.axes[: expected[0]])
         for axes in figure.axes[expected[0] :]:
             self.assertLess(axes.get_position().y1, lowest)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import tiles
 
@@ -71,7 +71,3 @@ class SheetTest(parameterized.TestCase):
         np.testing.assert_array_equal(
             tiles.offsets(5, 10, 2, (2, 7)), [0, 12, 31, 43, 62]
         )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import traversals
 from tests.figures import pages
@@ -57,7 +57,3 @@ class TraversalsTest(pages.FigureCase):
         boxes = [axes.get_position() for axes in figure.axes]
         self.assertLen({round(box.x0, 6) for box in boxes}, expected[0])
         self.assertLen({round(box.y0, 6) for box in boxes}, expected[1])
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -232,7 +232,3 @@ class DrawAccuraciesTest(_Sweep):
         arms, _ = ablation.read_arms(self.folder)
         (path,) = ablation.draw_accuracies(arms, self.folder)
         self.assertGreater(path.stat().st_size, 5000)
-
-
-if __name__ == "__main__":
-    absltest.main()

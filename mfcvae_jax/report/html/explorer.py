@@ -8,15 +8,17 @@ facets, the page holds every combination of clusters; with more, those that
 occur among the held-out examples, most frequent first.
 """
 
+import io
 import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from mfcvae_jax import figures
-from mfcvae_jax.report.html import sprites
+from mfcvae_jax.figures import tiles as tiles_lib
 
 __all__ = ["MAX_COMBINATIONS", "Plan", "Tiles", "explorer", "plan"]
 
@@ -200,11 +202,11 @@ def explorer(
         Values for explorer.html.j2; ``data`` is for the script.
     """
     shape = tiles.means.shape[1:]
-    generated = sprites.sprites(
+    generated, generated_columns = _sheet(
         np.concatenate([tiles.means, tiles.samples.reshape(-1, *shape)])
     )
-    examples = sprites.sprites(tiles.examples)
-    columns = {"generated": generated.columns, "examples": examples.columns}
+    examples, example_columns = _sheet(tiles.examples)
+    columns = {"generated": generated_columns, "examples": example_columns}
     return {
         "facets": [
             _chips(order, int(first))
@@ -215,7 +217,7 @@ def explorer(
         "n_possible": math.prod(o.n_components for o in chosen.orders),
         "n_occurring": chosen.n_occurring + len(chosen.left_out[0]),
         "n_generated": len(chosen.combinations),
-        "sheets": {"generated": generated.png, "examples": examples.png},
+        "sheets": {"generated": generated, "examples": examples},
         "data": _data(chosen, tiles, labelings) | {"columns": columns},
     }
 
@@ -262,7 +264,7 @@ def _data(
                 "here": [slot[int(x)] for x in here],
             }
         )
-    nothing = {"mean": None, "samples": [], "here": []}
+    nothing: dict[str, Any] = {"mean": None, "samples": [], "here": []}
     combinations += [
         {"at": ks.tolist(), "n": int(n)} | nothing
         for ks, n in zip(*chosen.left_out, strict=True)
@@ -291,3 +293,26 @@ def _data(
         ],
         "combinations": combinations,
     }
+
+
+def _sheet(images: np.ndarray) -> tuple[bytes, int]:
+    """Sets images into one nearly square sheet, filled up with black.
+
+    Args:
+        images: shape (N, H, W, C), N >= 1, uint8 or floats, which are clipped
+            to [0, 1].
+
+    Returns:
+        A PNG file without gaps, and its columns.
+    """
+    n, height, width, channels = images.shape
+    columns = math.ceil(math.sqrt(n * height / width))
+    rows = math.ceil(n / columns)
+    filled = np.zeros((rows * columns, *images.shape[1:]), images.dtype)
+    filled[:n] = images
+    filled = filled.reshape(rows, columns, *images.shape[1:])
+    sheet = tiles_lib.sheet(filled, gap=0)[..., :channels]
+    file = io.BytesIO()
+    picture = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
+    picture.save(file, "PNG", optimize=True)
+    return file.getvalue(), columns
