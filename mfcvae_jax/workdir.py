@@ -26,6 +26,7 @@ import dataclasses
 import errno
 import fcntl
 import pathlib
+import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -52,9 +53,18 @@ class Workdir:
 
     Attributes:
         path: of the folder.
+
+    Raises:
+        ValueError: if it is the address of a bucket.
     """
 
     def __init__(self, path: str | pathlib.Path):
+        # As a path it would be a local folder called "gs:".
+        if re.match(r"[A-Za-z][\w+.-]+:/", str(path)):
+            raise ValueError(
+                f"workdir {path} is an address, and a run is written into a "
+                "folder of this machine: name one, and copy it there afterwards"
+            )
         self.path = pathlib.Path(path).expanduser().resolve()
         self.config = self.path / "config.json"
         self.data = self.path / "data.json"

@@ -50,6 +50,17 @@ class WorkdirTest(absltest.TestCase):
             self._claim(other, resume=True)
         self.assertEqual(self.workdir.settings(), examples.settings())
 
+    def test_address_of_a_bucket_is_refused_and_no_folder_is_made(self):
+        here = pathlib.Path.cwd()
+        os.chdir(self.folder)
+        self.addCleanup(os.chdir, here)
+        for path in ("gs://bucket/run", "s3://bucket", pathlib.Path("gs://b")):
+            with self.assertRaisesRegex(ValueError, "is an address"):
+                self._claim(examples.settings(), folder=workdir.Workdir(path))
+        self.assertEqual(os.listdir("."), [])
+        # A colon alone makes no address.
+        self.assertEqual(workdir.Workdir("a:b").path.name, "a:b")
+
     def test_folder_of_something_else_is_refused(self):
         pathlib.Path(self.folder, "thesis.tex").write_text("years of work")
         with self.assertRaisesRegex(ValueError, "holds no run"):
