@@ -3,9 +3,8 @@
 """The code of README.md, docs/*.md and the notebooks does what it says.
 
 Python blocks run, in a folder of their own, the blocks of a page one after the
-other with the same names. Shell blocks run in bash with every program replaced
-by one that writes down how it was called; of each call, flags and settings are
-then read by the program itself. Readers do not see the comments
+other with the same names; shell blocks are checked, see ``documented``. Readers
+do not see the comments
 
     <!-- test: python ... -->   code of the test, in its place between blocks
     <!-- test: run -->          the commands of the next block run, made short
@@ -17,7 +16,6 @@ stages of a config. Pages share what they compile.
 import configparser
 import contextlib
 import io
-import os
 import re
 import shlex
 import tempfile
@@ -28,7 +26,7 @@ import nbformat
 import numpy as np
 import pytest
 from absl import flags
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from jax.experimental.compilation_cache import compilation_cache
 from packaging.requirements import Requirement
 
@@ -37,18 +35,9 @@ from mfcvae_jax import model, settings
 from mfcvae_jax.estimator import defaults
 from mfcvae_jax.variational import elbo
 from tests import documented
-from tests.documented import ROOT
+from tests.documented import DOCS, NOTEBOOKS, PAGES, ROOT
 from tests.packaging_test import parse
 
-_DOCS = ROOT / "docs"
-_PAGES = tuple(
-    str(path.relative_to(ROOT))
-    for path in (ROOT / "README.md", *sorted(_DOCS.glob("*.md")))
-)
-_NOTEBOOKS = tuple(
-    str(path.relative_to(ROOT))
-    for path in sorted((_DOCS / "notebooks").glob("*.ipynb"))
-)
 # What a page does not define.
 _GIVEN = {
     "README.md": {
@@ -58,14 +47,6 @@ _GIVEN = {
     }
 }
 _SHELL = {"", "sh", "bash", "shell"}
-
-
-@contextlib.contextmanager
-def own_folder():
-    """A new working folder, in which experiments/ lies as in the repository."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        os.symlink(ROOT / "experiments", "experiments")
-        yield
 
 
 class ShellTest(parameterized.TestCase):
@@ -101,7 +82,7 @@ class ShellTest(parameterized.TestCase):
     )
     def test_a_command_that_would_not_run_is_refused(self, code):
         with (
-            own_folder(),
+            documented.own_folder(),
             contextlib.redirect_stderr(io.StringIO()),
             self.assertRaises(
                 (
@@ -146,9 +127,9 @@ class PagesTest(parameterized.TestCase):
             self.enterContext(mock.patch.dict(table))
         for name in ("_STEPS_PER_FACET", "_LEAST_EPOCHS_PER_FACET"):
             self.enterContext(mock.patch.object(defaults, name, 2))
-        self.enterContext(own_folder())
+        self.enterContext(documented.own_folder())
 
-    @parameterized.parameters(*_PAGES, *_NOTEBOOKS)
+    @parameterized.parameters(*PAGES, *NOTEBOOKS)
     def test_code_runs(self, page):
         names = dict(_GIVEN.get(page, {}))
         is_next_run = False
@@ -177,7 +158,7 @@ class PagesTest(parameterized.TestCase):
 
 
 class NotebooksTest(parameterized.TestCase):
-    @parameterized.parameters(*((name,) for name in _NOTEBOOKS))
+    @parameterized.parameters(*((name,) for name in NOTEBOOKS))
     def test_what_is_stored_is_small_and_ran_in_order(self, name):
         self.assertLess((ROOT / name).stat().st_size, 500_000)
         notebook = nbformat.read(ROOT / name, as_version=4)
@@ -195,7 +176,7 @@ class NotebooksTest(parameterized.TestCase):
 class PlainTextTest(parameterized.TestCase):
     """What is named between backticks exists."""
 
-    @parameterized.parameters(*_PAGES)
+    @parameterized.parameters(*PAGES)
     def test_files_settings_and_flags_exist(self, page):
         known = config_lib.load(ROOT / "experiments/configs/svhn.py")
         text = (ROOT / page).read_text()
@@ -225,7 +206,7 @@ class PlainTextTest(parameterized.TestCase):
         config.read(ROOT / "setup.cfg")
         pins = {
             pin.name: next(iter(pin.specifier)).version
-            for pin in parse((_DOCS / "requirements.txt").read_text())
+            for pin in parse((DOCS / "requirements.txt").read_text())
         }
         wanted: list[Requirement] = parse(
             config["options.extras_require"]["docs"]
@@ -236,7 +217,3 @@ class PlainTextTest(parameterized.TestCase):
                 requirement.specifier.contains(pins[requirement.name]),
                 requirement,
             )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -1,8 +1,14 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The blocks of a page, and the commands in them: read, checked and run."""
+"""Code of the documentation, read and checked without much running.
+
+Python blocks are text to be executed. Shell blocks run in bash with every
+program replaced by one that writes down how it was called; of each call, flags
+and settings are then read by the program itself.
+"""
 
 import configparser
+import contextlib
 import importlib
 import os
 import pathlib
@@ -24,7 +30,15 @@ from mfcvae_jax.datasets import reader
 from mfcvae_jax.report import exhibits
 
 ROOT = pathlib.Path(__file__).parents[1]
-
+DOCS = ROOT / "docs"
+PAGES = tuple(
+    str(path.relative_to(ROOT))
+    for path in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
+)
+NOTEBOOKS = tuple(
+    str(path.relative_to(ROOT))
+    for path in sorted((DOCS / "notebooks").glob("*.ipynb"))
+)
 # A comment of the test, or a block with its language.
 _PART = re.compile(
     r"^<!-- test: (?P<comment>.*?)\s*-->$|"
@@ -57,7 +71,7 @@ class Part(NamedTuple):
 def parts_of(page: str) -> list[Part]:
     """The blocks and comments of a page in order, or a notebook's cells."""
     text = (ROOT / page).read_text()
-    if page.endswith(".ipynb"):
+    if page in NOTEBOOKS:
         cells = nbformat.reads(text, as_version=4).cells
         return [
             Part("python", cell.source, i)
@@ -250,3 +264,11 @@ def run_call(words: list[str], programs: str) -> None:
         ]
     module, values = parse_command(name, args)
     assert module.main(values) == 0, shlex.join(words)
+
+
+@contextlib.contextmanager
+def own_folder():
+    """A new working folder, in which experiments/ lies as in the repository."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        os.symlink(ROOT / "experiments", "experiments")
+        yield

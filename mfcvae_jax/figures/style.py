@@ -35,7 +35,6 @@ __all__ = [
     "cut",
     "epoch_span",
     "facet_colour",
-    "facet_titles",
     "house_style",
     "n_characters",
     "readable_on",
@@ -137,15 +136,6 @@ def check_texts(texts: Sequence[Any], n: int, name: str) -> tuple[str, ...]:
             f"Expected {name} to hold one text each, {n} in all; got {texts!r}."
         )
     return tuple(str(text) for text in texts)
-
-
-def facet_titles(
-    titles: Sequence[str] | None, n_facets: int
-) -> tuple[str, ...]:
-    """Returns one title per facet, 'Facet 0', 'Facet 1', ... if None."""
-    if titles is None:
-        titles = [f"Facet {j}" for j in range(n_facets)]
-    return check_texts(titles, n_facets, "titles of facets")
 
 
 def readable_on(colour: Sequence[float]) -> str:

@@ -3,15 +3,14 @@
 """Images that are checked, and sheets of them on exact pixels. Pure NumPy.
 
 Tiles stand in rows and columns. A pixel of an image becomes a square of whole
-pixels of the sheet
-(nearest neighbour, integer factor), so that an 8 x 8 digit stays crisp.
+pixels of the sheet (nearest neighbour, integer factor), so that an 8 x 8 digit
+stays crisp.
 """
 
 import numpy as np
 
 __all__ = [
     "as_float",
-    "check_counts",
     "check_images",
     "offsets",
     "scale_for",
@@ -52,20 +51,6 @@ def check_images(images: np.ndarray, axes: str, name: str) -> np.ndarray:
             f"Expected {name} as floats in [0, 1] or uint8; got {images.dtype}."
         )
     return images
-
-
-def check_counts(**counts: int | None) -> None:
-    """Checks that numbers of rows or columns are at least 1, where given.
-
-    Raises:
-        ValueError: if one is less.
-    """
-    if any(count is not None and count < 1 for count in counts.values()):
-        raise ValueError(
-            f"Expected {' and '.join(counts)} to be at least 1; got "
-            + ", ".join(f"{name}={count}" for name, count in counts.items())
-            + "."
-        )
 
 
 def as_float(images: np.ndarray) -> np.ndarray:
@@ -137,12 +122,20 @@ def sheet(
     """
     images = check_images(images, "RQHWC", "images")
     n_rows, n_columns, height, width, _ = images.shape
-    is_missing = _missing(images)
+    n_missing = np.isnan(images).sum(axis=(2, 3, 4))
+    broken = np.argwhere((n_missing > 0) & (n_missing < images[0, 0].size))
+    if len(broken):
+        row, column = broken[0]
+        raise ValueError(
+            f"Expected finite images, or tiles that are NaN throughout; the "
+            f"tile in row {row}, column {column} is NaN in "
+            f"{n_missing[row, column]} of its values."
+        )
     height, width = scale * height, scale * width
     rows = offsets(n_rows, height, gap, row_groups)
     columns = offsets(n_columns, width, gap, column_groups)
     result = np.full((rows[-1] + height, columns[-1] + width, 3), 255, np.uint8)
-    for r, q in np.argwhere(~is_missing):
+    for r, q in np.argwhere(n_missing == 0):
         tile = images[r, q]
         if tile.dtype != np.uint8:
             tile = np.round(np.clip(tile, 0.0, 1.0) * 255).astype(np.uint8)
@@ -150,18 +143,3 @@ def sheet(
             tile.repeat(scale, axis=0).repeat(scale, axis=1)
         )
     return result
-
-
-def _missing(images: np.ndarray) -> np.ndarray:
-    is_nan = np.isnan(images)
-    counts = is_nan.sum(axis=(2, 3, 4))
-    is_missing = is_nan.all(axis=(2, 3, 4))
-    broken = np.argwhere((counts > 0) & ~is_missing)
-    if len(broken):
-        row, column = broken[0]
-        raise ValueError(
-            f"Expected finite images, or tiles that are NaN throughout; the "
-            f"tile in row {row}, column {column} is NaN in "
-            f"{counts[row, column]} of its values."
-        )
-    return is_missing

@@ -38,10 +38,7 @@ class Arm(NamedTuple):
 
 
 def read_arms(folder: pathlib.Path) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
-    """Reads the arms of a sweep.
-
-    Args:
-        folder: that experiments/sweep.py has written.
+    """Reads the arms of a sweep from the folder of experiments/sweep.py.
 
     Returns:
         The arms that recorded anything, and a line on each seed that did not,
@@ -130,10 +127,7 @@ def draw_accuracies(
 
 
 def end_table(arms: Sequence[Arm]) -> str:
-    """Writes where the accuracies end.
-
-    Args:
-        arms: of one data set.
+    """Writes where the accuracies of the arms end.
 
     Returns:
         A Markdown table in %, mean (standard deviation) over the seeds.

@@ -57,8 +57,17 @@ class Finished:
 
     def __post_init__(self):
         """Raises ValueError if there is no pair, or one has no example."""
-        if self.pairs is not None:
-            _check_pairs(self.pairs, len(self.run.dataset.test.images))
+        if self.pairs is None:
+            return
+        if not self.pairs.size:
+            raise ValueError("expected at least one pair of examples, got none")
+        n_examples = len(self.run.dataset.test.images)
+        low, high = self.pairs.min(), self.pairs.max()
+        if low < 0 or high >= n_examples:
+            raise ValueError(
+                f"pairs must name held-out examples 0 to {n_examples - 1}, got "
+                f"{low} to {high}"
+            )
 
     @property
     def n_facets(self) -> int:
@@ -83,7 +92,7 @@ class Finished:
 
     @property
     def trained(self) -> Trained:
-        """The model at the coefficients in force."""
+        """The model, with the facets that are in force."""
         return self.scored.trained
 
     @functools.cached_property
@@ -98,16 +107,8 @@ class Finished:
 
     @functools.cached_property
     def shared(self) -> redundancy.Redundancy:
-        """What pairs of facets share on the held-out split."""
+        """What facets share and use on the held-out split."""
         return redundancy.facet_redundancy(
-            self.scored.predictions.assignments,
-            self.run.settings.facets.n_components,
-        )
-
-    @functools.cached_property
-    def usage(self) -> redundancy.Usage:
-        """How many clusters the held-out split uses."""
-        return redundancy.cluster_usage(
             self.scored.predictions.assignments,
             self.run.settings.facets.n_components,
         )
@@ -161,11 +162,10 @@ class Finished:
                 self.scored.predictions.assignments[:, facet],
             )
             found.append(
-                {
-                    "kept": of_samples.kept,
-                    "spread": of_samples.spread,
-                    "spread_of_inputs": of_inputs,
+                of_samples._asdict()
+                | {
                     "reach": of_samples.reach.tolist(),
+                    "spread_of_inputs": of_inputs,
                 }
             )
         return found
@@ -237,14 +237,4 @@ class Finished:
             self.scored.predictions.assignments[pairs],
             again.assignments.reshape(*pairs.shape, -1),
             facet,
-        )
-
-
-def _check_pairs(pairs: np.ndarray, n_examples: int) -> None:
-    if not pairs.size:
-        raise ValueError("expected at least one pair of examples, got none")
-    if pairs.min() < 0 or pairs.max() >= n_examples:
-        raise ValueError(
-            f"pairs must name held-out examples 0 to {n_examples - 1}, got "
-            f"{pairs.min()} to {pairs.max()}"
         )

@@ -40,7 +40,7 @@ def mean_metrics(metrics: steps.Metrics) -> dict[str, float]:
 def score_values(scored: runs.Scored) -> dict[str, float]:
     """The numbers of a score, by name."""
     values = dict(scored.terms)
-    for row in scored.matrix.rows():
+    for row in scored.scores:
         where = f"{row['facet']}/{row['labeling']}"
         for name in ("many_to_one", "one_to_one", "nmi"):
             values[f"{name}/{where}"] = row[name]

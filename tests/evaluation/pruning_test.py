@@ -3,7 +3,7 @@
 """Components taken away: drawn mixtures whose number is known, and SciPy."""
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from scipy import special, stats
 
 from mfcvae_jax.evaluation import pruning
@@ -103,7 +103,3 @@ class PruneTest(parameterized.TestCase):
         self.assertLess(left.means.max(), 8)
         # What it took from the others comes back.
         self.assertGreater(evidence.log_p_z[1], evidence.log_p_z[0])
-
-
-if __name__ == "__main__":
-    absltest.main()
