@@ -32,7 +32,7 @@ from sklearn.pipeline import make_pipeline
 from mfcvae_jax import Facet, MultiFacetClustering
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.evaluation import accuracy, redundancy
-from mfcvae_jax.report import markdown, tables
+from mfcvae_jax.report import markdown
 
 _OUT = flags.DEFINE_string("out", "runs/rivals", "Folder of the results.")
 _CLUSTPY = flags.DEFINE_string(
@@ -150,7 +150,7 @@ def rows(case: Case, dataset) -> list[list[str]]:
     ]
     shared = "-"
     if len(case.sizes) == 2:
-        shared = tables.percent(
+        shared = markdown.percent(
             [
                 redundancy.facet_redundancy(
                     each["test"], case.sizes
@@ -182,7 +182,7 @@ def rows(case: Case, dataset) -> list[list[str]]:
         ]
     lines: list[list[str]] = []
     for facet, same in groups:
-        scores = [tables.percent([row[s] for row in same]) for s in _SCORES]
+        scores = [markdown.percent([row[s] for row in same]) for s in _SCORES]
         head = [f"`{case.method}`", facet, same[0]["labeling"]]
         about = (
             ["", "", "", ""] if lines else [shared, *seconds, str(len(found))]

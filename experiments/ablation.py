@@ -14,7 +14,7 @@ import pathlib
 from absl import app, flags
 
 from mfcvae_jax.commands import running
-from mfcvae_jax.report import comparison
+from mfcvae_jax.report import ablation
 
 _SWEEP = flags.DEFINE_string(
     "sweep",
@@ -32,14 +32,14 @@ def main(argv):
 
 def _compare() -> int:
     folder = pathlib.Path(_SWEEP.value)
-    arms, missing = comparison.read_arms(folder)
+    arms, missing = ablation.read_arms(folder)
     for line in missing:
         print(f"left out: {line}")
     if not arms:
         raise ValueError(f"--sweep={folder}: no run there has come to a score")
-    for path in comparison.draw_accuracies(arms, folder):
+    for path in ablation.draw_accuracies(arms, folder):
         print(path)
-    table = comparison.end_table(arms)
+    table = ablation.end_table(arms)
     (folder / "accuracies.md").write_text(f"{table}\n")
     print(f"{folder / 'accuracies.md'}\n{table}")
     return 0

@@ -13,7 +13,7 @@ from absl import app
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
-from mfcvae_jax.report import summary, tables
+from mfcvae_jax.report import markdown, paper, seeds
 
 
 def main(argv):
@@ -26,7 +26,14 @@ def _summarise(paths):
     folders = [workdir.Workdir(path) for path in paths]
     try:
         runs = [folder.settings() for folder in folders]
-        results, assignments = summary.read(
+        for run in runs[1:]:
+            changed = config_lib.differences(runs[0], run)
+            if any(not line.startswith("seed:") for line in changed):
+                raise ValueError(
+                    "the runs differ in more than their seed: "
+                    + "; ".join(changed)
+                )
+        found = seeds.read(
             {
                 run.seed: folder
                 for run, folder in zip(runs, folders, strict=True)
@@ -34,17 +41,12 @@ def _summarise(paths):
         )
     except FileNotFoundError as error:
         raise FileNotFoundError(f"not a finished run: {error}") from error
-    for run in runs[1:]:
-        changed = config_lib.differences(runs[0], run)
-        if any(not line.startswith("seed:") for line in changed):
-            raise ValueError(
-                "the runs differ in more than their seed: " + "; ".join(changed)
-            )
-    print(f"{runs[0].data.name}, seeds {sorted(results)}\n")
-    found = summary.summarise(results, assignments)
-    print(summary.format_summary(found))
+    print(f"{runs[0].data.name}, seeds {sorted(found.seeds)}\n")
+    for table in seeds.tables(found):
+        print(table.caption, end="\n\n")
+        print(markdown.table(table.header, table.rows), end="\n\n")
     if found.scores:
-        print(f"\n{tables.accuracies(runs[0].data.name, found)}")
+        print(paper.accuracies(runs[0].data.name, found))
     return 0
 
 

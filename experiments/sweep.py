@@ -27,7 +27,7 @@ from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
-from mfcvae_jax.report import markdown, reports
+from mfcvae_jax.report import markdown, results, write
 from mfcvae_jax.training import loop, runs
 
 _CONFIGS = flags.DEFINE_list(
@@ -126,20 +126,25 @@ def train(arm: Arm, folder: pathlib.Path) -> list[dict[str, Any]]:
         except FloatingPointError as error:
             print(f"{arm.name} has no results: {error}", flush=True)
             return []
-        reports.write_reports(run, states, home)
-    rows = []
+        write.write_reports(run, states, home)
+    rows: list[tuple[Any, ...]] = []
     for seed, at in zip(
         runs.of_each_seed(run), home.of_each_seed(arm.settings), strict=True
     ):
         if at.results.exists():  # else it diverged
-            found = json.loads(at.results.read_text())
-            rows += _rows(arm.name, seed.settings.seed, found)
+            found = results.Results.from_json(
+                json.loads(at.results.read_text())
+            )
+            where = (arm.name, seed.settings.seed)
+            rows += [
+                (*where, row.facet, row.labeling, row.measure.name, row.value)
+                for row in found.rows()
+            ]
     if arm.settings.n_seeds > 1:
         of_all = json.loads(home.results.read_text())
         for j, value in enumerate(of_all["stability"]):
-            cells = (arm.name, "all", j, "", "stability", value)
-            rows.append(dict(zip(_COLUMNS, cells, strict=True)))
-    return rows
+            rows.append((arm.name, "all", str(j), "", "stability", value))
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
 
 
 def write_results(rows: list[dict[str, Any]], folder: pathlib.Path) -> None:
@@ -163,8 +168,8 @@ def means(rows: list[dict[str, Any]]) -> str:
         groups.setdefault(key, []).append(row["value"])
     lines = []
     for key, values in groups.items():
-        std = f"{statistics.stdev(values):.3f}" if len(values) > 1 else "-"
-        mean = f"{statistics.mean(values):.3f} ({std})"
+        std = statistics.stdev(values) if len(values) > 1 else None
+        mean = markdown.mean_std(statistics.mean(values), std, 3)
         lines.append((*key, mean, len(values)))
     return markdown.table(
         ("arm", "facet", "labeling", "measure", "mean (std)", "n"), lines
@@ -184,30 +189,6 @@ def _choices(text: str) -> list[tuple[str, Any]]:
     except (SyntaxError, ValueError):
         found = tuple(values.split(","))  # words
     return [(key, value) for value in found]
-
-
-def _rows(arm: str, seed: int, found: dict[str, Any]) -> list[dict[str, Any]]:
-    """The results of one seed, one number a row."""
-
-    def row(measure, value, facet="", labeling=""):
-        cells = (arm, seed, facet, labeling, measure, value)
-        return dict(zip(_COLUMNS, cells, strict=True))
-
-    rows = [row(name, value) for name, value in found["terms"].items()]
-    for j, n_used in enumerate(found["clusters_in_use"]):
-        rows.append(row("clusters_in_use", n_used, j))
-        rows.append(row("clusters_needed", found["clusters_needed"][j], j))
-        for name in ("kept", "spread"):
-            rows.append(row(name, found["diversity"][j][name], j))
-    shared = found["normalised_mutual_information"]
-    for i in range(len(shared)):
-        for j in range(i):
-            rows.append(row("redundancy", shared[j][i], f"{j}, {i}"))
-    for score in found["scores"]:
-        for name in ("many_to_one", "one_to_one", "nmi", "ari"):
-            where = (score["facet"], score["labeling"])
-            rows.append(row(name, score[name], *where))
-    return rows
 
 
 if __name__ == "__main__":

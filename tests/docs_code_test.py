@@ -169,7 +169,7 @@ def parse_command(name: str, args: list[str]):
         if found.data.path and pathlib.Path(found.data.path).exists():
             reader.load(found.data.name, path=found.data.path)
     if name == "paper":
-        unknown = set(values.make or ()) - set(exhibits.EXHIBITS)
+        unknown = set(values.make or ()) - set(exhibits.of_paper())
         assert not unknown, f"--make: there is no {unknown}"
     return module, values
 

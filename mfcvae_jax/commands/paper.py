@@ -32,6 +32,7 @@ import numpy as np
 from absl import flags
 
 if TYPE_CHECKING:
+    from mfcvae_jax.report.exhibits import Made
     from mfcvae_jax.report.finished import Finished
     from mfcvae_jax.workdir import Workdir
 
@@ -72,37 +73,42 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
 
 def main(values: flags.FlagValues) -> int:
     """Draws what is wanted, as far as the run can have it."""
-    from mfcvae_jax.report import exhibits, pictures
-    from mfcvae_jax.report.finished import NotDrawnError
+    from mfcvae_jax.report import exhibits
     from mfcvae_jax.workdir import Workdir
 
-    wanted = _wanted(values.make, list(exhibits.EXHIBITS))
-    pairs = _pairs(values.pairs)
-    whole = Workdir(values.workdir)
-    finished = _finished(_of_seed(whole, values.seed), values.temperature)
-    if pairs is not None:  # before what takes long
-        pictures.check_pairs(pairs, len(finished.run.dataset.test.images))
+    parts = exhibits.of_paper()
+    wanted = list(parts) if values.make is None else values.make
+    unknown = sorted(set(wanted) - set(parts))
+    if unknown or not wanted:
+        raise ValueError(
+            f"--make={','.join(unknown)}: choose from {', '.join(parts)}"
+        )
+    finished = _finished(
+        Workdir(values.workdir),
+        values.seed,
+        values.temperature,
+        _pairs(values.pairs),
+    )
     folder = finished.workdir.path / "paper"
-    folder.mkdir(exist_ok=True)
-    request = exhibits.Request(finished, folder, whole, pairs)
     for name in wanted:
-        try:
-            made = exhibits.EXHIBITS[name](request)
-        except NotDrawnError as reason:
-            made = f"not drawn: {reason}"
-        print(f"{name}\n{made}\n", flush=True)
+        made = exhibits.draw(finished, folder, parts[name])
+        print(name)
+        if all(one.reason for one in made):
+            print(f"not drawn: {made[0].reason}")
+        else:
+            for one in made:
+                print(_told(one))
+        print(flush=True)
     return 0
 
 
-def _wanted(names: list[str] | None, known: list[str]) -> list[str]:
-    if names is None:
-        return known
-    unknown = sorted(set(names) - set(known))
-    if unknown or not names:
-        raise ValueError(
-            f"--make={','.join(unknown)}: choose from {', '.join(known)}"
-        )
-    return names
+def _told(made: "Made") -> str:
+    """The path of what was made, with the text of a table; or why not."""
+    if made.reason:
+        return f"{made.path.name}: not drawn: {made.reason}"
+    if isinstance(made.content, bytes):
+        return str(made.path)
+    return f"{made.path}\n{made.content}"
 
 
 def _pairs(texts: list[str] | None) -> np.ndarray | None:
@@ -139,11 +145,17 @@ def _of_seed(whole: "Workdir", seed: int | None) -> "Workdir":
     return (going_on or list(folders.values()))[0]
 
 
-def _finished(folder: "Workdir", temperature: float | None) -> "Finished":
-    """Restores the last state of a run."""
+def _finished(
+    whole: "Workdir",
+    seed: int | None,
+    temperature: float | None,
+    pairs: np.ndarray | None,
+) -> "Finished":
+    """Restores the last state of a seed, with what the flags say of it."""
     from mfcvae_jax.report.finished import Finished
     from mfcvae_jax.training import loop, runs
 
+    folder = _of_seed(whole, seed)
     settings = folder.settings()
     if temperature is not None:
         settings = dataclasses.replace(
@@ -164,4 +176,4 @@ def _finished(folder: "Workdir", temperature: float | None) -> "Finished":
     if int(state.step) < n_steps:
         print("This run is not at its end; it is drawn as it stands.")
     print()
-    return Finished(run, state, folder)
+    return Finished(run, state, folder, whole=whole, pairs=pairs)

@@ -23,7 +23,7 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
 
 def main(values: flags.FlagValues) -> int:
     """Reports on every seed, from its checkpoint."""
-    from mfcvae_jax.report import reports
+    from mfcvae_jax.report import write
 
-    print(reports.write_reports(*finished.restore(values)))
+    print(write.write_reports(*finished.restore(values)))
     return 0

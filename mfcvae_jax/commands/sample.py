@@ -16,7 +16,7 @@ the components of the other facets are drawn. An .npz holds images, float32 in
 import math
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -24,8 +24,6 @@ from absl import flags
 from mfcvae_jax.commands import finished
 
 if TYPE_CHECKING:
-    import jax
-
     from mfcvae_jax.training.runs import Run
     from mfcvae_jax.training.state import TrainState
 
@@ -106,11 +104,7 @@ def main(values: flags.FlagValues) -> int:
     if state is None:
         raise ValueError(f"the run in {folder.path} diverged")
     _check(values, run.settings.facets.n_components)
-    import jax
-
-    key_components, key_images = jax.random.split(jax.random.key(values.seed))
-    components = _draw_components(values, run, state, key_components)
-    images = _generate(values, run, state, key_images, components)
+    images, components = _generate(values, run, state)
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".npz":
@@ -138,76 +132,33 @@ def _check(values: flags.FlagValues, n_components: Sequence[int]) -> None:
         )
 
 
-def _draw_components(
-    values: flags.FlagValues,
-    run: "Run",
-    state: "TrainState",
-    key: "jax.Array",
-) -> np.ndarray:
-    """Draws c_j ~ p(c_j), but for the facet that is given.
+def _generate(
+    values: flags.FlagValues, run: "Run", state: "TrainState"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws what the flags ask for.
 
     Returns:
-        The components, int32, shape (N, J): those of --facet in order, n each.
+        E[x|z], clipped to [0, 1], float32, shape (N, H, W, C), and components,
+        int32, shape (N, J): those of --facet in order, n each.
     """
     import jax
 
-    from mfcvae_jax.variational import prior
+    from mfcvae_jax.training import runs
 
-    model = run.stepper.model
-    mixtures = cast(
-        tuple[prior.Mixture, ...],
-        model.apply(state.variables, method=model.mixtures),
-    )
-    fixed = None
-    if values.facet is not None:
-        shown = (
-            np.arange(run.settings.facets.n_components[values.facet])
-            if values.component is None
-            else values.component
-        )
-        fixed = np.repeat(shown, values.n)
-    n = values.n if fixed is None else len(fixed)
-    columns = [
-        fixed
-        if j == values.facet
-        else jax.random.categorical(
-            jax.random.fold_in(key, j), mixture.log_weights, shape=(n,)
-        )
-        for j, mixture in enumerate(mixtures)
-    ]
-    return np.stack([np.asarray(c, np.int32) for c in columns], axis=1)
-
-
-def _generate(
-    values: flags.FlagValues,
-    run: "Run",
-    state: "TrainState",
-    key: "jax.Array",
-    components: np.ndarray,
-) -> np.ndarray:
-    """Decodes one z for each combination of components, shape (N, J).
-
-    Returns:
-        E[x|z], clipped to [0, 1], float32, shape (N, H, W, C).
-    """
-    from mfcvae_jax import progressive
-    from mfcvae_jax.inference import generation
-
-    stepper = run.stepper
-    found = progressive.coefficients(stepper.schedule, state.step)
-    images = generation.sample_combinations(
-        stepper.model,
-        stepper.likelihood,
-        state.variables,
-        found.alpha,
-        key,
-        components,
-        n_samples=1,
+    n, component = values.n, values.component
+    if values.facet is not None and component is None:
+        n_components = run.settings.facets.n_components[values.facet]
+        component = np.repeat(np.arange(n_components), n)
+        n = len(component)
+    images, components = runs.in_force(run, state).sample(
+        jax.random.key(values.seed),
+        n,
+        facet=values.facet,
+        component=component,
         temperature=values.temperature,
-        batch_size=run.settings.evaluate.batch_size,
     )
     # A Gaussian likelihood may go beyond.
-    return np.clip(images[:, 0], 0.0, 1.0).astype(np.float32)
+    return np.clip(images, 0.0, 1.0).astype(np.float32), components
 
 
 def _draw(

@@ -72,7 +72,7 @@ def main(values: flags.FlagValues) -> int:
     """Trains all seeds, and reports on them in process 0."""
     settings = config_flag.read(values)
     from mfcvae_jax import workdir
-    from mfcvae_jax.report import reports
+    from mfcvae_jax.report import write
     from mfcvae_jax.training import loop, processes, runs
 
     if values.distributed:
@@ -90,5 +90,5 @@ def main(values: flags.FlagValues) -> int:
         ),
     )
     if processes.is_main():
-        print(reports.write_reports(run, states, folder))
+        print(write.write_reports(run, states, folder))
     return 0 if all(state is not None for state in states) else 2

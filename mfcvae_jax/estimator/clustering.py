@@ -4,7 +4,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import numbers
 import os
 import pathlib
@@ -26,11 +25,12 @@ from mfcvae_jax import progressive
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
 from mfcvae_jax.estimator import archive
-from mfcvae_jax.estimator.defaults import EVALUATION_BATCH, make_settings
+from mfcvae_jax.estimator.defaults import make_settings
 from mfcvae_jax.estimator.facet import Facet, check_facets
 from mfcvae_jax.estimator.layout import Layout, layout_of
 from mfcvae_jax.evaluation import pruning
-from mfcvae_jax.inference import generation, latents, predictions
+from mfcvae_jax.inference.predictions import Predictions
+from mfcvae_jax.inference.trained import Trained
 from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import loop, runs
 from mfcvae_jax.training.stopping import Stopped
@@ -41,9 +41,6 @@ __all__ = ["MultiFacetClustering"]
 
 # So many training examples are scored for history_.
 _N_SCORED = 5000
-
-# One compilation for all estimators of one model, also after load or clone.
-_predictor = functools.lru_cache(maxsize=16)(predictions.make_predictor)
 
 
 class MultiFacetClustering(ClusterMixin, BaseEstimator):
@@ -188,8 +185,6 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         )
         images = layout.to_model(x)
         run = runs.run_on(settings, _dataset(images, settings.seed))
-        # One that may be compiled already, and that ``predict`` will use, too.
-        run = run._replace(predict=_predictor_of(settings, layout.image_shape))
         variables, records = self._train(run)
 
         self._layout, self._settings = layout, settings
@@ -260,7 +255,8 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
             E[x|z] at the mean of q(z|x), in the shape and units of X; float32,
             or uint8 if the training set was images of uint8.
         """
-        return self._decode(self.transform(X))
+        images = self._images(X)
+        return self._layout.from_model(self._trained().reconstruct(images))
 
     def swap(
         self, x1: Any, x2: Any, facet: int
@@ -284,13 +280,18 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
                 "x1 and x2 must have the same shape, got "
                 f"{np.shape(x1)} and {np.shape(x2)}"
             )
-        first, second = (
-            self.transform(np.asarray(x)[np.newaxis] if is_single else x)
-            for x in (x1, x2)
+        pairs = np.stack(
+            [
+                self._images(np.asarray(x)[np.newaxis] if is_single else x)
+                for x in (x1, x2)
+            ],
+            axis=1,
         )
-        first[facet], second[facet] = second[facet], first[facet]
-        swapped = self._decode(first), self._decode(second)
-        return (swapped[0][0], swapped[1][0]) if is_single else swapped
+        swapped = self._trained().swap(pairs, facet)
+        first, second = (
+            self._layout.from_model(swapped[:, side]) for side in range(2)
+        )
+        return (first[0], second[0]) if is_single else (first, second)
 
     def sample(
         self,
@@ -329,30 +330,18 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         rng = check_random_state(
             self.random_state if random_state is None else random_state
         )
-        components = np.stack(
-            [
-                rng.choice(len(p), size=n, p=p)
-                for p in self._component_weights()
-            ],
-            axis=-1,
-        )
         if facet is not None:
             self._check_facet(facet)
             n_components = self._settings.facets.n_components[facet]
             _check_index("component", component, n_components)
-            components[:, facet] = component
-        drawn = generation.sample_combinations(
-            self._model(),
-            self._settings.likelihood,
-            self._variables,
-            self._coefficients().alpha,
+        drawn, _ = self._trained().sample(
             jax.random.key(rng.randint(np.iinfo(np.int32).max)),
-            components,
-            n_samples=1,
+            n,
+            facet=facet,
+            component=component,
             temperature=temperature,
-            batch_size=EVALUATION_BATCH,
         )
-        return self._layout.from_model(drawn[:, 0])
+        return self._layout.from_model(drawn)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Returns how well the model explains examples; more is better.
@@ -371,8 +360,7 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         """
         del y
         found = self._predict(self._images(X))
-        in_force = self._coefficients().alpha
-        return found.mean_terms(in_force)["mixture_bound"]
+        return found.mean_terms(self._trained().is_in)["mixture_bound"]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the fitted estimator to one file, see ``load``.
@@ -501,17 +489,14 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
         found: list[pruning.Evidence | None] = [None] * len(facets)
         if not any(facet.is_auto for facet in facets):
             return found
-        samples = latents.sampled_latents(
-            self._model(),
-            self._variables,
+        samples = self._trained().sampled_latents(
             images[: pruning.N_EXAMPLES],
             run_key(self._settings.seed, KeyUse.SAMPLES),
-            batch_size=EVALUATION_BATCH,
         )
         section = self._settings.facets
         n_components = list(section.n_components)
         for j, (facet, mixture) in enumerate(
-            zip(facets, self._mixtures(), strict=True)
+            zip(facets, self._trained().mixtures, strict=True)
         ):
             if facet.is_auto:
                 left, evidence = pruning.prune(mixture, samples[j])
@@ -538,52 +523,20 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
             x = check_array(X, allow_nd=True, estimator=self, input_name="X")
         return self._layout.to_model(x)
 
-    def _predict(self, images: np.ndarray) -> predictions.Predictions:
-        predict = _predictor_of(self._settings, self._layout.image_shape)
-        return predict(
-            self._variables,
-            images,
-            self._coefficients(),
-            run_key(self._settings.seed, KeyUse.EVALUATION),
-        )
+    def _predict(self, images: np.ndarray) -> Predictions:
+        key = run_key(self._settings.seed, KeyUse.EVALUATION)
+        return self._trained().predict(images, key)
 
-    def _decode(self, latents: Sequence[np.ndarray]) -> np.ndarray:
-        """Decodes z, one array (N, D_j) per facet, to the units of X."""
-        n_examples, size = len(latents[0]), EVALUATION_BATCH
-        chunks = []
-        for start in range(0, n_examples, size):
-            chunk = [z[start : start + size] for z in latents]
-            n_real = len(chunk[0])
-            decoded = generation.decode(
-                self._model(),
-                self._settings.likelihood,
-                self._variables,
-                self._coefficients().alpha,
-                # A shorter chunk would be compiled anew, and so would a slice.
-                tuple(np.pad(z, ((0, size - n_real), (0, 0))) for z in chunk),
-            )
-            chunks.append(np.asarray(decoded)[:n_real])
-        return self._layout.from_model(np.concatenate(chunks))
-
-    def _model(self) -> model_lib.MFCVAE:
-        return model_lib.make_model(self._settings, self._layout.image_shape)
-
-    def _coefficients(self) -> progressive.Coefficients:
-        return progressive.full_coefficients(len(self._settings.facets))
-
-    def _component_weights(self) -> list[np.ndarray]:
-        """p(c_j) of each facet, shape (K_j,), float64."""
-        weights = [
-            np.exp(np.asarray(mixture.log_weights, np.float64))
-            for mixture in self._mixtures()
-        ]
-        return [p / p.sum() for p in weights]
-
-    def _mixtures(self) -> tuple[prior.Mixture, ...]:
-        model = self._model()
-        return cast(
-            tuple[prior.Mixture, ...],
-            model.apply(self._variables, method=model.mixtures),
+    def _trained(self) -> Trained:
+        settings = self._settings
+        full = progressive.full_coefficients(len(settings.facets))
+        return Trained(
+            model=model_lib.make_model(settings, self._layout.image_shape),
+            likelihood=settings.likelihood,
+            estimate=elbo.find_estimator(settings.train.estimator),
+            batch_size=settings.evaluate.batch_size,
+            variables=self._variables,
+            alpha=full.alpha,
         )
 
     def _check_facet(self, facet: Any) -> None:
@@ -624,18 +577,6 @@ class MultiFacetClustering(ClusterMixin, BaseEstimator):
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in params.items()
         }
-
-
-def _predictor_of(
-    settings: settings_lib.Settings, image_shape: tuple[int, int, int]
-) -> predictions.Predictor:
-    """The predictor of a model, the same one for the same model."""
-    return _predictor(
-        model_lib.make_model(settings, image_shape),
-        settings.likelihood,
-        elbo.find_estimator(settings.train.estimator),
-        settings.evaluate.batch_size,
-    )
 
 
 def _evidence(rows: np.ndarray) -> pruning.Evidence:

@@ -15,7 +15,6 @@ from scipy import stats
 from sklearn import metrics
 
 __all__ = [
-    "block_order",
     "checked_columns",
     "contingency_table",
     "entropy",
@@ -103,23 +102,6 @@ def normalised_mutual_information(table: np.ndarray) -> float:
     """
     mean = (entropy(table.sum(axis=1)) + entropy(table.sum(axis=0))) / 2.0
     return mutual_information(table) / mean if mean > 0.0 else 1.0
-
-
-def block_order(table: np.ndarray) -> np.ndarray:
-    """Orders the clusters in use so that the table looks block-diagonal.
-
-    Args:
-        table: counts, shape (K, C).
-
-    Returns:
-        Indices of the U clusters with examples, shape (U,): by the class that
-        is most frequent in the cluster, then by decreasing purity, then by
-        index.
-    """
-    (used,) = np.nonzero(table.sum(axis=1))
-    rows = table[used]
-    purity = rows.max(axis=1) / rows.sum(axis=1)
-    return used[np.lexsort((used, -purity, rows.argmax(axis=1)))]
 
 
 def checked_columns(

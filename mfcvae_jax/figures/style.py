@@ -12,7 +12,7 @@ import os
 import pathlib
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import matplotlib
 import numpy as np
@@ -222,8 +222,14 @@ class Page:
             size = size + missing
         self.figure.set_layout_engine("none")
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the page; makes the folder; the ending chooses the format."""
+    def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
+        """Writes the page; makes the folder; the ending chooses the format.
+
+        A file that is open for writing gets a PNG.
+        """
+        if not isinstance(path, str | os.PathLike):
+            self._canvas.print_png(path)
+            return
         path = pathlib.Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".png":

@@ -6,22 +6,16 @@ Assignments use z = mean of q(z|x), as published; the bounds are estimated with
 one sample of z per example, since at the mean they would be no bounds.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import chex
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mfcvae_jax import progressive
-from mfcvae_jax.datasets import batches
-from mfcvae_jax.model import MFCVAE, Forward, elbo_terms
-from mfcvae_jax.randomness import draw_noise
-from mfcvae_jax.settings import Likelihood
+from mfcvae_jax.model import Forward
 from mfcvae_jax.variational import elbo, prior, vade
 
-__all__ = ["Predictions", "Predictor", "make_predictor"]
+__all__ = ["Predictions", "of_pass"]
 
 
 class Predictions(NamedTuple):
@@ -78,75 +72,29 @@ class Predictions(NamedTuple):
         return {name: float(value) for name, value in terms.items()}
 
 
-Predictor = Callable[
-    [Any, np.ndarray, progressive.Coefficients, chex.PRNGKey], Predictions
-]
-
-
-def make_predictor(
-    model: MFCVAE,
-    likelihood: Likelihood,
-    estimate: Callable[[elbo.Densities], elbo.FacetTerms],
-    batch_size: int,
-) -> Predictor:
-    """Compiles the predictions of a split.
+def of_pass(forward: Forward, terms: elbo.ElboTerms) -> Predictions:
+    """Gathers the predictions for a batch.
 
     Args:
-        model: the module.
-        likelihood: form of p(x|z).
-        estimate: one facet's terms of the loss, see ``model.elbo_terms``.
-        batch_size: examples per chunk, which bounds the memory.
+        forward: the pass through the model, at one sample of z.
+        terms: of the bounds, in that pass.
 
     Returns:
-        A function ``(variables, images, coefficients, key) -> Predictions`` of
-        images with shape (N, H, W, C), uint8 or float; the key is that of the
-        samples of z.
+        Predictions for its examples.
     """
-    latent_dim = model.facets.latent_dim
-
-    @jax.jit
-    def predict_chunk(variables, images, alpha, key, index):
-        x = batches.as_float(images)
-        noise = draw_noise(
-            jax.random.fold_in(key, index),
-            latent_dim,
-            1,
-            batch_size,
+    latents = tuple(q.mean for q in forward.posteriors)
+    log_resp = tuple(
+        vade.log_posterior(
+            prior.component_log_prob(mixture, z), mixture.log_weights
         )
-        forward = cast(Forward, model.apply(variables, x, noise, alpha))
-        terms = elbo_terms(likelihood, forward, x, estimate)
-        latents = tuple(q.mean for q in forward.posteriors)
-        return Predictions(
-            resp=tuple(
-                jnp.exp(
-                    vade.log_posterior(
-                        prior.component_log_prob(mixture, z),
-                        mixture.log_weights,
-                    )
-                )
-                for mixture, z in zip(forward.mixtures, latents, strict=True)
-            ),
-            latents=latents,
-            log_p_x_z=terms.log_p_x_z,
-            kl_z=jnp.stack([f.kl_z for f in terms.facets], axis=-1),
-            kl_c=jnp.stack([f.kl_c for f in terms.facets], axis=-1),
-            mixture=terms.mixture,
-            mean_field=terms.mean_field,
-        )
-
-    def predict(variables, images, coefficients, key):
-        chunks = []
-        for index, start in enumerate(range(0, len(images), batch_size)):
-            chunk = np.asarray(images[start : start + batch_size])
-            missing = batch_size - len(chunk)
-            padded = np.pad(chunk, ((0, missing), (0, 0), (0, 0), (0, 0)))
-            out = predict_chunk(
-                variables, padded, coefficients.alpha, key, index
-            )
-            n_real = len(chunk)
-            chunks.append(
-                jax.tree.map(lambda a, n=n_real: np.asarray(a)[:n], out)
-            )
-        return jax.tree.map(lambda *parts: np.concatenate(parts), *chunks)
-
-    return predict
+        for mixture, z in zip(forward.mixtures, latents, strict=True)
+    )
+    return Predictions(
+        resp=tuple(map(jnp.exp, log_resp)),
+        latents=latents,
+        log_p_x_z=terms.log_p_x_z,
+        kl_z=jnp.stack([f.kl_z for f in terms.facets], axis=-1),
+        kl_c=jnp.stack([f.kl_c for f in terms.facets], axis=-1),
+        mixture=terms.mixture,
+        mean_field=terms.mean_field,
+    )

@@ -1,113 +1,391 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The figures and tables of the paper, made of a run, by name.
+"""The one table of all pictures and tables of a run.
 
-Each is a function of a ``Request`` that writes files and returns a text that
-names them, or raises ``NotDrawnError``. (Fig. 1 and App. E.1 are of no single
-run: see experiments/figure_1.py and ablation.py.)
+``EXHIBITS`` says of each how it is made, what ``mfcvae paper`` calls it, and
+with which words it is on the page of a run. (Fig. 1 and App. E.1 are of no
+single run: see experiments/figure_1.py and ablation.py.)
 """
 
+import io
 import pathlib
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from mfcvae_jax.report import pictures, summary, tables
+from mfcvae_jax import figures
+from mfcvae_jax.evaluation.contingency import contingency_table
+from mfcvae_jax.report import paper
 from mfcvae_jax.report.finished import Finished, NotDrawnError
-from mfcvae_jax.workdir import Workdir
 
-__all__ = ["EXHIBITS", "Request"]
+__all__ = ["EXHIBITS", "Exhibit", "Made", "draw", "facts", "of_paper", "png"]
+
+_N_COLUMNS = 10
+_N_RECONSTRUCTIONS = 42  # three rows of 14
+_N_GRID = 12  # clusters on each side
+_N_PAIRS = 7
+_TRAVERSAL = np.linspace(-2.0, 2.0, 9)  # standard deviations of p(z_j)
 
 
-class Request(NamedTuple):
-    """What is to be drawn, and where.
+class Exhibit(NamedTuple):
+    """A picture or a table of a run.
 
     Attributes:
-        finished: the run of one seed.
-        folder: where to write.
-        whole: folder of all seeds, or of the one.
-        pairs: examples to swap, (P, 2); None to choose them.
+        name: of its file, which ends in .png or .md.
+        make: gives the file, or raises NotDrawnError if a run cannot have it.
+        paper: what ``mfcvae paper --make`` calls it, alone or with others; ""
+            if it is none of its.
+        title: its caption on the page; "" if it is not there.
+        alt: what a picture shows, in words; ``facts`` fill what is in braces.
     """
 
-    finished: Finished
-    folder: pathlib.Path
-    whole: Workdir
-    pairs: np.ndarray | None
+    name: str
+    make: Callable[[Finished], bytes | str]
+    paper: str = ""
+    title: str = ""
+    alt: str = ""
 
 
-def _pictures(*names: str) -> Callable[[Request], str]:
-    def make(request):
-        paths, reasons = pictures.draw(request.finished, request.folder, names)
-        lines = [str(path) for path in paths.values()]
-        lines += [f"{name}: not drawn: {why}" for name, why in reasons.items()]
-        return "\n".join(lines)
+class Made(NamedTuple):
+    """What came of an exhibit.
 
-    return make
+    Attributes:
+        exhibit: which.
+        path: of its file.
+        content: of the file; empty if it was not drawn.
+        reason: why not; "" if it was.
+    """
 
-
-def _table_1(request: Request) -> str:
-    return _written(request, "table_1", tables.probe(request.finished))
-
-
-def _figure_5(request: Request) -> str:
-    path = request.folder / "swaps.png"
-    pictures.draw_swaps(request.finished, path, request.pairs)
-    try:
-        rates = _written(request, "swaps", tables.swap_rates(request.finished))
-    except NotDrawnError as reason:  # but --pairs could be swapped
-        rates = f"no rates: {reason}"
-    return f"{path}\n{rates}"
+    exhibit: Exhibit
+    path: pathlib.Path
+    content: bytes | str
+    reason: str
 
 
-def _table_2(request: Request) -> str:
-    settings = request.whole.settings()
-    finished = {
-        settings.seed + i: folder
-        for i, folder in enumerate(request.whole.of_each_seed(settings))
-        if folder.results.exists()  # else it diverged, or is not at its end
+def draw(
+    finished: Finished, folder: pathlib.Path, exhibits: Iterable[Exhibit]
+) -> list[Made]:
+    """Makes exhibits of a run, as far as it can have them.
+
+    Args:
+        finished: the run.
+        folder: where to write; made if missing.
+        exhibits: which.
+
+    Returns:
+        What came of each.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    for exhibit in exhibits:
+        path = folder / exhibit.name
+        try:
+            content = exhibit.make(finished)
+        except NotDrawnError as reason:
+            made.append(Made(exhibit, path, "", str(reason)))
+            continue
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            path.write_text(f"{content}\n", encoding="utf-8")
+        made.append(Made(exhibit, path, content, ""))
+    return made
+
+
+def facts(finished: Finished) -> dict[str, str]:
+    """Returns what the words for pictures say of a run, by name."""
+    terms = finished.scored.terms
+    return {
+        "bounds": f"{terms['mixture_bound']:.1f} and "
+        f"{terms['mean_field_bound']:.1f}",
+        "facets": "; ".join(
+            f"facet {j} has {len(order.components)} of {order.n_components} "
+            "clusters in use, the most confident of them cluster "
+            f"{order.components[0]}"
+            for j, order in enumerate(_orders(finished))
+        ),
+        "needed": ", ".join(str(e.n_kept) for _, e in finished.pruned),
+        "labelings": ", ".join(
+            labeling.name for labeling in finished.run.dataset.spec.labelings
+        ),
     }
-    if not finished:
-        raise NotDrawnError(
-            "no seed has a results.json: train to the end, or give "
-            "experiments/evaluate.py this --workdir"
+
+
+def of_paper() -> dict[str, list[Exhibit]]:
+    """Returns what ``mfcvae paper --make`` can make, by its name for it."""
+    found: dict[str, list[Exhibit]] = {}
+    for exhibit in EXHIBITS:
+        if exhibit.paper:
+            found.setdefault(exhibit.paper, []).append(exhibit)
+    return found
+
+
+def png(figure: Callable[..., None], *args: Any, **kwargs: Any) -> bytes:
+    """Draws a figure in memory.
+
+    Args:
+        figure: takes where to write as the last of its arguments.
+        *args: those before.
+        **kwargs: others.
+
+    Returns:
+        A PNG file.
+    """
+    file = io.BytesIO()
+    figure(*args, file, **kwargs)
+    return file.getvalue()
+
+
+def _orders(finished: Finished) -> list[figures.ClusterOrder]:
+    return [
+        figures.order_clusters(resp)
+        for resp in finished.scored.predictions.resp
+    ]
+
+
+def _clusters(n_rows: int | None) -> Callable[[Finished], bytes]:
+    return lambda finished: png(
+        figures.cluster_examples,
+        finished.images,
+        finished.scored.predictions.resp,
+        n_rows=n_rows,
+        n_columns=_N_COLUMNS,
+    )
+
+
+def _samples(n_rows: int | None) -> Callable[[Finished], bytes]:
+    return lambda finished: png(
+        figures.cluster_samples,
+        [
+            finished.sample_clusters(facet, _N_COLUMNS)
+            for facet in range(finished.n_facets)
+        ],
+        orders=[order.components.tolist() for order in _orders(finished)],
+        n_rows=n_rows,
+    )
+
+
+def _swaps(finished: Finished) -> bytes:
+    """Inputs whose facets are swapped, and some swaps that fail (Fig. 5).
+
+    Of two facets, swapping one is swapping the other, so one is shown.
+    """
+    if finished.pairs is None or finished.n_facets == 1:
+        tried = finished.confident_pairs
+        n_shown = min(_N_PAIRS, len(tried))
+    else:
+        tried = finished.pairs
+        n_shown = len(tried)
+    inputs = finished.images[tried]
+    mirrored = finished.trained.reconstruct(
+        inputs.reshape(-1, *inputs.shape[2:])
+    ).reshape(inputs.shape)
+    pages, failures = [], []
+    for facet in range(1 if finished.n_facets == 2 else finished.n_facets):
+        swapped, is_right = finished.try_swap(tried, facet)
+        works = np.all(is_right, axis=(1, 2))
+        shown = slice(n_shown)
+        pages.append(
+            figures.SwapPage(
+                f"Facet {facet} swapped",
+                inputs[shown],
+                mirrored[shown],
+                swapped[shown],
+                tuple("" if ok else "fails" for ok in works[shown]),
+                facet,
+            )
         )
-    try:
-        found = summary.summarise(*summary.read(finished))
-    except summary.OldResultsError as error:
-        raise NotDrawnError(str(error)) from error
-    if not found.scores:
+        failures += [
+            (turn, facet, inputs[i], mirrored[i], swapped[i])
+            for turn, i in enumerate(np.flatnonzero(~works[n_shown:]) + n_shown)
+        ]
+    if failures:
+        # In turns, so that every facet's are seen; the most confident first.
+        in_turns = sorted(failures, key=lambda failure: failure[:2])
+        some = sorted(in_turns[:_N_PAIRS], key=lambda failure: failure[1])
+        _, of_facets, *stacks = map(np.stack, zip(*some, strict=True))
+        pages.append(
+            figures.SwapPage(
+                "Swaps that fail",
+                stacks[0],
+                stacks[1],
+                stacks[2],
+                tuple(
+                    f"facet {facet}" if finished.n_facets > 2 else ""
+                    for facet in of_facets
+                ),
+                -1,
+            )
+        )
+    return png(figures.swapped_pairs, pages)
+
+
+def _grid(finished: Finished) -> bytes:
+    """Samples of every pair of clusters of the first and the last facet."""
+    if finished.n_facets == 1:
+        raise NotDrawnError("there is one facet, and a grid needs two")
+    orders = _orders(finished)
+    last = finished.n_facets - 1
+    rows = orders[0].components[:_N_GRID]
+    columns = orders[last].components[:_N_GRID]
+    components = np.zeros((len(rows), len(columns), finished.n_facets), int)
+    for j, order in enumerate(orders):  # those between stay at their first
+        components[:, :, j] = order.components[0]
+    components[:, :, 0] = rows[:, None]
+    components[:, :, last] = columns
+    images = finished.sample_combinations(
+        components.reshape(-1, finished.n_facets), 1, 0.0
+    )
+    return png(
+        figures.facet_grid,
+        images.reshape(len(rows), len(columns), *images.shape[2:]),
+        [str(k) for k in rows],
+        [str(k) for k in columns],
+        row_title="Facet 0",
+        column_title=f"Facet {last}",
+    )
+
+
+def _traversals(finished: Finished) -> bytes:
+    """From the most confident held-out example on."""
+    confidence = np.min(
+        [r.max(axis=1) for r in finished.scored.predictions.resp], axis=0
+    )
+    image = finished.images[np.argmax(confidence)]
+    moved = [
+        finished.trained.traverse(image, _TRAVERSAL, facet)
+        for facet in range(finished.n_facets)
+    ]
+    return png(figures.latent_traversals, moved, _TRAVERSAL)
+
+
+def _pruning(finished: Finished) -> bytes:
+    curves = [
+        figures.EvidenceCurve(
+            evidence.n_components,
+            evidence.log_p_z,
+            evidence.criterion,
+            evidence.n_kept,
+        )
+        for _, evidence in finished.pruned
+    ]
+    return png(figures.evidence_curves, curves)
+
+
+def _reconstructions(finished: Finished) -> bytes:
+    shown = finished.images[:_N_RECONSTRUCTIONS]
+    mirrored = finished.trained.reconstruct(shown)
+    return png(figures.reconstruction_pairs, shown, mirrored)
+
+
+def _confusion(finished: Finished) -> bytes:
+    labelings = finished.run.dataset.spec.labelings
+    if not labelings:
         raise NotDrawnError("these examples have no labels")
-    dataset = request.finished.run.dataset.spec.name
-    return _written(request, "table_2", tables.accuracies(dataset, found))
+    assignments = finished.scored.predictions.assignments
+    tables = [
+        [
+            contingency_table(
+                assignments[:, j],
+                finished.run.dataset.test.labels[:, m],
+                n_components,
+                labeling.n_classes,
+            )
+            for m, labeling in enumerate(labelings)
+        ]
+        for j, n_components in enumerate(
+            finished.run.settings.facets.n_components
+        )
+    ]
+    names = [labeling.name for labeling in labelings]
+    return png(figures.confusion_matrices, tables, labelings=names)
 
 
-def _diversity(request: Request) -> str:
-    rows = tables.diversity(request.finished)
-    return _written(request, "diversity", tables.format_diversity(rows))
+def _learning_curves(finished: Finished) -> bytes:
+    records = [r for r in finished.records if r["split"] != "speed"]
+    if not records:  # weights that were imported, not trained here
+        raise NotDrawnError("nothing was recorded: it was not trained here")
+    return png(figures.learning_curves, records, stages=finished.stages)
 
 
-def _pruning(request: Request) -> str:
-    picture = _pictures("pruning")(request)
-    table = _written(request, "pruning", tables.pruning(request.finished))
-    return f"{picture}\n{table}"
-
-
-def _written(request: Request, name: str, table: str) -> str:
-    path = request.folder / f"{name}.md"
-    path.write_text(f"{table}\n")
-    return f"{path}\n{table}"
-
-
-# In the order of the paper.
-EXHIBITS: dict[str, Callable[[Request], str]] = {
-    "figure_4": _pictures("clusters", "all_clusters"),
-    "table_1": _table_1,
-    "figure_5": _figure_5,
-    "table_2": _table_2,
-    "figure_6": _pictures("samples", "all_samples"),
-    "grid": _pictures("grid"),
-    "traversals": _pictures("traversals"),
-    "diversity": _diversity,
-    "pruning": _pruning,
-}
+# In the order in which a reader wants to see them. A new figure or table is a
+# function of a finished run, and a row here.
+EXHIBITS = [
+    Exhibit(
+        "learning_curves.png",
+        _learning_curves,
+        title="Learning curves",
+        alt="Curves over the epochs: the bounds M and F, which end at {bounds} "
+        "nats per held-out example, the KL of each facet and, given labels, "
+        "accuracies.",
+    ),
+    Exhibit(
+        "clusters.png",
+        _clusters(10),
+        "figure_4",
+        "Held-out inputs of each cluster",
+        "One panel per facet, one row per cluster, the most confident inputs "
+        "first: {facets}.",
+    ),
+    Exhibit("all_clusters.png", _clusters(None), "figure_4"),
+    Exhibit("table_1.md", paper.probe, "table_1"),
+    Exhibit(
+        "swaps.png",
+        _swaps,
+        "figure_5",
+        "Swaps",
+        "Pairs of held-out inputs, their reconstructions, and both with one "
+        "facet exchanged; then swaps that failed, if any did.",
+    ),
+    Exhibit("swaps.md", paper.swap_rates, "figure_5"),
+    Exhibit("table_2.md", paper.table_2, "table_2"),
+    Exhibit(
+        "samples.png",
+        _samples(10),
+        "figure_6",
+        "Samples of each cluster",
+        "One panel per facet, one row per cluster in the same order: generated "
+        "images, all other facets drawn at random.",
+    ),
+    Exhibit("all_samples.png", _samples(None), "figure_6"),
+    Exhibit(
+        "grid.png",
+        _grid,
+        "grid",
+        "Every combination",
+        "A grid of generated images: rows are clusters of the first facet, "
+        "columns those of the last.",
+    ),
+    Exhibit(
+        "traversals.png",
+        _traversals,
+        "traversals",
+        "Traversals",
+        "One panel per facet, one row per latent dimension: the most confident "
+        "held-out input as that dimension moves.",
+    ),
+    Exhibit("diversity.md", paper.diversity, "diversity"),
+    Exhibit(
+        "pruning.png",
+        _pruning,
+        "pruning",
+        "How many clusters",
+        "One panel per facet: what each number of clusters is worth, in nats "
+        "per example, and the number with the best criterion: {needed}.",
+    ),
+    Exhibit("pruning.md", paper.pruning, "pruning"),
+    Exhibit(
+        "reconstructions.png",
+        _reconstructions,
+        title="Reconstructions",
+        alt="Rows of held-out inputs, each above its reconstruction.",
+    ),
+    Exhibit(
+        "confusion.png",
+        _confusion,
+        title="Clusters against classes",
+        alt="One matrix for each facet and labeling ({labelings}): how many "
+        "inputs of each class are in each cluster.",
+    ),
+]

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A trained run and what it makes of the held-out split.
 
-Its pictures, tables and report are all drawn from this; nothing here trains.
+Its numbers, pictures and tables all come from this; nothing here trains.
 """
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -13,9 +14,9 @@ import jax
 import numpy as np
 
 from mfcvae_jax.datasets import batches
-from mfcvae_jax.evaluation import pruning, swaps
-from mfcvae_jax.inference import generation, latents
+from mfcvae_jax.evaluation import diversity, pruning, redundancy, swaps
 from mfcvae_jax.inference.predictions import Predictions
+from mfcvae_jax.inference.trained import Trained
 from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import runs
 from mfcvae_jax.training.runs import Run
@@ -26,12 +27,14 @@ from mfcvae_jax.workdir import Workdir
 __all__ = ["Finished", "NotDrawnError"]
 
 _N_PAIRS = 200  # that are swapped, to see how often it works
+_N_SAMPLES = 50  # of each cluster, to see how diverse they are
 
 
 class NotDrawnError(Exception):
     """A picture or table that a run cannot have; the message says why."""
 
 
+@dataclasses.dataclass(eq=False)
 class Finished:
     """A state of a run of one seed, at the coefficients in force.
 
@@ -39,12 +42,23 @@ class Finished:
         run: of one seed.
         state: trained, to the end or not.
         workdir: of the run, for what was recorded.
+        whole: folder of all its seeds; None if there is one.
+        pairs: held-out examples that a user wants swapped, shape (P, 2); None
+            for the most confident ones.
+        known: the state on the held-out split, if it was scored already.
     """
 
-    def __init__(self, run: Run, state: TrainState, workdir: Workdir):
-        self.run = run
-        self.state = state
-        self.workdir = workdir
+    run: Run
+    state: TrainState
+    workdir: Workdir
+    whole: Workdir | None = None
+    pairs: np.ndarray | None = None
+    known: runs.Scored | None = None
+
+    def __post_init__(self):
+        """Raises ValueError if there is no pair, or one has no example."""
+        if self.pairs is not None:
+            _check_pairs(self.pairs, len(self.run.dataset.test.images))
 
     @property
     def n_facets(self) -> int:
@@ -65,7 +79,12 @@ class Finished:
     @functools.cached_property
     def scored(self) -> runs.Scored:
         """Predictions and scores of the held-out split."""
-        return runs.score(self.run, self.state)
+        return self.known or runs.score(self.run, self.state)
+
+    @property
+    def trained(self) -> Trained:
+        """The model at the coefficients in force."""
+        return self.scored.trained
 
     @functools.cached_property
     def images(self) -> np.ndarray:
@@ -73,24 +92,83 @@ class Finished:
         return np.asarray(batches.as_float(self.run.dataset.test.images))
 
     @functools.cached_property
-    def mixtures(self) -> tuple[prior.Mixture, ...]:
-        """p(z_j, c_j) of each facet."""
-        model = self.run.stepper.model
-        return jax.device_get(
-            model.apply(self.state.variables, method=model.mixtures)
+    def records(self) -> list[dict[str, Any]]:
+        """What training recorded; see ``training.writers``."""
+        return self.workdir.records()
+
+    @functools.cached_property
+    def shared(self) -> redundancy.Redundancy:
+        """What pairs of facets share on the held-out split."""
+        return redundancy.facet_redundancy(
+            self.scored.predictions.assignments,
+            self.run.settings.facets.n_components,
+        )
+
+    @functools.cached_property
+    def usage(self) -> redundancy.Usage:
+        """How many clusters the held-out split uses."""
+        return redundancy.cluster_usage(
+            self.scored.predictions.assignments,
+            self.run.settings.facets.n_components,
         )
 
     @functools.cached_property
     def pruned(self) -> tuple[tuple[prior.Mixture, pruning.Evidence], ...]:
         """What is left of each facet by ``evaluation.pruning``."""
-        samples = latents.sampled_latents(
-            self.run.stepper.model,
-            self.state.variables,
+        samples = self.trained.sampled_latents(
             self.run.dataset.train.images[: pruning.N_EXAMPLES],
             self.key(KeyUse.SAMPLES, self.n_facets + 1),
-            batch_size=self.run.settings.evaluate.batch_size,
         )
-        return tuple(map(pruning.prune, self.mixtures, samples))
+        return tuple(map(pruning.prune, self.trained.mixtures, samples))
+
+    @functools.cached_property
+    def importance_terms(self) -> dict[str, float]:
+        """Log p(x) by importance sampling, unless the settings ask for none.
+
+        In nats per held-out example, with the effective numbers of samples.
+        """
+        if not self.run.settings.evaluate.importance_samples:
+            return {}
+        found = runs.log_marginal(self.run, self.state)
+        effective = found.effective_samples
+        return {
+            "importance_log_p_x": float(np.mean(found.log_p_x)),
+            "importance_effective_samples": float(np.median(effective)),
+            "importance_effective_samples_5_percent": float(
+                np.quantile(effective, 0.05)
+            ),
+        }
+
+    @functools.cached_property
+    def diversity(self) -> list[dict[str, Any]]:
+        """Measures of the samples of each facet's clusters, fractions.
+
+        See ``evaluation.diversity``; ``spread_of_inputs`` is the same of the
+        held-out inputs by their clusters.
+        """
+        found = []
+        for facet, mixture in enumerate(self.trained.mixtures):
+            samples = self.sample_clusters(facet, _N_SAMPLES)
+            again = self.predict(samples.reshape(-1, *samples.shape[2:]))
+            of_samples = diversity.sample_diversity(
+                samples,
+                again.assignments.reshape(*samples.shape[:2], -1),
+                np.exp(mixture.log_weights),
+                facet,
+            )
+            of_inputs = diversity.within_share(
+                self.images.reshape(len(self.images), -1),
+                self.scored.predictions.assignments[:, facet],
+            )
+            found.append(
+                {
+                    "kept": of_samples.kept,
+                    "spread": of_samples.spread,
+                    "spread_of_inputs": of_inputs,
+                    "reach": of_samples.reach.tolist(),
+                }
+            )
+        return found
 
     def key(self, use: KeyUse, index: int) -> chex.PRNGKey:
         """Returns a key for one of several draws of the same use."""
@@ -98,58 +176,46 @@ class Finished:
 
     def predict(self, images: np.ndarray) -> Predictions:
         """Predicts for images, float in [0, 1] or uint8, (N, H, W, C)."""
-        return self.run.predict(
-            self.state.variables,
-            images,
-            self.scored.coefficients,
-            run_key(self.run.settings.seed, KeyUse.EVALUATION),
+        return self.trained.predict(
+            images, run_key(self.run.settings.seed, KeyUse.EVALUATION)
         )
 
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """See ``generation.reconstruct``."""
-        return np.asarray(generation.reconstruct(*self._model, images))
-
     def sample_clusters(self, facet: int, n_samples: int) -> np.ndarray:
-        """See ``generation.sample_clusters``; at the settings' temperature."""
-        return np.asarray(
-            generation.sample_clusters(
-                *self._model,
-                self.key(KeyUse.SAMPLES, facet),
-                facet=facet,
-                n_samples=n_samples,
-                temperature=self.run.settings.figures.temperature,
-            )
+        """See ``Trained.sample_clusters``; at the settings' temperature."""
+        return self.trained.sample_clusters(
+            self.key(KeyUse.SAMPLES, facet),
+            facet,
+            n_samples,
+            self.run.settings.figures.temperature,
         )
 
     def sample_combinations(
         self, components: np.ndarray, n_samples: int, temperature: float
     ) -> np.ndarray:
-        """See ``generation.sample_combinations``."""
-        model, likelihood, variables, alpha = self._model
-        return generation.sample_combinations(
-            model,
-            likelihood,
-            variables,
-            alpha,
+        """See ``Trained.sample_combinations``."""
+        return self.trained.sample_combinations(
             self.key(KeyUse.SAMPLES, self.n_facets),
             components,
-            n_samples=n_samples,
-            temperature=temperature,
-            batch_size=max(
-                self.run.settings.evaluate.batch_size // n_samples, 1
-            ),
+            n_samples,
+            temperature,
         )
 
-    def swap(self, pairs: np.ndarray, facet: int) -> np.ndarray:
-        """See ``generation.swap_facet``."""
-        return np.asarray(
-            generation.swap_facet(*self._model, pairs, facet=facet)
-        )
-
-    @property
+    @functools.cached_property
     def confident_pairs(self) -> np.ndarray:
-        """Held-out examples to swap, (P, 2); see ``swaps.choose_pairs``."""
-        return swaps.choose_pairs(self.scored.predictions.resp, _N_PAIRS)
+        """Held-out examples to swap, (P, 2), P >= 1; see ``swaps``.
+
+        Raises:
+            NotDrawnError: of one facet, or if no two examples are in different
+                clusters of every facet.
+        """
+        if self.n_facets == 1:
+            raise NotDrawnError("there is one facet, and a swap needs two")
+        pairs = swaps.choose_pairs(self.scored.predictions.resp, _N_PAIRS)
+        if not len(pairs):
+            raise NotDrawnError(
+                "no two inputs are in different clusters of every facet"
+            )
+        return pairs
 
     def try_swap(
         self, pairs: np.ndarray, facet: int
@@ -165,7 +231,7 @@ class Finished:
             facet whether the model, shown the picture, assigns it to the
             cluster that it should be in, bool, (P, 2, J).
         """
-        swapped = self.swap(self.images[pairs], facet)
+        swapped = self.trained.swap(self.images[pairs], facet)
         again = self.predict(swapped.reshape(-1, *swapped.shape[2:]))
         return swapped, swaps.is_as_wanted(
             self.scored.predictions.assignments[pairs],
@@ -173,21 +239,12 @@ class Finished:
             facet,
         )
 
-    def traverse(
-        self, image: np.ndarray, steps: np.ndarray, facet: int
-    ) -> np.ndarray:
-        """See ``generation.traverse``."""
-        return np.asarray(
-            generation.traverse(*self._model, image, steps, facet=facet)
-        )
 
-    @property
-    def _model(self) -> tuple[Any, Any, Any, Any]:
-        """The first arguments of all of ``generation``."""
-        stepper = self.run.stepper
-        return (
-            stepper.model,
-            stepper.likelihood,
-            self.state.variables,
-            self.scored.coefficients.alpha,
+def _check_pairs(pairs: np.ndarray, n_examples: int) -> None:
+    if not pairs.size:
+        raise ValueError("expected at least one pair of examples, got none")
+    if pairs.min() < 0 or pairs.max() >= n_examples:
+        raise ValueError(
+            f"pairs must name held-out examples 0 to {n_examples - 1}, got "
+            f"{pairs.min()} to {pairs.max()}"
         )

@@ -1,22 +1,55 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tables as text."""
+"""Tables as text, and the one way in which means are written."""
 
-from collections.abc import Sequence
+import math
+import statistics
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["table"]
+__all__ = ["mean_std", "percent", "table"]
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Writes a table in Markdown.
 
     Args:
         header: of the columns.
-        rows: of cells, written by ``str``.
+        rows: of cells, written by ``str``; a bar in one is escaped.
 
     Returns:
         Lines of text.
     """
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    cells = [[str(c).replace("|", r"\|") for c in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def mean_std(mean: float, std: float | None = None, n_decimals: int = 2) -> str:
+    """Writes a mean and its standard deviation.
+
+    Args:
+        mean: over some values.
+        std: their sample standard deviation; None or NaN if there is none.
+        n_decimals: of both.
+
+    Returns:
+        Text such as '92.02 (3.18)', or '92.02'.
+    """
+    text = f"{mean:.{n_decimals}f}"
+    if std is None or math.isnan(std):
+        return text
+    return f"{text} ({std:.{n_decimals}f})"
+
+
+def percent(values: Sequence[float]) -> str:
+    """Writes fractions as mean (sample standard deviation) in %.
+
+    Args:
+        values: at least one; of one, the deviation is left out.
+
+    Returns:
+        Text such as '92.02 (3.18)'.
+    """
+    std = 100 * statistics.stdev(values) if len(values) > 1 else None
+    return mean_std(100 * statistics.mean(values), std)

@@ -7,7 +7,7 @@ a data set in memory.
 """
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -19,12 +19,8 @@ from mfcvae_jax import progressive
 from mfcvae_jax.datasets import batches, reader
 from mfcvae_jax.datasets.spec import Dataset
 from mfcvae_jax.evaluation import accuracy
-from mfcvae_jax.inference import marginal
-from mfcvae_jax.inference.predictions import (
-    Predictions,
-    Predictor,
-    make_predictor,
-)
+from mfcvae_jax.inference.predictions import Predictions
+from mfcvae_jax.inference.trained import Trained
 from mfcvae_jax.randomness import KeyUse, draw_noise, run_key
 from mfcvae_jax.settings import Settings
 from mfcvae_jax.training import data_init, optimiser, prior_init, steps
@@ -36,12 +32,14 @@ __all__ = [
     "Scored",
     "blank_state",
     "first_state",
+    "in_force",
     "log_marginal",
     "make_run",
     "make_stepper",
     "of_each_seed",
     "run_on",
     "score",
+    "trained",
 ]
 
 
@@ -52,14 +50,12 @@ class Run(NamedTuple):
         settings: of the run.
         dataset: in host memory.
         stepper: model, optimiser and schedule, with the pure steps.
-        predict: compiled predictions for a split.
         steps_per_epoch: optimiser steps in an epoch.
     """
 
     settings: Settings
     dataset: Dataset
     stepper: steps.Stepper
-    predict: Predictor
     steps_per_epoch: int
 
 
@@ -99,13 +95,7 @@ def run_on(settings: Settings, dataset: Dataset) -> Run:
     )
     prior_init.check(settings, len(dataset.train.images))
     stepper = make_stepper(settings, dataset.spec.image_shape, steps_per_epoch)
-    predict = make_predictor(
-        stepper.model,
-        settings.likelihood,
-        stepper.estimate,
-        settings.evaluate.batch_size,
-    )
-    return Run(settings, dataset, stepper, predict, steps_per_epoch)
+    return Run(settings, dataset, stepper, steps_per_epoch)
 
 
 def make_stepper(
@@ -212,9 +202,12 @@ def first_state(run: Run) -> state_lib.TrainState:
     def encode_means():
         logging.info("encoding %d images to fit the priors", len(images))
         full = progressive.full_coefficients(len(settings.facets))
-        return run.predict(
-            variables, images, full, _evaluation_key(run)
-        ).latents
+        # Not `modes`: this is the program that scores the run later.
+        return (
+            trained(run, variables, full.alpha)
+            .predict(images, _evaluation_key(run))
+            .latents
+        )
 
     params = prior_init.with_initial_means(
         settings.prior_init.means,
@@ -229,17 +222,38 @@ def first_state(run: Run) -> state_lib.TrainState:
     )
 
 
+def trained(run: Run, variables: dict[str, Any], alpha: chex.Array) -> Trained:
+    """Returns a model of a run with its weights.
+
+    Args:
+        run: whose model it is.
+        variables: of the model.
+        alpha: fade-in of each facet, shape (J,).
+
+    Returns:
+        The model, ready for examples.
+    """
+    return Trained(
+        model=run.stepper.model,
+        likelihood=run.stepper.likelihood,
+        estimate=run.stepper.estimate,
+        batch_size=run.settings.evaluate.batch_size,
+        variables=variables,
+        alpha=alpha,
+    )
+
+
 class Scored(NamedTuple):
     """A state on the held-out split.
 
     Attributes:
-        coefficients: in force.
+        trained: the model, at the coefficients in force.
         predictions: for each example.
         terms: the bounds and their terms, means in nats per example, by name.
         matrix: scores of facets against labelings.
     """
 
-    coefficients: progressive.Coefficients
+    trained: Trained
     predictions: Predictions
     terms: dict[str, float]
     matrix: accuracy.ScoreMatrix
@@ -255,17 +269,12 @@ def score(run: Run, state: state_lib.TrainState) -> Scored:
     Returns:
         Predictions and scores.
     """
-    coefficients = progressive.coefficients(run.stepper.schedule, state.step)
-    test = run.dataset.test
-    found = run.predict(
-        state.variables, test.images, coefficients, _evaluation_key(run)
-    )
+    model, test = in_force(run, state), run.dataset.test
+    found = model.predict(test.images, _evaluation_key(run))
     return Scored(
-        coefficients,
+        model,
         found,
-        found.mean_terms(
-            model_lib.facets_in_force(run.settings.net, coefficients.alpha)
-        ),
+        found.mean_terms(model.is_in),
         accuracy.score_matrix(
             found.assignments,
             test.labels,
@@ -273,6 +282,21 @@ def score(run: Run, state: state_lib.TrainState) -> Scored:
             run.dataset.spec.labelings,
         ),
     )
+
+
+def in_force(run: Run, state: state_lib.TrainState) -> Trained:
+    """Returns the model of a state, at the coefficients in force.
+
+    Args:
+        run: whose state it is.
+        state: trained so far.
+
+    Returns:
+        The model, ready for examples.
+    """
+    schedule = run.stepper.schedule
+    alpha = progressive.coefficients(schedule, state.step).alpha
+    return trained(run, state.variables, alpha)
 
 
 def _evaluation_key(run: Run) -> chex.PRNGKey:
@@ -292,13 +316,8 @@ def log_marginal(
         The estimates for each example, at the coefficients in force.
     """
     settings = run.settings
-    return marginal.log_marginal(
-        run.stepper.model,
-        run.stepper.likelihood,
-        state.variables,
+    return in_force(run, state).log_marginal(
         run.dataset.test.images,
-        progressive.coefficients(run.stepper.schedule, state.step).alpha,
         run_key(settings.seed, KeyUse.IMPORTANCE),
-        n_samples=settings.evaluate.importance_samples,
-        batch_size=settings.evaluate.batch_size,
+        settings.evaluate.importance_samples,
     )

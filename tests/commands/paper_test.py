@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""experiments/paper.py and ablation.py, on trained runs of every kind."""
+"""experiments/paper.py and ablation.py, on a trained run of three seeds."""
 
 import json
 import pathlib
@@ -12,12 +12,11 @@ import tempfile
 from typing import NamedTuple
 from unittest import mock
 
-import numpy as np
 import pytest
 from absl.testing import absltest
 
 from mfcvae_jax import workdir as workdir_lib
-from mfcvae_jax.report import pictures, reports
+from mfcvae_jax.report import exhibits, write
 from mfcvae_jax.training import loop, runs
 from tests import examples, untrained
 
@@ -70,16 +69,8 @@ def _train(folder, **overrides):
     run = runs.make_run(examples.settings(**overrides))
     home = workdir_lib.Workdir(folder)
     states = loop.train(run, home)
-    with mock.patch.object(pictures, "draw", return_value=({}, {})):
-        reports.write_reports(run, states, home)
-    return home
-
-
-def _adopt(folder, **overrides):
-    """A run that was not trained here: it has clusters of all facets."""
-    run = runs.make_run(examples.settings(**overrides))
-    home = workdir_lib.Workdir(folder)
-    loop.adopt(run, home, runs.first_state(run).variables)
+    with mock.patch.object(exhibits, "draw", return_value=[]):
+        write.write_reports(run, states, home)
     return home
 
 
@@ -126,11 +117,11 @@ class PaperTest(absltest.TestCase):
             (last,) = (half / f"seed_{seed}" / "checkpoints").glob("*66")
             shutil.rmtree(last)
 
-        # Written before results said how many clusters are needed.
+        # Written before results said how diverse samples are.
         old = folder / "old"
         shutil.copytree(cls.home.path, old)
         results = json.loads((old / "seed_1" / "results.json").read_text())
-        del results["clusters_needed"]
+        del results["diversity"]
         (old / "seed_1" / "results.json").write_text(json.dumps(results))
 
         def paper(home, *args):
@@ -174,21 +165,16 @@ class PaperTest(absltest.TestCase):
         self.assertNotIn("not drawn", outcome.out)
         self.assertNotIn("not at its end", outcome.out)
         parts = _parts(outcome.out)
-        for name in (
-            "figure_4",
-            "table_1",
-            "figure_5",
-            "table_2",
-            "figure_6",
-            "grid",
-            "traversals",
-            "diversity",
-        ):
-            paths = re.findall(r"^/.*\.(?:png|md)$", parts[name], re.MULTILINE)
-            self.assertNotEmpty(paths, name)
+        wanted = {
+            name: [seed / "paper" / exhibit.name for exhibit in of_name]
+            for name, of_name in exhibits.of_paper().items()
+        }
+        self.assertEqual(list(parts), list(wanted))
+        for name, part in parts.items():
+            paths = re.findall(r"^/.*\.(?:png|md)$", part, re.MULTILINE)
+            self.assertEqual(list(map(pathlib.Path, paths)), wanted[name])
             for path in paths:
                 self.assertGreater(pathlib.Path(path).stat().st_size, 100)
-                self.assertEqual(pathlib.Path(path).parent, seed / "paper")
         table = (seed / "paper" / "table_1.md").read_text()
         self.assertIn(table, f"{parts['table_1']}\n")
         self.assertIn("ours, facet 0, K = 12, 3 seeds", parts["table_2"])
@@ -262,78 +248,6 @@ class PaperTest(absltest.TestCase):
         table = (self.home.path / "accuracies.md").read_text()
         self.assertIn("| seed_2 | 0, K = 12 | digit |", table)
         self.assertIn("no runs in", self._error("no sweep"))
-
-
-# Probes of many facets take long, and are like those of two.
-_QUICK = {
-    "one facet": (),
-    "three facets": ("--make=figure_4,figure_5,figure_6,grid,diversity",),
-    "no labels": (),
-}
-
-
-@pytest.mark.slow
-class OtherRunsTest(absltest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        folder = pathlib.Path(
-            cls.enterClassContext(tempfile.TemporaryDirectory())
-        )
-        np.savez(folder / "mine.npz", images=examples.images(300))
-        homes = {
-            "one facet": _train(folder / "one", **untrained.facets(40)),
-            "three facets": _adopt(
-                folder / "three", **untrained.facets(4, 5, 3)
-            ),
-            "no labels": _train(
-                folder / "bare",
-                data={"name": "npz", "path": str(folder / "mine.npz")},
-                **untrained.facets(4, 3),
-            ),
-        }
-        results = json.loads(homes["one facet"].results.read_text())
-        (cls.n_used,) = results["clusters_in_use"]
-        cls.outcomes = _call(
-            {
-                name: ("paper.py", f"--workdir={home.path}", *_QUICK[name])
-                for name, home in homes.items()
-            }
-        )
-
-    def _not_drawn(self, name):
-        outcome = self.outcomes[name]
-        self.assertEqual(outcome.code, 0, outcome.errors)
-        return {
-            part: text.split("not drawn: ")[1]
-            for part, text in _parts(outcome.out).items()
-            if "not drawn: " in text
-        }
-
-    def test_one_facet_with_empty_clusters_has_neither_grid_nor_swaps(self):
-        self.assertLess(self.n_used, 40)
-        self.assertEqual(
-            self._not_drawn("one facet"),
-            {
-                "figure_5": "there is one facet, and a swap needs two",
-                "grid": "there is one facet, and a grid needs two",
-            },
-        )
-
-    def test_three_facets_have_all(self):
-        self.assertEqual(self._not_drawn("three facets"), {})
-        parts = _parts(self.outcomes["three facets"].out)
-        self.assertIn("\n| 2 | ", parts["figure_5"])
-        self.assertIn("reach in facet 2", parts["diversity"])
-
-    def test_images_without_labels_have_no_tables_of_them(self):
-        self.assertEqual(
-            self._not_drawn("no labels"),
-            {
-                "table_1": "these examples have no labels to tell",
-                "table_2": "these examples have no labels",
-            },
-        )
 
 
 if __name__ == "__main__":

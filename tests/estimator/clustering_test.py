@@ -16,10 +16,9 @@ from scipy import special, stats
 from sklearn import datasets, metrics
 from sklearn.base import clone
 
-from mfcvae_jax import Facet, MultiFacetClustering, figures, progressive
+from mfcvae_jax import Facet, MultiFacetClustering, figures
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.datasets import digits
-from mfcvae_jax.inference import generation, marginal
 from mfcvae_jax.training.devices import Program
 from mfcvae_jax.workdir import Workdir
 
@@ -40,7 +39,7 @@ def fitted():
 
 @pytest.fixture(scope="module")
 def mixtures(fitted):
-    model = fitted._model()
+    model = fitted._trained().model
     found = model.apply(fitted._variables, method=model.mixtures)
     return jax.tree.map(lambda a: np.asarray(a, np.float64), found)
 
@@ -108,13 +107,11 @@ class TestAgainstOtherWays:
 
     def test_reconstructions_in_one_pass(self, fitted):
         images = np.float32(IMAGES[:9, ..., np.newaxis] / 16)
-        expected = generation.reconstruct(
-            fitted._model(),
-            fitted._settings.likelihood,
-            fitted._variables,
-            progressive.full_coefficients(2).alpha,
-            images,
-        )
+        trained = fitted._trained()
+        apply, variables = trained.model.apply, trained.variables
+        z = [q.mean for q in apply(variables, images, method="encode")]
+        logits = apply(variables, z, np.ones(2), method="decode")
+        expected = special.expit(np.asarray(logits))
         np.testing.assert_allclose(
             fitted.reconstruct(IMAGES[:9]),
             16 * np.asarray(expected)[..., 0],
@@ -145,17 +142,15 @@ class TestAgainstOtherWays:
         drawn = fitted.sample(
             50, facet=1, component=4, temperature=0, random_state=0
         )
-        possible = fitted._decode(
-            [
-                np.float32(mixtures[0].means),
-                np.float32(np.tile(mixtures[1].means[4], (4, 1))),
-            ]
+        possible = fitted._trained().decode(
+            [mixtures[0].means, np.tile(mixtures[1].means[4], (4, 1))]
         )
+        possible = 16 * possible[..., 0]
         distances = np.abs(drawn[:, None] - possible[None]).max(axis=(2, 3))
         assert np.all(distances.min(axis=1) < 1e-4)
 
     def test_score_by_scipy(self, fitted, mixtures):
-        model, variables = fitted._model(), fitted._variables
+        model, variables = fitted._trained().model, fitted._variables
         x = np.float32(IMAGES[..., np.newaxis] / 16)
         rng = np.random.RandomState(0)
         z, bound = [], 0.0
@@ -168,7 +163,9 @@ class TestAgainstOtherWays:
             z.append(q_z.rvs(random_state=rng))
             bound += special.logsumexp(_log_joint(mixture, z[-1]), axis=-1)
             bound -= q_z.logpdf(z[-1]).sum(axis=-1)
-        decoded = fitted._decode([np.float32(z_j) for z_j in z]) / 16
+        decoded = fitted._trained().decode([np.float32(z_j) for z_j in z])[
+            ..., 0
+        ]
         p_x = stats.norm(decoded, fitted._settings.likelihood.std)
         bound += p_x.logpdf(IMAGES / 16).sum(axis=(1, 2))
         error = bound.std() / np.sqrt(len(bound))
@@ -177,15 +174,8 @@ class TestAgainstOtherWays:
 
     def test_score_is_a_lower_bound(self, fitted):
         x = IMAGES[:100]
-        estimate = marginal.log_marginal(
-            fitted._model(),
-            fitted._settings.likelihood,
-            fitted._variables,
-            fitted._layout.to_model(x),
-            progressive.full_coefficients(2).alpha,
-            jax.random.key(0),
-            n_samples=300,
-            batch_size=50,
+        estimate = fitted._trained().log_marginal(
+            fitted._layout.to_model(x), jax.random.key(0), n_samples=300
         )
         assert fitted.score(x) < float(np.mean(estimate.log_p_x))
 

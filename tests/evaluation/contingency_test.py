@@ -100,23 +100,6 @@ def test_information_of_special_tables(table, shared, normalised):
     )
 
 
-@pytest.mark.parametrize(
-    ("table", "expected"),
-    [
-        # Class 0: clusters 3 and 0; class 1: cluster 4 is purer than 1; 2 is
-        # never used.
-        ([[5, 4, 0], [1, 4, 0], [0, 0, 0], [9, 1, 0], [0, 2, 0]], [3, 0, 4, 1]),
-        # Of equal purity the first one; a tie of classes goes to the first.
-        ([[1, 1], [0, 3], [2, 0], [4, 0]], [2, 3, 0, 1]),
-        ([[1, 3]], [0]),
-    ],
-)
-def test_block_order(table, expected):
-    np.testing.assert_array_equal(
-        contingency.block_order(np.array(table)), expected
-    )
-
-
 def test_columns_come_back():
     values = np.array([[0, 4], [1, 2], [1, 0]])
     found = contingency.checked_columns("values", "facet", values, (2, 5))

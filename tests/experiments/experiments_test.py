@@ -26,7 +26,7 @@ from absl.testing import absltest, parameterized
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import workdir as workdir_lib
-from mfcvae_jax.commands import evaluate, running, train
+from mfcvae_jax.commands import report, running, train
 from mfcvae_jax.training import loop, runs
 from tests import examples, fixtures
 
@@ -161,7 +161,7 @@ class TrainTest(absltest.TestCase):
     def test_run_leaves_scores_and_pictures_and_can_be_reported_again(self):
         self.assertEqual(self.whole.returncode, 0, self.whole.stderr)
         self.assertIn("facet 0 is fading in", self.whole.stderr)
-        self.assertRegex(self.whole.stdout, r"facet 1 +K=\d+")
+        self.assertRegex(self.whole.stdout, r"Facet 1, K = \d+")
         folder = self.folder / "whole"
         for name in (
             "clusters",
@@ -185,7 +185,7 @@ class TrainTest(absltest.TestCase):
         self.assertLen(first["scores"], 4)
 
         (folder / "results.json").unlink()
-        again = _in_process(evaluate, f"--workdir={folder}")
+        again = _in_process(report, f"--workdir={folder}")
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(
             json.loads((folder / "results.json").read_text()), first
@@ -261,7 +261,7 @@ class NpzTest(absltest.TestCase):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("mine.npz, 60 held-out examples", done.stdout)
-        self.assertIn("60 examples without labels", done.stdout)
+        self.assertIn("These examples have no labels", done.stdout)
         page = (folder / "run" / "report.html").read_text()
         self.assertIn("have no labels", page)
         results = folder / "run" / "results.json"
@@ -279,7 +279,7 @@ class NpzTest(absltest.TestCase):
             },
             drawn,
         )
-        again = _in_process(evaluate, f"--workdir={folder / 'run'}")
+        again = _in_process(report, f"--workdir={folder / 'run'}")
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(json.loads(results.read_text()), first)
 

@@ -1,109 +1,122 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""A finished run: its facts, against the settings and the schedule."""
-
-import tempfile
+"""A finished run: its facts, against the settings, the schedule and NumPy."""
 
 import jax
 import numpy as np
-from absl.testing import absltest, parameterized
-from scipy import special
+import pytest
+from scipy import stats
 
 from mfcvae_jax import progressive
 from mfcvae_jax.randomness import KeyUse
+from mfcvae_jax.report.finished import Finished
 from tests import untrained
+from tests.report.exhibits_test import run
 
 
-class FinishedTest(parameterized.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
-        overrides = untrained.facets(4, 5, 3)
-        # Fewer stages than facets: the first brings in two.
-        overrides["progressive"] = {
-            "stage_epochs": (1, 2),
-            "fade_in_steps": 4,
-        }
-        cls.finished = untrained.finished(
-            f"{folder}/run", figures={"temperature": 0.0}, **overrides
+def test_stages_are_where_the_phases_change(tmp_path):
+    overrides = untrained.facets(4, 5, 3)
+    # Fewer stages than facets: the first brings in two.
+    overrides["progressive"] = {"stage_epochs": (1, 2), "fade_in_steps": 4}
+    finished = untrained.finished(tmp_path / "run", **overrides)
+    schedule = finished.run.stepper.schedule
+    phases = [
+        progressive.phases(schedule, step)
+        for step in range(schedule.n_steps + 1)
+    ]
+    n = finished.run.steps_per_epoch
+    wanted = []
+    for facet in range(3):
+        of_facet = [at[facet] for at in phases]
+        enters = next(
+            step
+            for step, phase in enumerate(of_facet)
+            if phase != progressive.Phase.WAITING
+        )
+        is_in = of_facet.index(progressive.Phase.ACTIVE)
+        wanted.append((enters / n, facet, is_in / n))
+    assert sorted(finished.stages) == sorted(wanted)
+
+
+def test_images_are_the_held_out_ones_in_fractions():
+    images = run(30, 4).images
+    assert images.shape == (359, 8, 8, 1)
+    assert (images.min(), images.max()) == (0, 1)
+
+
+def test_score_that_is_known_is_not_computed_again():
+    finished = run(30, 4)
+    again = Finished(
+        finished.run, finished.state, finished.workdir, known=finished.scored
+    )
+    assert again.scored is finished.scored
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([[0, 359]], "examples 0 to 358, got 0 to 359"),
+        ([[-1, 3]], "examples 0 to 358, got -1 to 3"),
+        (np.empty((0, 2), int), "at least one pair"),
+    ],
+)
+def test_bad_pairs_are_refused(pairs, message):
+    finished = run(5)
+    with pytest.raises(ValueError, match=message):
+        Finished(
+            finished.run,
+            finished.state,
+            finished.workdir,
+            pairs=np.array(pairs),
         )
 
-    def test_stages_are_where_the_phases_change(self):
-        schedule = self.finished.run.stepper.schedule
-        steps = range(schedule.n_steps + 1)
-        phases = [progressive.phases(schedule, step) for step in steps]
-        n = self.finished.run.steps_per_epoch
-        self.assertCountEqual(
-            self.finished.stages,
-            [
-                (
-                    min(
-                        s
-                        for s in steps
-                        if phases[s][facet] != progressive.Phase.WAITING
-                    )
-                    / n,
-                    facet,
-                    min(
-                        s
-                        for s in steps
-                        if phases[s][facet] == progressive.Phase.ACTIVE
-                    )
-                    / n,
-                )
-                for facet in range(3)
-            ],
-        )
 
-    def test_images_are_the_held_out_ones_in_fractions(self):
-        images = self.finished.images
-        self.assertEqual(images.shape, (359, 8, 8, 1))
-        self.assertEqual((images.min(), images.max()), (0, 1))
+def test_swap_of_a_facet_is_judged_by_the_model_itself():
+    """By encoding what was drawn once more."""
+    finished, pairs = run(30, 4), np.array([[0, 5], [9, 31], [7, 7]])
+    clusters = finished.scored.predictions.assignments
+    for facet in range(2):
+        swapped, is_right = finished.try_swap(pairs, facet)
+        again = finished.predict(swapped.reshape(-1, 8, 8, 1)).assignments
+        for p, side, j in np.ndindex(3, 2, 2):
+            of = pairs[p, 1 - side if j == facet else side]
+            wanted = again[2 * p + side, j] == clusters[of, j]
+            assert is_right[p, side, j] == wanted
 
-    def test_samples_of_temperature_0_are_decoded_from_a_component_mean(self):
-        """The others are drawn from their own components' means."""
-        drawn = self.finished.sample_clusters(2, 6)
-        self.assertEqual(drawn.shape, (3, 6, 8, 8, 1))
-        grid = np.stack(
-            np.meshgrid(*(np.arange(k) for k in (4, 5, 3)), indexing="ij"), -1
-        )
-        all_means = self.finished.sample_combinations(
-            grid.reshape(-1, 3), 1, 0.0
-        ).reshape(4, 5, 3, 64)
-        for k in range(3):
-            known = all_means[:, :, k].reshape(20, 64)
-            for image in drawn[k].reshape(6, 64):
-                gap = np.abs(known - image).max(axis=1).min()
-                self.assertLess(gap, 1e-5)
 
-    def test_combinations_are_decoded_from_the_means_of_their_components(self):
-        chosen = np.array([[3, 0, 2], [1, 4, 0]])
-        found = self.finished.sample_combinations(chosen, 2, 0.0)
-        model = self.finished.run.stepper.model
-        z = tuple(
-            mixture.means[chosen[:, j]]
-            for j, mixture in enumerate(self.finished.mixtures)
+def test_diversity_of_samples_and_of_inputs():
+    finished = run(30, 4)
+    images = finished.images.reshape(359, -1).astype(np.float64)
+    for j, found in enumerate(finished.diversity):
+        clusters = finished.scored.predictions.assignments[:, j]
+        within = sum(
+            np.sum(images[clusters == k].var(axis=0)) * np.sum(clusters == k)
+            for k in np.unique(clusters)
         )
-        output = model.apply(
-            self.finished.state.variables,
-            z,
-            np.ones(3, np.float32),
-            method=model.decode,
+        assert found["spread_of_inputs"] == pytest.approx(
+            within / (359 * images.var(axis=0).sum()), abs=1e-6
         )
-        for sample in range(2):
-            np.testing.assert_allclose(
-                found[:, sample], special.expit(output), atol=1e-5
+        samples = finished.sample_clusters(j, 50)
+        told = [finished.predict(x).assignments for x in samples]
+        log_weights = finished.trained.mixtures[j].log_weights
+        weights = np.exp(log_weights.astype(np.float64))
+        kept = [np.mean(of[:, j] == k) for k, of in enumerate(told)]
+        assert found["kept"] == pytest.approx(weights @ kept, abs=1e-5)
+        for i, k in enumerate((30, 4)):
+            shares = np.stack(
+                [np.bincount(of[:, i], minlength=k) / 50 for of in told]
+            )
+            log_reach = weights @ stats.entropy(shares, axis=1)
+            log_reach -= stats.entropy(weights @ shares)
+            assert found["reach"][i] == pytest.approx(
+                np.exp(log_reach), abs=1e-5
             )
 
-    def test_no_two_draws_share_a_key(self):
-        keys = {
-            tuple(jax.random.key_data(self.finished.key(use, i)).tolist())
-            for use in (KeyUse.SAMPLES, KeyUse.PROBES)
-            for i in range(6)
-        }
-        self.assertLen(keys, 12)
 
-
-if __name__ == "__main__":
-    absltest.main()
+def test_no_two_draws_share_a_key():
+    keys = {
+        tuple(jax.random.key_data(run(5).key(use, i)).tolist())
+        for use in (KeyUse.SAMPLES, KeyUse.PROBES)
+        for i in range(6)
+    }
+    assert len(keys) == 12

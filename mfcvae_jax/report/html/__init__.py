@@ -5,15 +5,18 @@
 Plain data in, text out: nothing here knows of models or training, and nothing
 reads or writes a file, except that the package's own parts are read.
 
-  page.py      the page of one run
-  sweep.py     the page of several seeds
-  explorer.py  which tiles the explorer holds, its data and its controls
-  sprites.py   many small pictures in one PNG
-  markup.py    HTML that is escaped unless it says otherwise
-  frame.html, report.css, explorer.js  go into the page as they are
+  pages.py      the page of one run, the page of several seeds
+  explorer.py   which tiles the explorer holds, and the data for its script
+  sprites.py    many small pictures in one PNG
+  *.html.j2     Jinja templates; what they are given is escaped
+  report.css, explorer.js  go into the page as they are
 """
 
-from mfcvae_jax.report.html.page import RunReport, Stage, run_page
-from mfcvae_jax.report.html.sweep import sweep_page
+from mfcvae_jax.report.html.pages import (
+    Picture,
+    RunReport,
+    run_page,
+    seeds_page,
+)
 
-__all__ = ["RunReport", "Stage", "run_page", "sweep_page"]
+__all__ = ["Picture", "RunReport", "run_page", "seeds_page"]

@@ -3,9 +3,9 @@
 """The explorer: one cluster of each facet, what is generated, what is there.
 
 ``plan`` chooses what the page holds, so that it stays small; the caller
-generates it; ``explorer`` turns both into HTML. Up to two facets, that is every
-combination of clusters; with more, those that occur among the held-out
-examples, most frequent first.
+generates it; ``explorer`` turns both into what the template needs. Up to two
+facets, the page holds every combination of clusters; with more, those that
+occur among the held-out examples, most frequent first.
 """
 
 import itertools
@@ -16,9 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mfcvae_jax import figures
-from mfcvae_jax.figures import style
-from mfcvae_jax.report.html import markup, sprites
-from mfcvae_jax.report.html.markup import Markup, tag
+from mfcvae_jax.report.html import sprites
 
 __all__ = ["MAX_COMBINATIONS", "Plan", "Tiles", "explorer", "plan"]
 
@@ -79,7 +77,7 @@ class Plan(NamedTuple):
 
 
 class Tiles(NamedTuple):
-    """The pictures that a plan asks for, floats in [0, 1] or uint8.
+    """The pictures that a plan asks for, floats in [0, 1]; or all are uint8.
 
     Attributes:
         means: decoded from the component means, shape (G, H, W, C).
@@ -132,20 +130,11 @@ def plan(
             if ks not in known
         ]
     n_tiles = _BUDGET // math.prod(image_shape)
-    n_kept = min(len(occurring) + len(others), MAX_COMBINATIONS)
-    for level in _LEVELS:
-        if len(orders) == 1:  # a combination is a cluster
-            level = level._replace(n_here=level.n_members)
-        n_used = min(len(occurring), n_kept)
-        examples = _examples(orders, groups[:n_used], level)
-        if n_kept + n_used * level.n_samples + len(examples) <= n_tiles:
-            break
-    else:  # too many even so
-        n_members = len(_examples(orders, [], level))
-        n_kept = (n_tiles - n_members) // (1 + level.n_samples + level.n_here)
-        n_kept = max(n_kept, 1)
-        n_used = min(len(occurring), n_kept)
-        examples = _examples(orders, groups[:n_used], level)
+    level, n_kept = _fitting(
+        orders, groups, len(occurring) + len(others), n_tiles
+    )
+    n_used = min(len(occurring), n_kept)
+    examples = _examples(orders, groups[:n_used], level)
     combinations = np.array([*occurring.tolist(), *others][:n_kept], np.int32)
     return Plan(
         orders=orders,
@@ -165,6 +154,34 @@ def plan(
     )
 
 
+def _fitting(
+    orders: Sequence[figures.ClusterOrder],
+    groups: Sequence[np.ndarray],
+    n_possible: int,
+    n_tiles: int,
+) -> tuple[_Level, int]:
+    """The greatest level, and number of combinations, that the budget allows.
+
+    Args:
+        orders: of the clusters of each facet.
+        groups: examples of each combination that occurs.
+        n_possible: combinations that may be generated.
+        n_tiles: the budget.
+    """
+    n_kept = min(n_possible, MAX_COMBINATIONS)
+    for level in _LEVELS:
+        if len(orders) == 1:  # a combination is a cluster
+            level = level._replace(n_here=level.n_members)
+        shown = groups[:n_kept]
+        n_examples = len(_examples(orders, shown, level))
+        if n_kept + len(shown) * level.n_samples + n_examples <= n_tiles:
+            return level, n_kept
+    # Too many even so: fewer combinations at the least level.
+    n_members = len(_examples(orders, [], level))
+    n_kept = (n_tiles - n_members) // (1 + level.n_samples + level.n_here)
+    return level, max(n_kept, 1)
+
+
 def _examples(
     orders: Sequence[figures.ClusterOrder],
     groups: Sequence[np.ndarray],
@@ -177,8 +194,10 @@ def _examples(
     return np.unique(np.concatenate(rows))
 
 
-def explorer(chosen: Plan, tiles: Tiles, labelings: Sequence[str]) -> Markup:
-    """Writes the explorer.
+def explorer(
+    chosen: Plan, tiles: Tiles, labelings: Sequence[str]
+) -> dict[str, Any]:
+    """Gathers what the template of the explorer shows.
 
     Args:
         chosen: what it holds.
@@ -186,186 +205,48 @@ def explorer(chosen: Plan, tiles: Tiles, labelings: Sequence[str]) -> Markup:
         labelings: names of the M labelings.
 
     Returns:
-        A section, with its pictures and its data.
+        Values for explorer.html.j2; ``data`` is for the script.
     """
+    shape = tiles.means.shape[1:]
     generated = sprites.sprites(
-        np.concatenate(
-            [
-                sprites.as_bytes(tiles.means),
-                sprites.as_bytes(tiles.samples).reshape(
-                    -1, *tiles.means.shape[1:]
-                ),
-            ]
-        )
+        np.concatenate([tiles.means, tiles.samples.reshape(-1, *shape)])
     )
     examples = sprites.sprites(tiles.examples)
-    data = _data(chosen, tiles, labelings, generated, examples)
-    first = chosen.combinations[0]
-    n_facets = len(chosen.orders)
-    return tag(
-        "section",
-        tag("h2", "Explorer", id="explorer-title"),
-        tag("p", _introduction(chosen)),
-        tag(
-            "noscript",
-            tag("p", "The explorer needs JavaScript; all else does without."),
-        ),
-        tag(
-            "div",
-            tag(
-                "div",
-                *(
-                    _choice(j, order, int(first[j]))
-                    for j, order in enumerate(chosen.orders)
-                ),
-                class_="choices",
-            ),
-            tag(
-                "div",
-                tag(
-                    "p",
-                    "\N{NO-BREAK SPACE}",
-                    id="explorer-status",
-                    role="status",
-                    class_="status",
-                ),
-                tag(
-                    "div",
-                    *(
-                        tag("button", text, type="button", id=identifier)
-                        for identifier, text in (
-                            ("more-frequent", "More frequent"),
-                            ("less-frequent", "Less frequent"),
-                        )
-                    ),
-                    class_="buttons",
-                    role="group",
-                    aria_label="Combinations that occur, by frequency",
-                ),
-                tag("h3", "Generated"),
-                tag("div", id="generated", class_="tiles"),
-                tag("h3", "Held-out inputs here", id="here-title"),
-                tag("div", id="here", class_="tiles"),
-                *(_members(j) for j in range(n_facets if n_facets > 1 else 0)),
-                class_="found",
-                role="region",
-                aria_label="What is there",
-                tabindex=0,  # so that the arrow keys can scroll it
-            ),
-            class_="explorer",
-        ),
-        *(
-            tag(
-                "img",
-                id=f"{name}-sprites",
-                src=markup.data_uri(sheet.png),
-                alt="",
-                hidden=True,
+    columns = {"generated": generated.columns, "examples": examples.columns}
+    return {
+        "facets": [
+            _chips(order, int(first))
+            for order, first in zip(
+                chosen.orders, chosen.combinations[0], strict=True
             )
-            for name, sheet in (
-                ("generated", generated),
-                ("examples", examples),
-            )
-        ),
-        markup.json_script("explorer-data", data),
-        id="explorer",
-        aria_labelledby="explorer-title",
-    )
+        ],
+        "n_possible": math.prod(o.n_components for o in chosen.orders),
+        "n_occurring": chosen.n_occurring + len(chosen.left_out[0]),
+        "n_generated": len(chosen.combinations),
+        "sheets": {"generated": generated.png, "examples": examples.png},
+        "data": _data(chosen, tiles, labelings) | {"columns": columns},
+    }
 
 
-def _introduction(chosen: Plan) -> str:
-    n_facets = len(chosen.orders)
-    start = (
-        "Pick a cluster to see"
-        if n_facets == 1
-        else "Pick a cluster in each facet to see"
-    )
-    text = (
-        f"{start} what the model generates there, large from the means and "
-        "small samples, and which held-out inputs are there. Clusters come in "
-        "the order of the figures, most confident first, each with its most "
-        "confident input; the number below is how many inputs it has. "
-    )
-    n_possible = math.prod(o.n_components for o in chosen.orders)
-    n_generated = len(chosen.combinations)
-    n_all = chosen.n_occurring + len(chosen.left_out[0])
-    if n_generated == n_possible:
-        return text
-    return text + (
-        f"Of {n_possible} combinations, {n_all} occur among the held-out "
-        f"inputs; this page holds what is generated for {n_generated}, the "
-        "most frequent first."
-    )
-
-
-def _choice(facet: int, order: figures.ClusterOrder, selected: int) -> Markup:
-    """The clusters of one facet as a group of radio buttons."""
+def _chips(order: figures.ClusterOrder, first: int) -> dict[str, Any]:
+    """The clusters of one facet to choose from, empty ones last."""
     sizes = dict(
         zip(order.components.tolist(), map(len, order.members), strict=True)
     )
     empty = sorted(set(range(order.n_components)) - set(sizes))
-    chips = []
-    for k in [*sizes, *empty]:
-        n = sizes.get(k, 0)
-        chips.append(
-            tag(
-                "label",
-                tag(
-                    "input",
-                    type="radio",
-                    name=f"facet-{facet}",
-                    value=k,
-                    checked=k == selected,
-                    aria_label=f"facet {facet}, cluster {k}, "
-                    + (_inputs(n) if n else "empty"),
-                ),
-                tag("span", class_="picture", aria_hidden="true"),
-                tag("span", str(k), class_="name", aria_hidden="true"),
-                tag(
-                    "span",
-                    str(n) if n else "empty",
-                    class_="size",
-                    aria_hidden="true",
-                ),
-                class_="chip" if n else "chip empty",
-            )
-        )
-    return tag(
-        "fieldset",
-        tag(
-            "legend",
-            f"Facet {facet}",
-            tag(
-                "small",
-                f" {len(sizes)} of {order.n_components} clusters in use",
-            ),
-        ),
-        tag("div", *chips, class_="chips"),
-        data_facet=facet,
-        style=f"--facet: {style.facet_colour(facet)}",
-    )
-
-
-def _members(facet: int) -> Markup:
-    return tag(
-        "div",
-        tag("h3", f"Facet {facet}", id=f"members-title-{facet}"),
-        tag("div", id=f"members-{facet}", class_="tiles"),
-        class_="members",
-        style=f"--facet: {style.facet_colour(facet)}",
-    )
-
-
-def _inputs(n: int) -> str:
-    return f"{n} input" if n == 1 else f"{n} inputs"
+    return {
+        "n_used": len(sizes),
+        "chips": [
+            {"k": k, "n": sizes.get(k, 0), "is_first": k == first}
+            for k in [*sizes, *empty]
+        ],
+    }
 
 
 def _data(
     chosen: Plan,
     tiles: Tiles,
     labelings: Sequence[str],
-    generated: sprites.Sprites,
-    examples: sprites.Sprites,
 ) -> dict[str, Any]:
     """What the script reads; pictures by their place on the sheets."""
     n_generated = len(chosen.combinations)
@@ -398,10 +279,6 @@ def _data(
     return {
         "height": tiles.means.shape[1],
         "width": tiles.means.shape[2],
-        "columns": {
-            "generated": generated.columns,
-            "examples": examples.columns,
-        },
         "labelings": list(labelings),
         "examples": [
             {"index": int(i), "labels": row.tolist()}

@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-__all__ = ["Sprites", "as_bytes", "sprites"]
+from mfcvae_jax.figures import tiles
+
+__all__ = ["Sprites", "sprites"]
 
 
 class Sprites(NamedTuple):
@@ -24,40 +26,23 @@ class Sprites(NamedTuple):
     columns: int
 
 
-def as_bytes(images: np.ndarray) -> np.ndarray:
-    """Turns images into bytes; floats are clipped to [0, 1].
-
-    Args:
-        images: floats or uint8, any shape.
-
-    Returns:
-        uint8, the same shape.
-    """
-    if images.dtype == np.uint8:
-        return images
-    return np.round(np.clip(images, 0.0, 1.0) * 255).astype(np.uint8)
-
-
 def sprites(images: np.ndarray) -> Sprites:
     """Sets images into one nearly square sheet.
 
     Args:
-        images: shape (N, H, W, C), C = 1 or 3, N >= 1; see ``as_bytes``.
+        images: shape (N, H, W, C), C = 1 or 3, N >= 1, uint8 or floats, which
+            are clipped to [0, 1].
 
     Returns:
         The sheet; its last row is filled up with black.
     """
-    images = as_bytes(images)
     n, height, width, channels = images.shape
     columns = math.ceil(math.sqrt(n * height / width))
     rows = math.ceil(n / columns)
-    sheet = np.zeros((rows * columns, height, width, channels), np.uint8)
-    sheet[:n] = images
-    sheet = (
-        sheet.reshape(rows, columns, height, width, channels)
-        .swapaxes(1, 2)
-        .reshape(rows * height, columns * width, channels)
-    )
+    filled = np.zeros((rows * columns, *images.shape[1:]), images.dtype)
+    filled[:n] = images
+    filled = filled.reshape(rows, columns, *images.shape[1:])
+    sheet = tiles.sheet(filled, gap=0)[..., :channels]
     file = io.BytesIO()
     Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(
         file, "PNG", optimize=True

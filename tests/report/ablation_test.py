@@ -13,7 +13,7 @@ from absl.testing import absltest, parameterized
 from mfcvae_jax import figures
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir as workdir_lib
-from mfcvae_jax.report import comparison
+from mfcvae_jax.report import ablation
 from tests import examples
 
 _SHARED = {
@@ -75,7 +75,7 @@ class ReadArmsTest(_Sweep):
         self._arm("b", progressive=_AT_ONCE)
         self._arm("c", net=_SHARED)
         self._arm("d", net=_SEPARATE, progressive=_AT_ONCE)
-        arms, missing = comparison.read_arms(self.folder)
+        arms, missing = ablation.read_arms(self.folder)
         self.assertEqual(
             [arm.name for arm in arms],
             [
@@ -91,7 +91,7 @@ class ReadArmsTest(_Sweep):
         self._arm("digits,train.learning_rate=0.1", train={"learning_rate": 1})
         self._arm("digits,train.learning_rate=0.2", train={"learning_rate": 2})
         self._arm("digits_shared", net=_SHARED)
-        arms, _ = comparison.read_arms(self.folder)
+        arms, _ = ablation.read_arms(self.folder)
         self.assertEqual(
             [arm.name for arm in arms],
             [
@@ -103,7 +103,7 @@ class ReadArmsTest(_Sweep):
 
     def test_records_are_those_of_the_held_out_split_by_seed(self):
         written = self._arm("a")
-        (arm,), _ = comparison.read_arms(self.folder)
+        (arm,), _ = ablation.read_arms(self.folder)
         self.assertEqual(arm.records, written)
         self.assertEqual(arm.settings.seed, 3)
 
@@ -112,7 +112,7 @@ class ReadArmsTest(_Sweep):
         self._arm("b", epochs=(0,), n_seeds=1)  # before its first epoch ended
         (self.folder / "a" / "seed_3" / "metrics.jsonl").unlink()
         (self.folder / "a" / "seed_5" / "diverged.txt").write_text("nan\n")
-        (arm,), missing = comparison.read_arms(self.folder)
+        (arm,), missing = ablation.read_arms(self.folder)
         self.assertEqual(list(arm.records), [4])
         self.assertEqual(
             missing,
@@ -125,7 +125,7 @@ class ReadArmsTest(_Sweep):
 
     def test_nothing_recorded_at_all_is_no_arm(self):
         self._arm("a", epochs=())
-        arms, missing = comparison.read_arms(self.folder)
+        arms, missing = ablation.read_arms(self.folder)
         self.assertEqual(arms, ())
         self.assertLen(missing, 2)
 
@@ -136,7 +136,7 @@ class ReadArmsTest(_Sweep):
             with self.assertRaisesRegex(
                 FileNotFoundError, f"no runs in {folder}"
             ):
-                comparison.read_arms(folder)
+                ablation.read_arms(folder)
 
     def test_two_data_sets_are_refused(self):
         self._arm("a")
@@ -144,12 +144,12 @@ class ReadArmsTest(_Sweep):
         with self.assertRaisesRegex(
             ValueError, "of one data set, found digits, digits_tinted"
         ):
-            comparison.read_arms(self.folder)
+            ablation.read_arms(self.folder)
 
     def test_examples_without_labels_are_refused(self):
         self._arm("a", labelings=())
         with self.assertRaisesRegex(ValueError, "have no labels"):
-            comparison.read_arms(self.folder)
+            ablation.read_arms(self.folder)
 
 
 class EndTableTest(_Sweep):
@@ -158,8 +158,8 @@ class EndTableTest(_Sweep):
             "ladder, progressive": self._arm("a", n_seeds=3),
             "one encoder, progressive": self._arm("b", net=_SHARED, n_seeds=1),
         }
-        arms, _ = comparison.read_arms(self.folder)
-        head, _, *rows = comparison.end_table(arms).splitlines()
+        arms, _ = ablation.read_arms(self.folder)
+        head, _, *rows = ablation.end_table(arms).splitlines()
         self.assertEqual(head.count("|"), 9)
         wanted = []
         for name, records in written.items():
@@ -185,9 +185,9 @@ class DrawAccuraciesTest(_Sweep):
         def draw(panels, path, ylabel):
             drawn[path.name] = (panels, ylabel)
 
-        arms, _ = comparison.read_arms(folder)
+        arms, _ = ablation.read_arms(folder)
         with mock.patch.object(figures, "accuracy_over_training", draw):
-            paths = comparison.draw_accuracies(arms, folder)
+            paths = ablation.draw_accuracies(arms, folder)
         self.assertEqual([path.name for path in paths], list(drawn))
         return drawn
 
@@ -230,8 +230,8 @@ class DrawAccuraciesTest(_Sweep):
 
     def test_is_drawn(self):
         self._arm("a")
-        arms, _ = comparison.read_arms(self.folder)
-        (path,) = comparison.draw_accuracies(arms, self.folder)
+        arms, _ = ablation.read_arms(self.folder)
+        (path,) = ablation.draw_accuracies(arms, self.folder)
         self.assertGreater(path.stat().st_size, 5000)
 
 

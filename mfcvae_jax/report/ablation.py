@@ -5,6 +5,7 @@
 Each arm is a run of several seeds; what is compared is what they recorded.
 """
 
+import itertools
 import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ import numpy as np
 from mfcvae_jax import figures
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.figures import records as records_lib
-from mfcvae_jax.report import markdown, tables
+from mfcvae_jax.report import markdown
 from mfcvae_jax.workdir import Workdir
 
 __all__ = ["Arm", "draw_accuracies", "end_table", "read_arms"]
@@ -139,44 +140,20 @@ def end_table(arms: Sequence[Arm]) -> str:
     """
     rows = []
     for arm in arms:
-        for facet in range(len(arm.settings.facets)):
-            for labeling in _labelings(arms):
-                cells = [
-                    tables.percent(
-                        [
-                            of_seed[-1][f"{name}/{facet}/{labeling}"]
-                            for of_seed in arm.records.values()
-                        ]
-                    )
-                    for name in ("many_to_one", "one_to_one", "nmi")
-                ]
-                n_used = np.mean(
-                    [r[-1][f"clusters/{facet}"] for r in arm.records.values()]
-                )
-                rows.append(
-                    (
-                        arm.name,
-                        f"{facet}, K = "
-                        f"{arm.settings.facets.n_components[facet]}",
-                        labeling,
-                        *cells,
-                        f"{n_used:.1f}",
-                        len(arm.records),
-                    )
-                )
-    return markdown.table(
-        (
-            "arm",
-            "facet",
-            "labeling",
-            "many-to-one, %",
-            "one-to-one, %",
-            "NMI, %",
-            "clusters in use",
-            "seeds",
-        ),
-        rows,
-    )
+        ends = [of_seed[-1] for of_seed in arm.records.values()]
+        for (j, k), labeling in itertools.product(
+            enumerate(arm.settings.facets.n_components), _labelings(arms)
+        ):
+            scores = [
+                markdown.percent([end[f"{n}/{j}/{labeling}"] for end in ends])
+                for n in ("many_to_one", "one_to_one", "nmi")
+            ]
+            n_used = np.mean([end[f"clusters/{j}"] for end in ends])
+            where = (arm.name, f"{j}, K = {k}", labeling)
+            rows.append((*where, *scores, f"{n_used:.1f}", len(ends)))
+    scores = ["many-to-one, %", "one-to-one, %", "NMI, %"]
+    header = ("arm", "facet", "labeling", *scores, "clusters in use", "seeds")
+    return markdown.table(header, rows)
 
 
 def _describe(settings: settings_lib.Settings) -> str:

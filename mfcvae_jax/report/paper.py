@@ -1,49 +1,26 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of a run, and of several seeds, beside the numbers of the paper."""
-
-import statistics
-from collections.abc import Sequence
-from typing import Any
+"""Tables of a run, beside the numbers of the paper (arXiv:2106.05241)."""
 
 import numpy as np
 
 from mfcvae_jax.evaluation import accuracy, probes
-from mfcvae_jax.evaluation import diversity as diversity_lib
-from mfcvae_jax.inference import latents
 from mfcvae_jax.randomness import KeyUse
-from mfcvae_jax.report import markdown, published
+from mfcvae_jax.report import published, results, seeds
 from mfcvae_jax.report.finished import Finished, NotDrawnError
-from mfcvae_jax.report.summary import Summary
+from mfcvae_jax.report.markdown import mean_std, percent, table
 from mfcvae_jax.variational import prior, vade
 
 __all__ = [
     "accuracies",
     "diversity",
-    "format_diversity",
-    "percent",
     "probe",
     "pruning",
     "swap_rates",
+    "table_2",
 ]
 
 _N_PROBES = 3  # runs, as in the paper
-_N_SAMPLES = 50  # of each cluster
-
-
-def percent(values: Sequence[float]) -> str:
-    """Writes fractions as mean (sample standard deviation) in %.
-
-    Args:
-        values: at least one; of one, the deviation is left out.
-
-    Returns:
-        Text such as '92.02 (3.18)'.
-    """
-    mean = f"{100 * statistics.mean(values):.2f}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ({100 * statistics.stdev(values):.2f})"
 
 
 def probe(finished: Finished) -> str:
@@ -69,12 +46,8 @@ def probe(finished: Finished) -> str:
     found = np.empty((len(names), len(spec.labelings), _N_PROBES))
     for r in range(_N_PROBES):
         train_z, test_z = (
-            latents.sampled_latents(
-                run.stepper.model,
-                finished.state.variables,
-                split.images,
-                finished.key(KeyUse.PROBES, 2 * r + i),
-                batch_size=run.settings.evaluate.batch_size,
+            finished.trained.sampled_latents(
+                split.images, finished.key(KeyUse.PROBES, 2 * r + i)
             )
             for i, split in enumerate((train, test))
         )
@@ -95,8 +68,8 @@ def probe(finished: Finished) -> str:
         values = published.PROBES.get((spec.name, labeling.name), ())
         if len(values) == len(names):
             header.append(f"{labeling.name}, the paper")
-            columns.append([_value(value) for value in values])
-    return markdown.table(header, list(zip(*columns, strict=True)))
+            columns.append([mean_std(*value) for value in values])
+    return table(header, list(zip(*columns, strict=True)))
 
 
 def swap_rates(finished: Finished) -> str:
@@ -111,13 +84,7 @@ def swap_rates(finished: Finished) -> str:
     Raises:
         NotDrawnError: of one facet, or without a pair to swap.
     """
-    if finished.n_facets == 1:
-        raise NotDrawnError("there is one facet, and a swap needs two")
     pairs = finished.confident_pairs
-    if not len(pairs):
-        raise NotDrawnError(
-            "no two inputs are in different clusters of every facet"
-        )
     rows = []
     for facet in range(finished.n_facets):
         _, is_right = finished.try_swap(pairs, facet)
@@ -131,7 +98,7 @@ def swap_rates(finished: Finished) -> str:
                 2 * len(pairs),
             )
         )
-    return markdown.table(
+    return table(
         (
             "swapped facet",
             "takes the other's cluster, %",
@@ -143,71 +110,20 @@ def swap_rates(finished: Finished) -> str:
     )
 
 
-def diversity(finished: Finished) -> list[dict[str, Any]]:
-    """Measures the samples of each cluster; see ``evaluation.diversity``.
+def diversity(finished: Finished) -> str:
+    """Tells how diverse the samples of each cluster are (App. E.6).
 
     Args:
         finished: the run.
 
     Returns:
-        For each facet the measures by name, and ``spread_of_inputs``, the same
-        of the held-out inputs by their clusters.
+        A Markdown table, in %; see ``evaluation.diversity``.
     """
-    rows = []
-    for facet in range(finished.n_facets):
-        samples = finished.sample_clusters(facet, _N_SAMPLES)
-        again = finished.predict(samples.reshape(-1, *samples.shape[2:]))
-        found = diversity_lib.sample_diversity(
-            samples,
-            again.assignments.reshape(*samples.shape[:2], -1),
-            np.exp(finished.mixtures[facet].log_weights),
-            facet,
-        )
-        of_inputs = diversity_lib.within_share(
-            finished.images.reshape(len(finished.images), -1),
-            finished.scored.predictions.assignments[:, facet],
-        )
-        rows.append(
-            {
-                "kept": found.kept,
-                "spread": found.spread,
-                "spread_of_inputs": of_inputs,
-                "reach": found.reach.tolist(),
-            }
-        )
-    return rows
-
-
-def format_diversity(rows: Sequence[dict[str, Any]]) -> str:
-    """Writes what ``diversity`` found as a Markdown table, in %.
-
-    Args:
-        rows: one a facet.
-
-    Returns:
-        Lines of text.
-    """
-    n_facets = len(rows)
-    return markdown.table(
-        (
-            "facet",
-            "kept",
-            "spread of samples",
-            "spread of inputs",
-            *(f"reach in facet {i}" for i in range(n_facets)),
-        ),
-        [
-            (
-                j,
-                *(
-                    f"{100 * row[name]:.1f}"
-                    for name in ("kept", "spread", "spread_of_inputs")
-                ),
-                *(f"{100 * value:.1f}" for value in row["reach"]),
-            )
-            for j, row in enumerate(rows)
-        ],
-    )
+    nothing: dict = {}
+    (found,) = results.Results(
+        0, "", 0, nothing, [], finished.diversity, nothing
+    ).tables()
+    return table(found.header, found.rows)
 
 
 def pruning(finished: Finished) -> str:
@@ -237,14 +153,14 @@ def pruning(finished: Finished) -> str:
                     assignments, test.labels[:, m], k, labeling.n_classes
                 )
                 for assignments, k in (
-                    (before, len(finished.mixtures[j].means)),
+                    (before, len(finished.trained.mixtures[j].means)),
                     (after, evidence.n_kept),
                 )
             ]
             rows.append(
                 (
                     j,
-                    len(finished.mixtures[j].means),
+                    len(finished.trained.mixtures[j].means),
                     evidence.n_kept,
                     f"{labeling.name} ({labeling.n_classes})",
                     *(
@@ -256,10 +172,10 @@ def pruning(finished: Finished) -> str:
             )
         if not spec.labelings:
             rows.append(
-                (j, len(finished.mixtures[j].means), evidence.n_kept)
+                (j, len(finished.trained.mixtures[j].means), evidence.n_kept)
                 + ("",) * 4
             )
-    return markdown.table(
+    return table(
         (
             "facet",
             "K",
@@ -273,8 +189,42 @@ def pruning(finished: Finished) -> str:
     )
 
 
-def accuracies(dataset: str, summary: Summary) -> str:
-    """Puts our accuracies beside the paper's and its rivals' (Table 2).
+def table_2(finished: Finished) -> str:
+    """Puts the accuracies of all seeds beside the paper's (Table 2).
+
+    Args:
+        finished: a run of one of them.
+
+    Returns:
+        See ``accuracies``.
+
+    Raises:
+        NotDrawnError: if no seed is at its end, the results are of an older
+            version, or the examples have no labels.
+    """
+    whole = finished.whole or finished.workdir
+    settings = whole.settings()
+    at_end = {
+        settings.seed + i: folder
+        for i, folder in enumerate(whole.of_each_seed(settings))
+        if folder.results.exists()  # else it diverged, or is not at its end
+    }
+    if not at_end:
+        raise NotDrawnError(
+            "no seed has a results.json: train to the end, or give "
+            "mfcvae report this --workdir"
+        )
+    try:
+        found = seeds.read(at_end)
+    except results.OldResultsError as error:
+        raise NotDrawnError(str(error)) from error
+    if not found.scores:
+        raise NotDrawnError("these examples have no labels")
+    return accuracies(finished.run.dataset.spec.name, found)
+
+
+def accuracies(dataset: str, summary: seeds.Summary) -> str:
+    """Puts our accuracies beside the paper's and its rivals'.
 
     Args:
         dataset: its name.
@@ -285,43 +235,25 @@ def accuracies(dataset: str, summary: Summary) -> str:
         mean (standard deviation).
     """
     n = len(summary.seeds)
+    kinds = ("many_to_one", "one_to_one")
     rows: list[tuple[str, ...]] = []
     for labeling in dict.fromkeys(where[2] for where in summary.scores):
         for row in published.ACCURACIES.get((dataset, labeling), ()):
-            cells = {row.kind: _value(row.value)}
+            cells = {row.kind: mean_std(*row.value)}
             rows.append(
-                (
-                    labeling,
-                    row.method,
-                    cells.get("many_to_one", ""),
-                    cells.get("one_to_one", ""),
-                )
+                (labeling, row.method, *(cells.get(kind, "") for kind in kinds))
             )
         for (facet, k, name), scores in summary.scores.items():
             if name == labeling:
-                rows.append(
-                    (
-                        labeling,
-                        f"ours, facet {facet}, K = {k}, {n} "
-                        f"seed{'s' if n > 1 else ''}",
-                        *(
-                            f"{spread.mean:.2f}"
-                            + (f" ({spread.std:.2f})" if n > 1 else "")
-                            for spread in (
-                                scores["many_to_one"],
-                                scores["one_to_one"],
-                            )
-                        ),
-                    )
-                )
-    return markdown.table(
+                method = f"ours, facet {facet}, K = {k}, {n} seed"
+                values = [
+                    mean_std(scores[kind].mean, scores[kind].std)
+                    for kind in kinds
+                ]
+                rows.append((labeling, method + "s" * (n > 1), *values))
+    return table(
         ("labeling", "method", "many-to-one, %", "one-to-one, %"), rows
     )
-
-
-def _value(value: published.Value) -> str:
-    mean, std = value
-    return f"{mean:.2f}" if std is None else f"{mean:.2f} ({std:.2f})"
 
 
 def _share(values: np.ndarray) -> str:

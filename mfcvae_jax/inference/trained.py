@@ -1,0 +1,382 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""A trained model: what it says of examples, and the examples that it makes.
+
+MFCVAE (arXiv:2106.05241), Figs. 4 to 6. Methods take and return arrays of the
+host, of any number of examples; chunks of ``batch_size`` bound the memory.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import chex
+import jax
+import numpy as np
+
+from mfcvae_jax.datasets import batches
+from mfcvae_jax.inference import predictions
+from mfcvae_jax.inference.chunks import in_chunks
+from mfcvae_jax.model import MFCVAE, Forward, elbo_terms, facets_in_force
+from mfcvae_jax.randomness import draw_noise
+from mfcvae_jax.settings import Likelihood
+from mfcvae_jax.variational import elbo, importance, posterior, prior
+from mfcvae_jax.variational import likelihood as likelihood_lib
+
+__all__ = ["Trained"]
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("variables", "alpha"),
+    meta_fields=("model", "likelihood", "estimate", "batch_size"),
+)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trained:
+    """A model with its weights. A pytree, so jitted functions take it.
+
+    Attributes:
+        model: the module.
+        likelihood: form of p(x|z).
+        estimate: one facet's terms of the loss, see ``model.elbo_terms``.
+        batch_size: examples per chunk; all chunks are filled up to it, so each
+            method is compiled once.
+        variables: of the model.
+        alpha: fade-in of each facet, shape (J,).
+    """
+
+    model: MFCVAE
+    likelihood: Likelihood
+    estimate: Callable[[elbo.Densities], elbo.FacetTerms]
+    batch_size: int
+    variables: Any
+    alpha: chex.Array
+
+    @property
+    def is_in(self) -> chex.Array:
+        """1 for each facet in force, else 0; see ``model.facets_in_force``."""
+        return facets_in_force(self.model.net, self.alpha)
+
+    @functools.cached_property
+    def mixtures(self) -> tuple[prior.Mixture, ...]:
+        """p(z_j, c_j) of each facet."""
+        return jax.device_get(self._mixtures())
+
+    def predict(
+        self, images: np.ndarray, key: chex.PRNGKey
+    ) -> predictions.Predictions:
+        """Predicts assignments, latents and terms of the bounds.
+
+        Args:
+            images: shape (N, H, W, C), uint8 or float in [0, 1].
+            key: of the samples of z that the terms take.
+
+        Returns:
+            Predictions for each image.
+        """
+        return in_chunks(
+            lambda i, x: self._predict_chunk(x, jax.random.fold_in(key, i)),
+            self.batch_size,
+            images,
+        )
+
+    def modes(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Encodes images.
+
+        Args:
+            images: shape (N, H, W, C), uint8 or float in [0, 1].
+
+        Returns:
+            Means of q(z_j|x), length J, each of shape (N, D_j).
+        """
+        found = in_chunks(lambda _, x: self._encode(x), self.batch_size, images)
+        return tuple(q.mean for q in found)
+
+    def sampled_latents(
+        self, images: np.ndarray, key: chex.PRNGKey
+    ) -> tuple[np.ndarray, ...]:
+        """Draws one z_j ~ q(z_j|x) per image and facet.
+
+        Args:
+            images: shape (N, H, W, C), uint8 or float in [0, 1].
+            key: PRNG key.
+
+        Returns:
+            Samples, length J, each of shape (N, D_j).
+        """
+        return in_chunks(
+            lambda i, x: self._latents_chunk(x, jax.random.fold_in(key, i)),
+            self.batch_size,
+            images,
+        )
+
+    def log_marginal(
+        self, images: np.ndarray, key: chex.PRNGKey, n_samples: int
+    ) -> importance.LogMarginal:
+        """Estimates log p(x), of the facets in force, by importance sampling.
+
+        Memory is that of one sample for a chunk, whatever their number.
+
+        Args:
+            images: shape (N, H, W, C), uint8 or float in [0, 1].
+            key: PRNG key.
+            n_samples: S, samples of z ~ q(z|x) per image.
+
+        Returns:
+            Estimates in nats and effective sample sizes, each of shape (N,).
+        """
+        return in_chunks(
+            lambda i, x: self._log_marginal_chunk(
+                x, jax.random.fold_in(key, i * self.batch_size), n_samples
+            ),
+            self.batch_size,
+            images,
+        )
+
+    def decode(self, z: Sequence[np.ndarray]) -> np.ndarray:
+        """Decodes latents.
+
+        Args:
+            z: one array of shape (..., D_j) per facet.
+
+        Returns:
+            E[x|z], shape (..., H, W, C).
+        """
+        flat = [
+            np.asarray(z_j, np.float32).reshape(-1, np.shape(z_j)[-1])
+            for z_j in z
+        ]
+        images = in_chunks(
+            lambda _, *chunk: self._decode_chunk(chunk), self.batch_size, *flat
+        )
+        return images.reshape(*np.shape(z[0])[:-1], *images.shape[1:])
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """Decodes the modes of q(z|x).
+
+        Args:
+            images: shape (N, H, W, C), uint8 or float in [0, 1].
+
+        Returns:
+            E[x|z] at z = mean of q(z|x), shape (N, H, W, C).
+        """
+        return self.decode(self.modes(images))
+
+    def swap(self, pairs: np.ndarray, facet: int) -> np.ndarray:
+        """Exchanges one facet between the two images of every pair (Fig. 5).
+
+        Args:
+            pairs: images, shape (P, 2, H, W, C), uint8 or float in [0, 1].
+            facet: j; z_j comes from the other image. All are modes of q(z|x).
+
+        Returns:
+            E[x|z], shape (P, 2, H, W, C): image i of a pair with z_j of the
+            other.
+        """
+        modes = self.modes(pairs.reshape(-1, *pairs.shape[2:]))
+        z = [mode.reshape(*pairs.shape[:2], -1) for mode in modes]
+        z[facet] = z[facet][:, ::-1]
+        return self.decode(z)
+
+    def traverse(
+        self, image: np.ndarray, steps: np.ndarray, facet: int
+    ) -> np.ndarray:
+        """Moves one dimension of a facet at a time, from the mode of q(z|x) on.
+
+        Args:
+            image: shape (H, W, C), uint8 or float in [0, 1].
+            steps: where to, in standard deviations of p(z_j) from its mean,
+                shape (T,).
+            facet: j.
+
+        Returns:
+            E[x|z], shape (D_j, T, H, W, C).
+        """
+        mean, std = prior.moments(self.mixtures[facet])
+        places = np.asarray(mean + steps[:, None] * std)  # (T, D_j)
+        every = np.arange(places.shape[1])
+        z = [
+            np.tile(mode, (len(every), len(steps), 1))
+            for mode in self.modes(image[None])
+        ]
+        z[facet][every, :, every] = places.T
+        return self.decode(z)
+
+    def sample_clusters(
+        self,
+        key: chex.PRNGKey,
+        facet: int,
+        n_samples: int,
+        temperature: float,
+    ) -> np.ndarray:
+        """Draws images from every component of one facet.
+
+        z_j comes from p(z_j|c_j), the other facets from their marginals.
+
+        Args:
+            key: PRNG key.
+            facet: j.
+            n_samples: n, images per component.
+            temperature: factor on the standard deviations of all components.
+
+        Returns:
+            E[x|z], shape (K_j, n, H, W, C).
+        """
+        return self.decode(
+            self._draw_of_clusters(key, temperature, facet, n_samples)
+        )
+
+    def sample_combinations(
+        self,
+        key: chex.PRNGKey,
+        components: np.ndarray,
+        n_samples: int = 1,
+        temperature: float = 1.0,
+    ) -> np.ndarray:
+        """Draws images from combinations of one component of each facet.
+
+        Args:
+            key: PRNG key.
+            components: c, integers, shape (G, J), G >= 1.
+            n_samples: n, images per combination, z_j ~ p(z_j|c_j) for every j.
+            temperature: factor on standard deviations; 0 gives component means.
+
+        Returns:
+            E[x|z], shape (G, n, H, W, C).
+        """
+        z = in_chunks(
+            lambda i, c: self._draw_of_combinations(
+                jax.random.fold_in(key, i), c, temperature, n_samples
+            ),
+            min(max(self.batch_size // n_samples, 1), len(components)),
+            components,
+        )
+        return self.decode(z)
+
+    def sample(
+        self,
+        key: chex.PRNGKey,
+        n: int,
+        *,
+        facet: int | None = None,
+        component: int | np.ndarray | None = None,
+        temperature: float = 1.0,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draws images from the prior.
+
+        Args:
+            key: PRNG key.
+            n: how many.
+            facet: j, whose component is given; None to draw all components.
+            component: of that facet, one for all images or one for each, (n,).
+            temperature: factor on standard deviations; 0 gives component means.
+
+        Returns:
+            E[x|z], shape (n, H, W, C), and the component of each facet, int32,
+            shape (n, J).
+        """
+        of_components, of_images = jax.random.split(key)
+        components = np.empty((n, len(self.mixtures)), np.int32)
+        for j, mixture in enumerate(self.mixtures):
+            if j == facet and component is not None:
+                components[:, j] = component
+            else:
+                components[:, j] = jax.random.categorical(
+                    jax.random.fold_in(of_components, j),
+                    mixture.log_weights,
+                    shape=(n,),
+                )
+        images = self.sample_combinations(
+            of_images, components, temperature=temperature
+        )
+        return images[:, 0], components
+
+    def _apply(self, *args: Any, method: str) -> Any:
+        return cast(Any, self.model.apply(self.variables, *args, method=method))
+
+    def _noise(self, key: chex.PRNGKey, n: int) -> tuple[chex.Array, ...]:
+        return draw_noise(key, self.model.facets.latent_dim, 1, n)
+
+    @jax.jit
+    def _mixtures(self) -> tuple[prior.Mixture, ...]:
+        return self._apply(method="mixtures")
+
+    @jax.jit
+    def _encode(self, images: chex.Array) -> tuple[posterior.Posterior, ...]:
+        return self._apply(batches.as_float(images), method="encode")
+
+    @jax.jit
+    def _decode_chunk(self, z: Sequence[chex.Array]) -> chex.Array:
+        output = self._apply(tuple(z), self.alpha, method="decode")
+        return likelihood_lib.mean(self.likelihood, output)
+
+    @jax.jit
+    def _latents_chunk(self, images, key):
+        noise = self._noise(key, len(images))
+        z = map(posterior.sample, self._encode(images), noise)
+        return tuple(z_j[0] for z_j in z)
+
+    @jax.jit
+    def _predict_chunk(self, images, key):
+        x = batches.as_float(images)
+        noise = self._noise(key, len(x))
+        forward = self._apply(x, noise, self.alpha, method="__call__")
+        terms = elbo_terms(self.likelihood, forward, x, self.estimate)
+        return predictions.of_pass(forward, terms)
+
+    @functools.partial(jax.jit, static_argnames="n_samples")
+    def _log_marginal_chunk(self, images, key, n_samples):
+        x = batches.as_float(images)
+        posteriors, mixtures = self._encode(images), self._mixtures()
+
+        def draw(sample_key):
+            noise = self._noise(sample_key, len(x))
+            z = tuple(map(posterior.sample, posteriors, noise))
+            output = self._apply(z, self.alpha, method="decode")
+            terms = elbo_terms(
+                self.likelihood,
+                Forward(posteriors, z, output, mixtures),
+                x,
+                elbo.closed_form,
+            )
+            # M at a single sample is the logarithm of its importance weight.
+            log_w, _ = elbo.bounds(terms, self.is_in)
+            return log_w
+
+        return importance.log_marginal(draw, key, n_samples)
+
+    @functools.partial(jax.jit, static_argnames=("facet", "n_samples"))
+    def _draw_of_clusters(self, key, temperature, facet, n_samples):
+        mixtures = self._mixtures()
+        n_components = len(mixtures[facet].means)
+        keys = jax.random.split(key, len(mixtures))
+        z = []
+        for j, mixture in enumerate(mixtures):
+            p_z = prior.distribution(mixture, temperature)
+            if j == facet:
+                drawn = p_z.components_distribution.sample(
+                    seed=keys[j], sample_shape=(n_samples,)
+                ).swapaxes(0, 1)
+            else:
+                drawn = p_z.sample(
+                    seed=keys[j], sample_shape=(n_components, n_samples)
+                )
+            z.append(drawn)
+        return z
+
+    @functools.partial(jax.jit, static_argnames="n_samples")
+    def _draw_of_combinations(self, key, components, temperature, n_samples):
+        mixtures = self._mixtures()
+        keys = jax.random.split(key, len(mixtures))
+        z = []
+        for j, mixture in enumerate(mixtures):
+            picked = prior.Mixture(
+                *(part[components[:, j]] for part in mixture)
+            )
+            p_z = prior.distribution(picked, temperature)
+            drawn = p_z.components_distribution.sample(
+                seed=keys[j], sample_shape=(n_samples,)
+            )
+            z.append(drawn.swapaxes(0, 1))
+        return z

@@ -1,0 +1,147 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The page of one run, and the page of several seeds, from templates."""
+
+import base64
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jinja2
+import markupsafe
+
+from mfcvae_jax.figures import style
+from mfcvae_jax.report import results as results_lib
+from mfcvae_jax.report import seeds as seeds_lib
+from mfcvae_jax.report.html import explorer as explorer_lib
+
+__all__ = ["Picture", "RunReport", "run_page", "seeds_page"]
+
+
+class Picture(NamedTuple):
+    """A figure on the page.
+
+    Attributes:
+        title: caption.
+        alt: what it shows, in words.
+        png: the file.
+    """
+
+    title: str
+    alt: str
+    png: bytes
+
+
+class RunReport(NamedTuple):
+    """All that the page of a run says.
+
+    Attributes:
+        dataset: its name.
+        labelings: names of the M labelings.
+        n_steps: of the whole training.
+        results: all numbers.
+        config: the resolved settings, as in config.json.
+        environment: as in environment.json.
+        stages: of training: first epoch, facet that enters, epoch from which
+            it is in fully.
+        pictures: the figures.
+        plan: what the explorer holds.
+        tiles: its pictures.
+    """
+
+    dataset: str
+    labelings: tuple[str, ...]
+    n_steps: int
+    results: results_lib.Results
+    config: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    stages: Sequence[tuple[float, int, float]]
+    pictures: Sequence[Picture]
+    plan: explorer_lib.Plan
+    tiles: explorer_lib.Tiles
+
+
+def run_page(report: RunReport) -> str:
+    """Writes the page of a run.
+
+    Args:
+        report: what it says.
+
+    Returns:
+        One HTML file that needs no other.
+    """
+    by_caption = {table.caption: table for table in report.results.tables()}
+    bounds = by_caption.pop(results_lib.BOUNDS.caption)
+    scores = by_caption.pop(results_lib.SCORES.caption, None)
+    return _page(
+        "run.html.j2",
+        report=report,
+        title=f"{report.dataset}, seed {report.config['seed']}",
+        explorer=explorer_lib.explorer(
+            report.plan, report.tiles, report.labelings
+        ),
+        bounds=bounds,
+        tables=list(by_caption.values()),
+        scores=scores,
+    )
+
+
+def seeds_page(
+    title: str,
+    summary: seeds_lib.Summary,
+    pages: Mapping[int, str],
+    given_up: Sequence[int] = (),
+) -> str:
+    """Writes the page of several seeds.
+
+    Args:
+        title: of the page.
+        summary: of the seeds that were trained.
+        pages: by seed, the page of each, as seen from this one.
+        given_up: seeds that diverged.
+
+    Returns:
+        One HTML file.
+    """
+    return _page(
+        "seeds.html.j2",
+        title=title,
+        seeds=summary.seeds,
+        tables=seeds_lib.tables(summary),
+        pages=pages,
+        given_up=given_up,
+    )
+
+
+def _page(template: str, **values: Any) -> str:
+    return _templates().get_template(template).render(values)
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    loader = jinja2.PackageLoader("mfcvae_jax.report", "html")
+    templates = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    templates.filters["data_uri"] = _data_uri
+    templates.filters["minus"] = _minus
+    templates.globals["facet_colour"] = style.facet_colour
+    templates.globals["part"] = lambda name: markupsafe.Markup(
+        loader.get_source(templates, name)[0]
+    )
+    return templates
+
+
+def _data_uri(png: bytes) -> str:
+    """Writes a PNG file as an address that holds it."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _minus(text: str) -> str:
+    """Writes numbers with a minus sign, which is longer than a hyphen."""
+    return text.replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,380 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers of one seed: found once, read as rows by everything that shows.
+
+``MEASURES`` has one row for each number that is shown anywhere. The terminal,
+the page of a run, the summary of several seeds and the table of a sweep are
+loops over ``Results.rows``.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mfcvae_jax.report.finished import Finished
+
+__all__ = [
+    "MEASURES",
+    "Measure",
+    "OldResultsError",
+    "Results",
+    "Row",
+    "Section",
+    "Table",
+    "of",
+]
+
+
+class OldResultsError(ValueError):
+    """Results that an older version wrote, without all that is needed."""
+
+
+class Section(NamedTuple):
+    """A table of measures.
+
+    Attributes:
+        caption: what it shows.
+        heads: names of the cells that open each line.
+        note: how to read it.
+    """
+
+    caption: str
+    heads: tuple[str, ...]
+    note: str = ""
+
+
+BOUNDS = Section(
+    "Bounds, in nats per held-out example, higher is better",
+    (),
+    "log p(x) is by importance sampling: beside it stands the effective number "
+    "of samples, for the median example and for the worst 5 %.",
+)
+FACETS = Section(
+    "Each facet: its part of the gap between M and F and of the KL in nats, "
+    "and its clusters",
+    ("facet",),
+    "The gap estimates -log Z: what is lost by taking q(c|x) for all samples "
+    "of z together. Needed: the clusters that can be told apart, by the "
+    "integrated completed likelihood.",
+)
+PAIRS = Section(
+    "What pairs of facets share, 0 at best",
+    ("facets",),
+    "Mutual information in nats; redundancy is the same, normalised, in %.",
+)
+SAMPLES = Section(
+    "Samples of each cluster, %",
+    ("facet",),
+    "Kept: samples that the model assigns to the cluster they were drawn "
+    "from. Spread: variance of pixels that lies within clusters. Reach: "
+    "clusters of a facet among the samples of one cluster, of those among "
+    "all samples; 100 where choosing the cluster leaves that facet free.",
+)
+SCORES = Section(
+    "Facets against labelings, %",
+    ("facet", "labeling (classes)"),
+    "Many-to-one accuracy, the paper's, gives each cluster its most frequent "
+    "class and grows with K; one-to-one matches clusters and classes; "
+    "balanced is many-to-one with every class counting the same. The last "
+    "column is what one single cluster for all would score.",
+)
+
+
+class Measure(NamedTuple):
+    """A number that is known of a run, its facets, pairs or labelings.
+
+    Attributes:
+        section: the table that it is in.
+        name: in tables for programs.
+        title: on pages, as the head of a column.
+        unit: "nats", "%" (values are fractions) or "" (numbers of something).
+        label: in the summary of several seeds; the title if empty.
+        key: in results.json; the name if empty.
+        find: computes the value of a run, a list of J, or of J x J; None for
+            what ``Results`` has in ``terms``, ``scores`` or ``diversity``.
+    """
+
+    section: Section
+    name: str
+    title: str
+    unit: str = ""
+    label: str = ""
+    key: str = ""
+    find: Callable[[Finished], Any] | None = None
+
+
+# A new number is a row here: `find` computes it, all outputs show it.
+MEASURES = [
+    Measure(BOUNDS, "mixture_bound", "mixture bound M", "nats", "M"),
+    Measure(BOUNDS, "mean_field_bound", "mean-field bound F", "nats", "F"),
+    Measure(BOUNDS, "log_p_x_z", "log p(x|z)", "nats"),
+    Measure(BOUNDS, "importance_log_p_x", "log p(x)", "nats"),
+    Measure(BOUNDS, "importance_effective_samples", "effective samples"),
+    Measure(
+        BOUNDS,
+        "importance_effective_samples_5_percent",
+        "effective samples, worst 5 %",
+    ),
+    Measure(FACETS, "gap", "gap", "nats", "-log Z"),
+    Measure(FACETS, "kl_z", "KL of z", "nats"),
+    Measure(FACETS, "kl_c", "KL of c", "nats"),
+    Measure(
+        FACETS,
+        "clusters_in_use",
+        "clusters in use",
+        find=lambda f: f.usage.n_used,
+    ),
+    Measure(
+        FACETS,
+        "effective_clusters",
+        "effective clusters",
+        find=lambda f: f.usage.effective,
+    ),
+    Measure(
+        FACETS,
+        "clusters_needed",
+        "clusters needed",
+        find=lambda f: [e.n_kept for _, e in f.pruned],
+    ),
+    Measure(
+        PAIRS,
+        "mutual_information",
+        "mutual information",
+        "nats",
+        key="mutual_information_nats",
+        find=lambda f: f.shared.mutual_information,
+    ),
+    Measure(
+        PAIRS,
+        "redundancy",
+        "redundancy",
+        "%",
+        key="normalised_mutual_information",
+        find=lambda f: f.shared.normalised,
+    ),
+    Measure(SAMPLES, "kept", "kept", "%", "kept by samples"),
+    Measure(SAMPLES, "spread", "spread", "%", "spread by samples"),
+    Measure(SAMPLES, "spread_of_inputs", "spread of inputs", "%"),
+    Measure(SAMPLES, "reach", "reach", "%"),
+    Measure(SCORES, "many_to_one", "many-to-one", "%"),
+    Measure(SCORES, "one_to_one", "one-to-one", "%"),
+    Measure(SCORES, "balanced", "balanced", "%"),
+    Measure(SCORES, "nmi", "NMI", "%"),
+    Measure(SCORES, "ari", "ARI", "%"),
+    Measure(SCORES, "majority", "one cluster", "%"),
+]
+
+
+class Row(NamedTuple):
+    """One value of a measure.
+
+    Attributes:
+        measure: what it is.
+        facet: "" for the whole run, "0" for a facet, "0, 1" for two.
+        labeling: its name; or the other facet, of samples; or "".
+        value: in nats, a fraction for "%", or a count.
+    """
+
+    measure: Measure
+    facet: str
+    labeling: str
+    value: float
+
+    @property
+    def shown(self) -> float:
+        """The value in the unit of the measure."""
+        return self.value * (100 if self.measure.unit == "%" else 1)
+
+    @property
+    def text(self) -> str:
+        """What is shown."""
+        if isinstance(self.value, int):
+            return str(self.value)
+        return f"{self.shown:.{2 if self.measure.unit == 'nats' else 1}f}"
+
+    @property
+    def label(self) -> str:
+        """What it is and of what, with its unit."""
+        text = self.measure.label or self.measure.title
+        if self.labeling:
+            text += f" in {self.labeling}"
+        if ", " in self.facet:
+            text += f" of facets {self.facet.replace(', ', ' and ')}"
+        elif self.facet:
+            text += f", facet {self.facet}"
+        return text + (f", {self.measure.unit}" if self.measure.unit else "")
+
+
+class Table(NamedTuple):
+    """A table for a terminal or a page.
+
+    Attributes:
+        caption: what it shows.
+        header: of the columns.
+        rows: of cells.
+        n_heads: cells of each row that name it; the others are numbers.
+        note: how to read it; may be empty.
+    """
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    n_heads: int
+    note: str = ""
+
+
+class Results(NamedTuple):
+    """What is known of a seed, as in its results.json.
+
+    Attributes:
+        step: optimiser steps taken.
+        split: that was scored.
+        n_examples: in it.
+        terms: bounds and their terms, means in nats per example.
+        scores: of each facet against each labeling, fractions.
+        diversity: of the samples of each facet; see ``Finished.diversity``.
+        measures: all others by their key.
+    """
+
+    step: int
+    split: str
+    n_examples: int
+    terms: dict[str, float]
+    scores: list[dict[str, Any]]
+    diversity: list[dict[str, Any]]
+    measures: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values, for results.json."""
+        plain = self._asdict()
+        return plain | plain.pop("measures")
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> "Results":
+        """Reads what ``to_json`` gave.
+
+        Args:
+            plain: values of results.json.
+
+        Returns:
+            The results.
+
+        Raises:
+            OldResultsError: if something is missing.
+        """
+        wanted = [name for name in cls._fields if name != "measures"]
+        missing = [key for key in wanted if key not in plain]
+        if missing:
+            raise OldResultsError(
+                f"{', '.join(missing)}: written by an older version without "
+                "these; write them again with mfcvae report"
+            )
+        return cls(
+            **{name: plain[name] for name in wanted},
+            measures={k: v for k, v in plain.items() if k not in wanted},
+        )
+
+    def rows(self) -> Iterator[Row]:
+        """Yields every value of every measure, in the order of MEASURES."""
+        for measure in MEASURES:
+            for found in _values(self, measure):
+                yield Row(measure, *found)
+
+    def tables(self) -> tuple[Table, ...]:
+        """Returns all rows as tables, one a section that has any."""
+        rows = list(self.rows())
+        sections = dict.fromkeys(row.measure.section for row in rows)
+        return tuple(self._table(section, rows) for section in sections)
+
+    def _table(self, section: Section, rows: Iterable[Row]) -> Table:
+        lines: dict[tuple[str, ...], dict[str, str]] = {}
+        for row in rows:
+            if row.measure.section is section:
+                column = row.measure.title
+                if section is not SCORES and row.labeling:
+                    column += f" in {row.labeling}"
+                cells = lines.setdefault(self._heads(row), {})
+                cells[column] = row.text
+        columns = dict.fromkeys(c for cells in lines.values() for c in cells)
+        return Table(
+            section.caption,
+            (*section.heads, *columns),
+            tuple(
+                (*heads, *(cells.get(column, "") for column in columns))
+                for heads, cells in lines.items()
+            ),
+            len(section.heads),
+            section.note,
+        )
+
+    def _heads(self, row: Row) -> tuple[str, ...]:
+        """The cells that open the line of a row."""
+        section = row.measure.section
+        if section is PAIRS:
+            return (f"Facets {row.facet.replace(', ', ' and ')}",)
+        if section is not SCORES:
+            return (f"Facet {row.facet}",) if row.facet else ()
+        score = next(
+            s
+            for s in self.scores
+            if (str(s["facet"]), s["labeling"]) == (row.facet, row.labeling)
+        )
+        return (
+            f"Facet {row.facet}, K = {score['n_components']}",
+            f"{row.labeling} ({score['n_classes']})",
+        )
+
+
+def of(finished: Finished) -> Results:
+    """Finds all numbers of a run.
+
+    Args:
+        finished: the run.
+
+    Returns:
+        The results.
+    """
+    return Results(
+        step=int(finished.state.step),
+        split="test",
+        n_examples=len(finished.images),
+        terms=finished.scored.terms | finished.importance_terms,
+        scores=finished.scored.matrix.rows(),
+        diversity=finished.diversity,
+        measures={
+            m.key or m.name: np.asarray(m.find(finished)).tolist()
+            for m in MEASURES
+            if m.find is not None
+        },
+    )
+
+
+def _values(
+    found: Results, measure: Measure
+) -> Iterator[tuple[str, str, float]]:
+    """The facet or facets, the labeling and the value of each row."""
+    key = measure.key or measure.name
+    if measure.section is BOUNDS and key in found.terms:
+        yield "", "", found.terms[key]
+    elif measure.section is FACETS:
+        for j in range(len(found.diversity)):
+            if f"{key}/{j}" in found.terms:
+                yield str(j), "", found.terms[f"{key}/{j}"]
+            elif key in found.measures:
+                yield str(j), "", found.measures[key][j]
+    elif measure.section is PAIRS:
+        matrix = found.measures.get(key, ())
+        for i in range(len(matrix)):
+            for j in range(i):
+                yield f"{j}, {i}", "", matrix[j][i]
+    elif measure.section is SAMPLES:
+        for j, of_facet in enumerate(found.diversity):
+            if not isinstance(of_facet[key], list):
+                yield str(j), "", of_facet[key]
+            else:
+                for i, value in enumerate(of_facet[key]):
+                    yield str(j), f"facet {i}", value
+    elif measure.section is SCORES:
+        for score in found.scores:
+            yield str(score["facet"]), score["labeling"], score[key]

@@ -1,0 +1,230 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The results of several seeds of one run, summed up.
+
+The best and the worst seed are those with the greatest and the least held-out
+mixture bound: labels score runs here, they never choose among them.
+"""
+
+import json
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mfcvae_jax.evaluation.stability import stability
+from mfcvae_jax.report.markdown import mean_std
+from mfcvae_jax.report.results import (
+    MEASURES,
+    SCORES,
+    OldResultsError,
+    Results,
+    Table,
+)
+from mfcvae_jax.workdir import Workdir
+
+__all__ = ["Spread", "Summary", "read", "summarise", "tables", "to_json"]
+
+_AGREEMENT = (
+    "agreement of the seeds in facet {}, % (adjusted mutual information)"
+)
+
+
+class Spread(NamedTuple):
+    """One number over the seeds.
+
+    Attributes:
+        mean: over the seeds.
+        std: sample standard deviation; NaN of one seed.
+        best: that of the seed with the best held-out bound.
+        worst: that of the seed with the worst held-out bound.
+    """
+
+    mean: float
+    std: float
+    best: float
+    worst: float
+
+
+class Summary(NamedTuple):
+    """What several seeds came to.
+
+    Attributes:
+        seeds: from the best held-out mixture bound to the worst.
+        numbers: all that is known without labels, by ``Row.label``.
+        stability: of each facet, see ``evaluation.stability``; empty of one
+            seed.
+        scores: in %, by (facet, K, labeling) and name of the measure.
+    """
+
+    seeds: tuple[int, ...]
+    numbers: dict[str, Spread]
+    stability: tuple[float, ...]
+    scores: dict[tuple[int, int, str], dict[str, Spread]]
+
+
+def read(folders: Mapping[int, Workdir]) -> Summary:
+    """Sums up what finished runs have left.
+
+    Args:
+        folders: by seed.
+
+    Returns:
+        The summary.
+
+    Raises:
+        FileNotFoundError: if one is not finished.
+        OldResultsError: if an older version wrote one.
+    """
+    results, old = {}, []
+    for seed, folder in folders.items():
+        try:
+            plain = json.loads(folder.results.read_text())
+            results[seed] = Results.from_json(plain)
+        except OldResultsError as error:
+            old.append(f"the results of seed {seed} lack {error}")
+    if old:
+        raise OldResultsError("; ".join(old))
+    return summarise(
+        results, {s: np.load(f.assignments) for s, f in folders.items()}
+    )
+
+
+def summarise(
+    results: Mapping[int, Results], assignments: Mapping[int, np.ndarray]
+) -> Summary:
+    """Sums up the results of several seeds.
+
+    Args:
+        results: by seed.
+        assignments: by seed, each as in the assignments.npy of its run.
+
+    Returns:
+        The summary.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    if not results:
+        raise ValueError("no results of any seed to sum up")
+    seeds = sorted(results, key=lambda s: -results[s].terms["mixture_bound"])
+    numbers: dict[str, Spread] = {}
+    scores: dict[tuple[int, int, str], dict[str, Spread]] = {}
+    n_components = {
+        str(score["facet"]): score["n_components"]
+        for score in results[seeds[0]].scores
+    }
+    by_label = [
+        {(row.label, row.labeling): row for row in results[seed].rows()}
+        for seed in seeds
+    ]
+    for where, row in by_label[0].items():
+        if not all(where in of_seed for of_seed in by_label):
+            continue  # such as log p(x), if not all seeds had it estimated
+        spread = _spread([of_seed[where].shown for of_seed in by_label])
+        if row.measure.section is SCORES:
+            k = n_components[row.facet]
+            row_of = (int(row.facet), k, row.labeling)
+            scores.setdefault(row_of, {})[row.measure.name] = spread
+        else:
+            numbers[row.label] = spread
+    agreement: Sequence[float] = ()
+    if len(seeds) > 1:
+        agreement = stability([assignments[seed] for seed in seeds]).tolist()
+    return Summary(tuple(seeds), numbers, tuple(agreement), scores)
+
+
+def tables(summary: Summary) -> tuple[Table, ...]:
+    """Writes a summary as tables.
+
+    Args:
+        summary: to be written.
+
+    Returns:
+        One of numbers, and one of scores if there are any.
+    """
+    best, worst = (
+        f"seed {summary.seeds[0]}, best bound",
+        f"seed {summary.seeds[-1]}, worst bound",
+    )
+    numbers = [
+        (
+            name,
+            mean_std(spread.mean, spread.std),
+            f"{spread.best:.2f}",
+            f"{spread.worst:.2f}",
+        )
+        for name, spread in summary.numbers.items()
+    ] + [
+        (_AGREEMENT.format(j), f"{100 * value:.2f}", "", "")
+        for j, value in enumerate(summary.stability)
+    ]
+    found = [
+        Table(
+            f"Over {len(summary.seeds)} seeds",
+            ("number", "mean (standard deviation)", best, worst),
+            tuple(numbers),
+            1,
+        )
+    ]
+    if not summary.scores:
+        return tuple(found)
+    titles = {m.name: m.title for m in MEASURES}
+    names = list(next(iter(summary.scores.values())))
+    rows = []
+    for (facet, k, labeling), scores in summary.scores.items():
+        first = scores[names[0]]
+        rows.append(
+            (
+                f"Facet {facet}, K = {k}",
+                labeling,
+                *(mean_std(s.mean, s.std, 1) for s in scores.values()),
+                f"{first.best:.1f}",
+                f"{first.worst:.1f}",
+            )
+        )
+    header = (
+        "facet, K",
+        "labeling",
+        *(titles[name] for name in names),
+        f"{titles[names[0]]}: {best}",
+        worst,
+    )
+    caption = "Facets against labelings, %: mean (standard deviation)"
+    found.append(Table(caption, header, tuple(rows), 2))
+    return tuple(found)
+
+
+def to_json(summary: Summary) -> dict[str, Any]:
+    """Turns a summary into plain values, for the results.json of a run.
+
+    Args:
+        summary: to be turned.
+
+    Returns:
+        Dicts, lists, strings and numbers.
+    """
+    return {
+        "seeds": list(summary.seeds),
+        "stability": list(summary.stability),
+        "numbers": {n: s._asdict() for n, s in summary.numbers.items()},
+        "scores": [
+            {
+                "facet": facet,
+                "n_components": n_components,
+                "labeling": labeling,
+                **{name: spread._asdict() for name, spread in scores.items()},
+            }
+            for (facet, n_components, labeling), scores in (
+                summary.scores.items()
+            )
+        ],
+    }
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    """Of values in the order of the seeds' bounds."""
+    std = statistics.stdev(values) if len(values) > 1 else math.nan
+    return Spread(statistics.mean(values), std, values[0], values[-1])

@@ -1,0 +1,172 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes what a run leaves: results.json, figures, report.html and a text."""
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mfcvae_jax import config as config_lib
+from mfcvae_jax.report import exhibits, html, markdown, results, seeds
+from mfcvae_jax.report.finished import Finished
+from mfcvae_jax.report.html import explorer
+from mfcvae_jax.training import runs
+from mfcvae_jax.training.runs import Run
+from mfcvae_jax.training.state import TrainState
+from mfcvae_jax.workdir import Workdir
+
+__all__ = ["write_report", "write_reports"]
+
+
+def write_reports(
+    run: Run,
+    states: Sequence[TrainState | None],
+    workdir: Workdir,
+    scored: Sequence[runs.Scored | None] | None = None,
+) -> str:
+    """Reports on every seed of a run, and sums several up.
+
+    Args:
+        run: whose states they are.
+        states: of each seed; None for one that was given up.
+        workdir: of the run.
+        scored: of each seed, its state on the held-out split, as far as it is
+            known already.
+
+    Returns:
+        The reports, as text for a terminal.
+    """
+    of_each_seed = runs.of_each_seed(run)
+    folders = workdir.of_each_seed(run.settings)
+    texts, found, assignments, pages, given_up = [], {}, {}, {}, []
+    for i, (one, state, folder) in enumerate(
+        zip(of_each_seed, states, folders, strict=True)
+    ):
+        seed = one.settings.seed
+        if state is None:
+            given_up.append(seed)
+            continue
+        finished = Finished(
+            one, state, folder, known=scored[i] if scored else None
+        )
+        text, found[seed] = write_report(finished)
+        texts.append(text)
+        assignments[seed] = finished.scored.predictions.assignments
+        pages[seed] = os.path.relpath(folder.report, workdir.path)
+    if len(of_each_seed) > 1:
+        summary = seeds.summarise(found, assignments)
+        workdir.write_results(seeds.to_json(summary))
+        title = f"{run.dataset.spec.name}, {len(of_each_seed)} seeds"
+        page = html.seeds_page(title, summary, pages, given_up)
+        workdir.report.write_text(page, encoding="utf-8")
+        texts += [
+            *(
+                f"{t.caption}\n\n{markdown.table(t.header, t.rows)}"
+                for t in seeds.tables(summary)
+            ),
+            f"report: {workdir.report}",
+        ]
+        if given_up:
+            texts.append(
+                f"Diverged and left out: seed {', '.join(map(str, given_up))}."
+            )
+    return "\n\n".join(texts)
+
+
+def write_report(finished: Finished) -> tuple[str, results.Results]:
+    """Writes results.json, assignments.npy, figures and report.html.
+
+    Args:
+        finished: the run.
+
+    Returns:
+        Scores and paths of the pictures, for a terminal, and the results.
+    """
+    run, workdir, scored = finished.run, finished.workdir, finished.scored
+    found = results.of(finished)
+    workdir.write_results(found.to_json())
+    np.save(
+        workdir.assignments, scored.predictions.assignments.astype(np.int32)
+    )
+    made = exhibits.draw(
+        finished,
+        workdir.figures,
+        [e for e in exhibits.EXHIBITS if e.name.endswith(".png")],
+    )
+    drawn = [one for one in made if not one.reason]
+    words = exhibits.facts(finished)
+    plan = explorer.plan(scored.predictions.resp, finished.images.shape[1:])
+    page = html.RunReport(
+        dataset=run.dataset.spec.name,
+        labelings=tuple(x.name for x in run.dataset.spec.labelings),
+        n_steps=run.stepper.schedule.n_steps,
+        results=found,
+        config=config_lib.to_config(run.settings),
+        environment=_environment(workdir),
+        stages=sorted(finished.stages),
+        pictures=[
+            html.Picture(
+                one.exhibit.title,
+                one.exhibit.alt.format(**words),
+                one.content,
+            )
+            for one in drawn
+            if one.exhibit.title and isinstance(one.content, bytes)
+        ],
+        plan=plan,
+        tiles=_tiles(finished, plan),
+    )
+    workdir.report.write_text(html.run_page(page), encoding="utf-8")
+    lines = [
+        f"{run.dataset.spec.name}, {found.n_examples} held-out examples, "
+        f"step {found.step} of {run.stepper.schedule.n_steps}",
+        "",
+    ]
+    for table in found.tables():
+        lines += [table.caption, *_aligned(table), ""]
+    if not found.scores:
+        lines += ["These examples have no labels, so there are no scores.", ""]
+    lines += ["figures:", *(f"  {one.path}" for one in drawn)]
+    lines += ["report:", f"  {workdir.report}"]
+    return "\n".join(lines), found
+
+
+def _aligned(table: results.Table) -> list[str]:
+    """The lines of a table for a terminal; of a single row, one a number."""
+    lines = [table.header, *table.rows]
+    n_heads = table.n_heads
+    if not n_heads:
+        lines, n_heads = list(zip(*lines, strict=True)), 1
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if i < n_heads else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+
+
+def _environment(workdir: Workdir) -> dict[str, Any]:
+    """What environment.json says; nothing if there is none."""
+    if not workdir.environment.exists():
+        return {}
+    return json.loads(workdir.environment.read_text())
+
+
+def _tiles(finished: Finished, plan: explorer.Plan) -> explorer.Tiles:
+    """Generates and gathers the pictures of the explorer."""
+    test = finished.run.dataset.test
+    return explorer.Tiles(
+        means=finished.sample_combinations(plan.combinations, 1, 0.0)[:, 0],
+        samples=finished.sample_combinations(
+            plan.combinations[: plan.n_occurring],
+            plan.n_samples,
+            finished.run.settings.figures.temperature,
+        ),
+        examples=np.asarray(test.images[plan.examples]),
+        labels=np.asarray(test.labels[plan.examples]),
+    )

@@ -1,0 +1,379 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""A model with random weights, against SciPy, scikit-learn and by hand."""
+
+import dataclasses
+import functools
+
+import jax
+import numpy as np
+import pytest
+from scipy import special, stats
+from sklearn import mixture
+
+from mfcvae_jax import model as model_lib
+from mfcvae_jax.inference.trained import Trained
+from mfcvae_jax.randomness import draw_noise
+from mfcvae_jax.training import state
+from mfcvae_jax.variational import elbo
+from tests import examples
+
+_K, _D = (6, 10, 4), (2, 3, 2)
+_GAUSSIAN = {"kind": "gaussian", "std": 0.3, "output": "sigmoid"}
+
+
+@functools.cache
+def trained(n_facets=2, alpha=(0.9, 1.0, 0.7), batch_size=8, **overrides):
+    """A net of so many facets whose priors are no standard normals.
+
+    The last facet's covariance is full.
+    """
+    widths = ((24,), (20,), (16,))[:n_facets]
+    settings = examples.settings(
+        facets={
+            "n_components": _K[:n_facets],
+            "latent_dim": _D[:n_facets],
+            "covariance": ("diagonal",) * (n_facets - 1) + ("full",),
+            "learn_weights": (True,) * n_facets,
+        },
+        net={
+            **examples.config()["net"],
+            "encoder_backbone": widths,
+            "encoder_rungs": ((),) * n_facets,
+            "decoder_rungs": widths,
+            "decoder_backbone": widths,
+            "merge": "concatenate",
+        },
+        progressive={"stage_epochs": (1,) * n_facets},
+        **{name: dict(value) for name, value in overrides.items()},
+    )
+    model = model_lib.make_model(settings, (8, 8, 1))
+    variables = state.initial_variables(model, jax.random.key(0))
+    params = variables["params"]
+    for net in ("encoder", "decoder"):  # larger, so that facets show
+        params[net] = jax.tree.map(lambda a: 2 * a, params[net])
+    rng = np.random.default_rng(0)
+    for j, (k, d) in enumerate(zip(_K[:n_facets], _D, strict=False)):
+        priors = params[f"priors_{j}"]
+        priors["means"] = rng.normal(size=(k, d)).astype(np.float32)
+        priors["logits"] = rng.normal(size=k).astype(np.float32)
+    return Trained(
+        model=model,
+        likelihood=settings.likelihood,
+        estimate=elbo.five_terms,
+        batch_size=batch_size,
+        variables=variables,
+        alpha=np.array(alpha[:n_facets], np.float32),
+    )
+
+
+def _encode(it, x):
+    return it.model.apply(it.variables, x, method="encode")
+
+
+def _decode(it, z):
+    """Means of Bernoulli pixels are sigmoids of what is decoded."""
+    z = tuple(np.asarray(z_j, np.float32) for z_j in z)
+    logits = it.model.apply(it.variables, z, it.alpha, method="decode")
+    return special.expit(np.asarray(logits))
+
+
+def _pairs(n):
+    return examples.images(2 * n).reshape(n, 2, 8, 8, 1)
+
+
+def _assert_close(found, wanted):
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def _leaves_close(found, wanted, atol=1e-5):
+    jax.tree.map(
+        functools.partial(np.testing.assert_allclose, atol=atol), found, wanted
+    )
+
+
+class TestPredict:
+    images = examples.images(21)
+
+    def _found(self, batch_size=8, images=None):
+        it = dataclasses.replace(trained(), batch_size=batch_size)
+        images = self.images if images is None else images
+        return it.predict(images, jax.random.key(0))
+
+    def test_chunks_of_any_size_say_the_same(self):
+        found, whole = self._found(), self._found(batch_size=21)
+        _leaves_close(found.resp, whole.resp)
+        _leaves_close(found.latents, whole.latents)
+        _leaves_close(trained().modes(self.images), whole.latents)
+        assert found.kl_z.shape == found.assignments.shape == (21, 2)
+
+    def test_responsibilities_are_those_of_scikit_learns_mixture(self):
+        found = self._found()
+        for j, form in ((0, "diag"), (1, "full")):
+            facet = trained().mixtures[j]
+            oracle = mixture.GaussianMixture(_K[j], covariance_type=form)
+            scale = np.asarray(facet.scale, np.float64)
+            oracle.weights_ = np.exp(facet.log_weights)
+            oracle.means_ = np.asarray(facet.means, np.float64)
+            oracle.precisions_cholesky_ = (
+                1 / scale
+                if form == "diag"
+                else np.linalg.inv(scale).swapaxes(1, 2)
+            )
+            wanted = oracle.predict_proba(found.latents[j])
+            np.testing.assert_allclose(found.resp[j], wanted, atol=1e-4)
+            np.testing.assert_array_equal(
+                found.assignments[:, j], wanted.argmax(axis=1)
+            )
+
+    def test_bytes_are_fractions_of_255(self):
+        of_bytes = np.rint(255 * self.images).astype(np.uint8)
+        _leaves_close(
+            self._found(images=of_bytes).log_p_x_z,
+            self._found(images=np.float32(of_bytes) / 255).log_p_x_z,
+            atol=1e-3,
+        )
+
+
+class TestSampledLatents:
+    n_keys = 60
+
+    def _draw(self, seed, images=None):
+        images = examples.images(20) if images is None else images
+        return trained().sampled_latents(images, jax.random.key(seed))
+
+    def test_standardised_they_are_independent_standard_normals(self):
+        draws = [self._draw(seed) for seed in range(self.n_keys)]
+        for j, q in enumerate(_encode(trained(), examples.images(20))):
+            z = np.stack([drawn[j] for drawn in draws])
+            noise = (z - q.mean) / np.exp(0.5 * np.asarray(q.log_var))
+            assert stats.kstest(noise.ravel(), "norm").pvalue > 1e-3
+            flat = noise.reshape(self.n_keys, -1)
+            error = 1 / np.sqrt(self.n_keys)
+            assert np.abs(flat.mean(axis=0)).max() < 4.5 * error
+            assert np.abs(flat.std(axis=0) - 1).max() < 4.5 * error
+            # No two images, dimensions or chunks share their noise.
+            shared = np.corrcoef(flat.T) - np.eye(flat.shape[1])
+            assert np.abs(shared).max() < 5 * error
+
+    def test_key_tells_the_draw_and_bytes_are_fractions(self):
+        of_bytes = np.rint(255 * examples.images(20)).astype(np.uint8)
+        first = self._draw(0, of_bytes)
+        _leaves_close(self._draw(0, np.float32(of_bytes) / 255), first)
+        for z, other in zip(first, self._draw(1, of_bytes), strict=True):
+            assert np.all(z != other)
+
+
+class TestLogMarginal:
+    # With a wide prior, an untrained q(z|x) is not far from the posterior.
+    overrides = {
+        "prior_init": (("variance", 0.3),),
+        "likelihood": tuple(_GAUSSIAN.items()),
+    }
+    images = examples.images(24)
+
+    def _estimate(self, alpha, n_samples, seed=0, batch_size=24, images=None):
+        it = trained(2, alpha, batch_size, **self.overrides)
+        images = self.images if images is None else images
+        return it.log_marginal(images, jax.random.key(seed), n_samples)
+
+    @pytest.mark.parametrize("alpha", [(1.0, 1.0), (0.0, 1.0)])
+    def test_is_above_the_mixture_bound_for_the_facets_in_force(self, alpha):
+        it = trained(2, alpha, 24, **self.overrides)
+        found = it.predict(self.images, jax.random.key(1))
+        bound = found.mean_terms(np.sign(alpha))["mixture_bound"]
+        np.testing.assert_array_equal(it.is_in, np.sign(alpha))
+        many = self._estimate(alpha, 50)
+        assert many.log_p_x.shape == (24,)
+        one = np.mean(self._estimate(alpha, 1).log_p_x)
+        assert np.mean(many.log_p_x) > max(bound, one)
+        # One sample is an estimate of M itself.
+        assert abs(one - bound) < 0.5 * abs(bound)
+        assert np.all(many.effective_samples >= 1 - 1e-3)
+        assert np.all(many.effective_samples <= 50 + 1e-3)
+
+    @pytest.mark.parametrize("alpha", [(1.0, 1.0), (0.0, 1.0), (0.3, 1.0)])
+    def test_one_sample_is_scipy_s_weight_at_that_sample(self, alpha):
+        it, key = trained(2, alpha, 24, **self.overrides), jax.random.key(4)
+        found = it.log_marginal(self.images, key, 1)
+        (sample_key,) = jax.random.split(jax.random.fold_in(key, 0), 1)
+        forward = it.model.apply(
+            it.variables,
+            self.images,
+            draw_noise(sample_key, (2, 3), 1, 24),
+            it.alpha,
+        )
+        wanted = stats.norm.logpdf(
+            self.images, special.expit(forward.output[0]), 0.3
+        ).sum((1, 2, 3))
+        for is_in, q, p, z in zip(
+            it.alpha > 0,
+            forward.posteriors,
+            forward.mixtures,
+            forward.z,
+            strict=True,
+        ):
+            scale = np.asarray(p.scale, np.float64)
+            covariances = [
+                np.diag(s**2) if s.ndim == 1 else s @ s.T for s in scale
+            ]
+            log_p_z_c = np.stack(
+                [
+                    stats.multivariate_normal(mean, covariance).logpdf(z[0])
+                    for mean, covariance in zip(
+                        np.asarray(p.means), covariances, strict=True
+                    )
+                ],
+                axis=-1,
+            )
+            log_p_z = special.logsumexp(
+                log_p_z_c + special.log_softmax(p.log_weights), axis=-1
+            )
+            log_q_z = stats.norm.logpdf(
+                z[0], q.mean, np.exp(0.5 * np.float64(q.log_var))
+            ).sum(-1)
+            wanted = wanted + is_in * (log_p_z - log_q_z)
+        np.testing.assert_allclose(found.log_p_x, wanted, rtol=1e-5, atol=2e-3)
+
+    def test_chunks_cover_every_image_once(self):
+        found = self._estimate((1.0, 1.0), 1000, batch_size=16)
+        whole = self._estimate((1.0, 1.0), 1000, seed=2)
+        # Other draws, so only nearly equal; images differ by far more.
+        assert np.std(whole.log_p_x) > 3
+        np.testing.assert_allclose(found.log_p_x, whole.log_p_x, atol=1)
+
+
+class TestDecode:
+    def test_of_any_shape_and_number(self):
+        it, rng = trained(), np.random.default_rng(1)
+        z = [rng.normal(size=(7, 3, d)) for d in _D[:2]]
+        assert it.decode(z).shape == (7, 3, 8, 8, 1)
+        _assert_close(it.decode(z), _decode(it, z))
+
+    @pytest.mark.parametrize("n_facets", [1, 2, 3])
+    def test_swaps_equal_exchanging_latents_by_hand(self, n_facets):
+        it, pairs = trained(n_facets), _pairs(5)
+        left, right = (
+            [np.asarray(q.mean) for q in _encode(it, pairs[:, side])]
+            for side in range(2)
+        )
+        for facet in range(n_facets):
+            swapped = it.swap(pairs, facet)
+            mixed = [list(left), list(right)]
+            mixed[0][facet], mixed[1][facet] = right[facet], left[facet]
+            for side in range(2):
+                _assert_close(swapped[:, side], _decode(it, mixed[side]))
+
+    def test_what_a_swap_must_keep(self):
+        it, pairs = trained(), _pairs(5)
+        x = pairs[:, 0]
+        plain = it.reconstruct(pairs.reshape(-1, 8, 8, 1))
+        _assert_close(plain[::2], _decode(it, [q.mean for q in _encode(it, x)]))
+        swapped = [it.swap(pairs, facet) for facet in range(2)]
+        for facet in range(2):  # facets do something
+            change = swapped[facet] - plain.reshape(pairs.shape)
+            assert np.abs(change).max() > 1e-3
+            _assert_close(
+                it.swap(pairs[:, ::-1], facet), swapped[facet][:, ::-1]
+            )
+            with_itself = it.swap(np.stack([x, x], axis=1), facet)
+            _assert_close(with_itself[:, 1], it.reconstruct(x))
+        # Of two facets, either swap is the other one exchanged.
+        _assert_close(swapped[0], swapped[1][:, ::-1])
+
+    @pytest.mark.parametrize("n_facets", [1, 2, 3])
+    def test_traversal_moves_one_dimension_to_where_the_prior_is(
+        self, n_facets
+    ):
+        it, (x,) = trained(n_facets), examples.images(1)
+        steps = np.array([-2.0, 0.0, 3.0], np.float32)
+        modes = [np.asarray(q.mean) for q in _encode(it, x[None])]
+        for facet, d in enumerate(_D[:n_facets]):
+            found = it.traverse(x, steps, facet)
+            params = it.variables["params"][f"priors_{facet}"]
+            weights = special.softmax(params["logits"].astype(np.float64))
+            # All components start at the variance of the settings, 0.01.
+            mean = weights @ params["means"]
+            square = weights @ (params["means"].astype(np.float64) ** 2)
+            std = np.sqrt(square - mean**2 + 0.01)
+            assert found.shape == (d, 3, 8, 8, 1)
+            for i in range(d):
+                z = [np.repeat(z_j, 3, axis=0) for z_j in modes]
+                z[facet][:, i] = mean[i] + steps * std[i]
+                _assert_close(found[i], _decode(it, z))
+
+
+class TestSample:
+    key = jax.random.key(1)
+
+    def test_coldest_samples_are_the_decoded_means(self):
+        it = trained()
+        components = np.array([[0, 3], [5, 9], [2, 2]] * 4, np.int32)
+        means = [
+            m.means[c] for m, c in zip(it.mixtures, components.T, strict=True)
+        ]
+        found = it.sample_combinations(self.key, components, temperature=0.0)
+        _assert_close(found[:, 0], _decode(it, means))
+        again = it.sample_combinations(self.key, components[:3], 2, 0.0)
+        for n in range(2):
+            _assert_close(again[:, n], found[:3, 0])
+        # Facet 0 is that of the row, the other's is any of its own.
+        cold = it.sample_clusters(self.key, 0, 5, 0.0)
+        every = np.array([[[k, c] for c in range(_K[1])] for k in range(_K[0])])
+        possible = it.sample_combinations(
+            self.key, every.reshape(-1, 2), temperature=0.0
+        ).reshape(_K[0], 1, _K[1], 64)
+        distances = np.abs(cold.reshape(_K[0], 5, 1, 64) - possible).max(-1)
+        assert distances.min(axis=-1).max() < 1e-5
+
+    def test_samples_have_the_moments_of_their_components(self):
+        it, n = trained(), 400
+        drawn = it.sample_combinations(self.key, np.array([[4, 7]]), n)
+        cold = it.sample_combinations(
+            self.key, np.array([[4, 7]]), temperature=0.0
+        )
+        rng = np.random.default_rng(0)
+        z = []
+        for facet, k in zip(it.mixtures, (4, 7), strict=True):
+            scale = np.asarray(facet.scale[k], np.float64)
+            scale = np.diag(scale) if scale.ndim == 1 else scale
+            noise = rng.normal(size=(n, len(scale)))
+            z.append(facet.means[k] + noise @ scale.T)
+        by_hand = _decode(it, z)
+        assert np.abs(drawn[0] - cold[0]).max() > 0.02
+        error = (drawn[0] - cold[0]).std(axis=0).max() * np.sqrt(2 / n)
+        assert np.abs(drawn[0].mean(0) - by_hand.mean(0)).max() < 5 * error
+        np.testing.assert_allclose(
+            drawn[0].std(0).mean(), by_hand.std(0).mean(), rtol=0.1
+        )
+
+    @pytest.mark.parametrize("temperature", [0.5, 2.0])
+    def test_spread_grows_with_temperature(self, temperature):
+        components = np.array([[4, 7]] * 2)
+        spread = [
+            trained()
+            .sample_combinations(self.key, components, 200, t)
+            .std(axis=1)
+            .mean()
+            for t in (temperature, 1.0)
+        ]
+        np.testing.assert_allclose(
+            spread[0] / spread[1], temperature, rtol=0.35
+        )
+
+    def test_components_come_from_the_prior_but_for_the_one_given(self):
+        it, n = trained(), 2000
+        images, components = it.sample(self.key, n, temperature=0.0)
+        for facet, column in zip(it.mixtures, components.T, strict=True):
+            counts = np.bincount(column, minlength=len(facet.means))
+            wanted = n * np.exp(np.float64(facet.log_weights))
+            wanted *= n / wanted.sum()
+            assert stats.chisquare(counts, wanted).pvalue > 1e-3
+        again = it.sample_combinations(self.key, components, temperature=0.0)
+        _assert_close(images, again[:, 0])
+        given = np.repeat(np.arange(6), 2)
+        _, of_given = it.sample(self.key, 12, facet=0, component=given)
+        np.testing.assert_array_equal(of_given[:, 0], given)
+        _, of_one = it.sample(self.key, 12, facet=0, component=3)
+        np.testing.assert_array_equal(of_one[:, 0], 3)
+        np.testing.assert_array_equal(of_one[:, 1], of_given[:, 1])

@@ -1,0 +1,396 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The pages: parsed, compared with what went in, and used in a browser."""
+
+import base64
+import html.parser
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import special
+
+from mfcvae_jax import config as config_lib
+from mfcvae_jax.report import html as html_lib
+from mfcvae_jax.report import seeds
+from mfcvae_jax.report.html import explorer
+from tests import chromium, examples
+from tests.report.results_test import example
+
+_VOID = ("img", "input", "meta", "link")
+
+
+class Page(html.parser.HTMLParser):
+    """The elements of a page; an AssertionError if it is not well nested."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements = []  # (tag, attributes, open ancestors)
+        self.texts = {}  # of scripts, by id
+        self._open = []
+        self.feed(text)
+        self.close()
+        assert not self._open, self._open
+
+    def handle_starttag(self, tag, attrs):
+        assert len(attrs) == len(dict(attrs)), attrs
+        self.elements.append((tag, dict(attrs), tuple(self._open)))
+        if tag not in _VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open and self._open.pop() == tag, (tag, self._open)
+
+    def handle_data(self, data):
+        if self._open[-1:] == ["script"]:
+            name = self.elements[-1][1].get("id", "")
+            self.texts[name] = self.texts.get(name, "") + data
+
+    def all(self, *tags):
+        return [attrs for tag, attrs, _ in self.elements if tag in tags]
+
+    @property
+    def data(self):
+        return json.loads(self.texts["explorer-data"])
+
+    def tiles(self, name):
+        """The tiles of a sheet, uint8, shape (n, H, W, C)."""
+        (image,) = (
+            attrs
+            for attrs in self.all("img")
+            if attrs.get("id") == f"{name}-sprites"
+        )
+        sheet = np.asarray(Image.open(io.BytesIO(_bytes(image["src"]))))
+        sheet = sheet.reshape(*sheet.shape[:2], -1)
+        height, width = self.data["height"], self.data["width"]
+        columns = self.data["columns"][name]
+        rows = sheet.shape[0] // height
+        return (
+            sheet.reshape(rows, height, columns, width, -1)
+            .swapaxes(1, 2)
+            .reshape(rows * columns, height, width, -1)
+        )
+
+
+def _bytes(uri):
+    head, text = uri.split(",", 1)
+    assert head == "data:image/png;base64", head
+    return base64.b64decode(text)
+
+
+def report(
+    n_components=(5, 4),
+    *,
+    n_used=None,
+    n=120,
+    shape=(4, 4, 3),
+    labelings=("digit", "hue"),
+    name="mine",
+):
+    """The report of an untrained run with random assignments and tiles.
+
+    With the assignments, (N, J), and the images, uint8, (N, H, W, C).
+    """
+    rng = np.random.default_rng(0)
+    n_used = n_used or n_components
+    n_facets = len(n_components)
+    resp = []
+    for k, used in zip(n_components, n_used, strict=True):
+        logits = rng.normal(size=(n, k))
+        logits[np.arange(n), rng.integers(0, used, n)] += 8
+        logits[:, used:] -= 50
+        resp.append(special.softmax(logits, axis=1))
+    plan = explorer.plan(resp, shape)
+    images = rng.integers(0, 256, (n, *shape), np.uint8)
+    labels = rng.integers(0, 3, (n, len(labelings)))
+    config = config_lib.to_config(examples.settings())
+    config["facets"] |= {
+        "n_components": n_components,
+        "latent_dim": (2,) * n_facets,
+    }
+    page = html_lib.RunReport(
+        dataset=name,
+        labelings=tuple(labelings),
+        n_steps=30,
+        results=example(n_facets, labelings=labelings),
+        config=config,
+        environment={"device": "1 x cpu", "versions": {"jax": "1.0"}},
+        stages=[(0.0, 1, 0.0), (3.0, 0, 4.5)],
+        pictures=[html_lib.Picture("Swaps", "What is swapped", b"PNG")],
+        plan=plan,
+        tiles=explorer.Tiles(
+            means=rng.random((len(plan.combinations), *shape), np.float32),
+            samples=rng.random(
+                (plan.n_occurring, plan.n_samples, *shape), np.float32
+            ),
+            examples=images[plan.examples],
+            labels=labels[plan.examples],
+        ),
+    )
+    return page, np.stack([r.argmax(1) for r in resp], 1), images
+
+
+def check(text):
+    """What holds for every page; returns it parsed."""
+    page = Page(text)
+    for tag, attrs, _ in page.elements:
+        for name in ("src", "href"):
+            if name in attrs:
+                assert re.match(r"data:|#|seed_\d+/", attrs[name])
+        if tag == "img":
+            assert "alt" in attrs
+            assert attrs["src"].startswith("data:image/png")
+        if tag == "input" or attrs.get("role") == "region":
+            assert attrs["aria-label"]
+        for key, value in attrs.items():
+            assert not key.startswith("on")
+            assert "javascript:" not in (value or "")
+    assert not re.search(r"@import|url\(|https?://|fetch\(", text)
+    ids = [a["id"] for _, a, _ in page.elements if "id" in a]
+    assert len(set(ids)) == len(ids)
+    assert len(page.all("fieldset")) == len(page.all("legend"))
+    assert len(page.all("h1")) == 1
+    assert [a for a in page.all("meta") if a.get("name") == "viewport"]
+    return page
+
+
+class TestRunPage:
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            {},
+            {"n_components": (6,)},
+            {"n_components": (5, 4, 6)},
+            {"labelings": ()},
+            {"n_used": (3, 1)},
+            {"shape": (6, 5, 1)},
+        ],
+        ids=["two", "one", "three", "no labels", "empty clusters", "grey"],
+    )
+    def test_every_input_is_where_it_was_assigned(self, kind):
+        about, assignments, images = report(**kind)
+        text = html_lib.run_page(about)
+        page = check(text)
+        n_components = about.config["facets"]["n_components"]
+        assert len(page.all("input")) == sum(n_components)
+        checked = [a for a in page.all("input") if "checked" in a]
+        assert len(checked) == len(n_components)
+        data, tiles = page.data, page.tiles("examples")
+        indices = [shown["index"] for shown in data["examples"]]
+        for tile, i in zip(tiles, indices, strict=False):
+            np.testing.assert_array_equal(tile, images[i])
+        assert sum(c["n"] for c in data["combinations"]) == len(images)
+        for found in data["combinations"]:
+            is_here = (assignments == found["at"]).all(axis=1)
+            assert found["n"] == is_here.sum()
+            shown = [indices[slot] for slot in found["here"]]
+            assert is_here[shown].all()
+            assert bool(shown) == (found["n"] > 0)
+        for j, clusters in enumerate(data["facets"]):
+            sizes = np.bincount(assignments[:, j], minlength=n_components[j])
+            assert set(clusters) == set(map(str, np.flatnonzero(sizes)))
+            for k, found in clusters.items():
+                assert found["n"] == sizes[int(k)]
+                shown = [indices[x] for x in found["members"]]
+                assert (assignments[shown, j] == int(k)).all()
+        n_used = sum(len(clusters) for clusters in data["facets"])
+        assert text.count(">empty<") == sum(n_components) - n_used
+        counts = [c["n"] for c in data["combinations"]]
+        assert counts == sorted(counts, reverse=True)
+        if len(n_components) <= 2:
+            assert len(counts) == np.prod(n_components)
+        else:
+            assert all(counts)
+            assert "Of 120 combinations" in text
+
+    def test_tiles_are_those_that_were_generated(self):
+        about, _, _ = report()
+        page = Page(html_lib.run_page(about))
+        tiles = page.tiles("generated") / 255
+        for i, found in enumerate(page.data["combinations"]):
+            assert found["at"] == about.plan.combinations[i].tolist()
+            np.testing.assert_allclose(
+                tiles[found["mean"]], about.tiles.means[i], atol=0.51 / 255
+            )
+            if found["n"]:
+                np.testing.assert_allclose(
+                    tiles[found["samples"]],
+                    about.tiles.samples[i],
+                    atol=0.51 / 255,
+                )
+            else:
+                assert not found["samples"]
+
+    def test_names_cannot_break_out_of_the_page(self):
+        evil = "</script></title><img src=x onerror=alert(1)>\"'&<!--{{ 1 }}"
+        about, _, _ = report(name=evil, labelings=(evil, "$title"))
+        about = about._replace(
+            environment={"versions": {evil: evil}},
+            pictures=[html_lib.Picture(evil, evil, b"PNG")],
+        )
+        text = html_lib.run_page(about)
+        page = check(text)
+        assert len(page.all("script")) == 2
+        assert len(page.all("img")) == 3
+        assert page.data["labelings"] == [evil, "$title"]
+        assert [a["alt"] for a in page.all("img") if a["alt"]] == [evil]
+
+    def test_page_says_what_the_results_say(self):
+        about, _, _ = report()
+        text = html_lib.run_page(about)
+        kept = 100 * about.results.diversity[1]["kept"]
+        for said in (
+            "\N{MINUS SIGN}80.50",
+            "\N{MINUS SIGN}81.00",
+            "5 clusters in 2 dimensions and",
+            "Step 20 of 30",
+            "Facet 1, K = 9",
+            "hue (3)",
+            f"<td>{kept:.1f}</td>",
+            "Facet 1 is there from epoch 0 on",
+            "Facet 0 enters at epoch 3 and is in fully at epoch 4.5",
+            'src="data:image/png;base64,UE5H" alt="What is swapped"',
+            "train.learning_rate",
+            "dense_ladder",
+            "1 x cpu",
+        ):
+            assert said in text, said
+        without = html_lib.run_page(report(labelings=())[0])
+        assert "have no labels" in without
+        assert "many-to-one" not in without
+
+    def test_too_many_combinations_are_left_out_rarest_first(self):
+        about, assignments, _ = report(
+            (40, 40, 40), n=4000, shape=(2, 2, 1), labelings=()
+        )
+        found = Page(html_lib.run_page(about)).data["combinations"]
+        held = [c["n"] for c in found if c["mean"] is not None]
+        left = [c["n"] for c in found if c["mean"] is None]
+        assert len(held) == explorer.MAX_COMBINATIONS
+        assert len(found) == len(np.unique(assignments, axis=0))
+        assert min(held) >= max(left)
+
+    @pytest.mark.parametrize(
+        ("n_components", "shape", "n"),
+        [((60, 20), (32, 32, 3), 960), ((30, 20, 10), (64, 64, 3), 500)],
+    )
+    def test_file_stays_below_ten_megabytes(self, n_components, shape, n):
+        # Noise does not compress: pictures are smaller.
+        about, _, _ = report(n_components, n=n, shape=shape)
+        assert len(html_lib.run_page(about)) < 10e6
+
+
+def test_page_of_seeds_links_to_each_and_has_its_tables():
+    results = {
+        seed: example(seed=seed, labelings=("<digit>",)) for seed in (3, 5)
+    }
+    clusters = np.arange(40).reshape(20, 2) % 4
+    summary = seeds.summarise(results, dict.fromkeys(results, clusters))
+    text = html_lib.seeds_page(
+        "mine, 3 seeds",
+        summary,
+        {seed: f"seed_{seed}/report.html" for seed in (3, 4, 5)},
+        (4,),
+    )
+    page = check(text)
+    assert [a["href"] for a in page.all("a")] == [
+        f"seed_{seed}/report.html" for seed in summary.seeds
+    ]
+    assert "Seed 4 diverged" in text
+    assert "&lt;digit&gt;" in text
+    nmi = [100 * found.scores[1]["nmi"] for found in results.values()]
+    assert f"{np.mean(nmi):.1f} ({np.std(nmi, ddof=1):.1f})" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    chromium.find() is None,
+    reason=f"no browser found: none of {', '.join(chromium.NAMES)}",
+)
+def test_explorer_in_a_browser(tmp_path):
+    """Address, clicks, keys and buttons pick clusters; all is as assigned."""
+    about, assignments, images = report(n_used=(5, 3))
+    path = tmp_path / "report.html"
+    path.write_text(html_lib.run_page(about), encoding="utf-8")
+    with chromium.Browser(chromium.find() or "") as browser:
+
+        def shown(name):
+            """The pixels of the tiles under a heading, (n, H, W, 4)."""
+            return [
+                np.array(pixels, np.uint8).reshape(height, width, 4)
+                for height, width, pixels in browser.value(
+                    f"[...document.querySelectorAll('#{name} canvas')].map("
+                    "(c) => [c.height, c.width, [...c.getContext('2d')"
+                    ".getImageData(0, 0, c.width, c.height).data]])"
+                )
+            ]
+
+        def check_picked(*at):
+            picked = browser.value(
+                "[...document.querySelectorAll('fieldset input:checked')]"
+                ".map((input) => Number(input.value))"
+            )
+            assert picked == list(at)
+            is_here = (assignments == picked).all(axis=1)
+            n = int(is_here.sum())
+            words = ", ".join(
+                f"facet {j} cluster {k}" for j, k in enumerate(at)
+            )
+            status = browser.value(
+                "document.getElementById('explorer-status').textContent"
+            ).lower()
+            assert status.startswith(f"{words}: {n or 'no'} held-out input")
+            (row,) = np.flatnonzero((about.plan.combinations == at).all(axis=1))
+            generated = shown("generated")
+            assert len(generated) == 1 + (about.plan.n_samples if n else 0)
+            np.testing.assert_allclose(
+                generated[0][..., :3] / 255,
+                about.tiles.means[row],
+                atol=0.51 / 255,
+            )
+            here = about.plan.here[row]
+            for tile, i in zip(shown("here"), here, strict=True):
+                assert is_here[i]
+                np.testing.assert_array_equal(tile[..., :3], images[i])
+
+        first, second = about.plan.combinations[:2].tolist()
+        browser.open(path, "#0=99&1=x&&=%3Cb%3E")  # nonsense is passed over
+        check_picked(*first)
+        browser.click("#less-frequent")
+        check_picked(*second)
+        for _ in range(2):  # once more than there are
+            browser.click("#more-frequent")
+        check_picked(*first)
+
+        browser.open(path, "#0=4&1=2")
+        check_picked(4, 2)
+        browser.click('input[name="facet-0"][value="1"]')
+        check_picked(1, 2)
+        assert browser.value("location.hash") == "#0=1&1=2"
+        # The keys walk the clusters in the order in which they stand.
+        order = about.plan.orders[0].components.tolist()
+        browser.press("ArrowRight")
+        check_picked(order[(order.index(1) + 1) % 5], 2)
+        browser.click('input[name="facet-1"][value="3"]')
+        title = "document.getElementById('members-title-1').textContent"
+        assert "empty" in browser.value(title)
+        assert not browser.errors
+
+        for width in (320, 1200):  # nothing is wider than the window
+            browser.open(path, size=(width, 800))
+            root = "document.documentElement"
+            assert browser.value(f"{root}.scrollWidth") <= browser.value(
+                f"{root}.clientWidth"
+            )
+
+        about, assignments, _ = report((5, 4, 6), n=20)
+        path.write_text(html_lib.run_page(about), encoding="utf-8")
+        known = set(map(tuple, assignments.tolist()))
+        at = next(ks for ks in np.ndindex(5, 4, 6) if ks not in known)
+        browser.open(path, "#" + "&".join(f"{j}={k}" for j, k in enumerate(at)))
+        text = "document.getElementById('generated').innerText"
+        assert "does not hold" in browser.value(text)
+        assert not browser.errors
