@@ -336,4 +336,3 @@ def _priors(
             strict=True,
         )
     ]
-

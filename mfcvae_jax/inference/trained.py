@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import chex
+import distrax
 import jax
 import numpy as np
 
@@ -59,7 +60,7 @@ class Trained:
         return facets_in_force(self.model.net, self.alpha)
 
     @functools.cached_property
-    def mixtures(self) -> tuple[prior.Mixture, ...]:
+    def mixtures(self) -> tuple[distrax.MixtureSameFamily, ...]:
         """p(z_j, c_j) of each facet."""
         return jax.device_get(self._mixtures())
 
@@ -193,8 +194,9 @@ class Trained:
         Returns:
             E[x|z], shape (D_j, T, H, W, C).
         """
-        mean, std = prior.moments(self.mixtures[facet])
-        places = np.asarray(mean + steps[:, None] * std)  # (T, D_j)
+        p_z = self.mixtures[facet]
+        places = p_z.mean() + steps[:, None] * p_z.stddev()
+        places = np.asarray(places)  # (T, D_j)
         every = np.arange(places.shape[1])
         z = [
             np.tile(mode, (len(every), len(steps), 1))
@@ -284,7 +286,7 @@ class Trained:
             else:
                 components[:, j] = jax.random.categorical(
                     jax.random.fold_in(of_components, j),
-                    mixture.log_weights,
+                    mixture.mixture_distribution.logits,
                     shape=(n,),
                 )
         images = self.sample_combinations(
@@ -299,7 +301,7 @@ class Trained:
         return draw_noise(key, self.model.facets.latent_dim, 1, n)
 
     @jax.jit
-    def _mixtures(self) -> tuple[prior.Mixture, ...]:
+    def _mixtures(self) -> tuple[distrax.MixtureSameFamily, ...]:
         return self._apply(method="mixtures")
 
     @jax.jit
@@ -338,7 +340,7 @@ class Trained:
                 self.likelihood,
                 Forward(posteriors, z, output, mixtures),
                 x,
-                elbo.closed_form,
+                elbo.mixture_form,
             )
             # M at a single sample is the logarithm of its importance weight.
             log_w, _ = elbo.bounds(terms, self.is_in)
@@ -349,19 +351,21 @@ class Trained:
     @functools.partial(jax.jit, static_argnames=("facet", "n_samples"))
     def _draw_of_clusters(self, key, temperature, facet, n_samples):
         mixtures = self._mixtures()
-        n_components = len(mixtures[facet].means)
+        n_components = self.model.facets.n_components[facet]
         keys = jax.random.split(key, len(mixtures))
         z = []
         for j, mixture in enumerate(mixtures):
-            p_z = prior.distribution(mixture, temperature)
+            family = prior.tempered(
+                mixture.components_distribution, temperature
+            )
             if j == facet:
-                drawn = p_z.components_distribution.sample(
+                drawn = family.sample(
                     seed=keys[j], sample_shape=(n_samples,)
                 ).swapaxes(0, 1)
             else:
-                drawn = p_z.sample(
-                    seed=keys[j], sample_shape=(n_components, n_samples)
-                )
+                drawn = distrax.MixtureSameFamily(
+                    mixture.mixture_distribution, family
+                ).sample(seed=keys[j], sample_shape=(n_components, n_samples))
             z.append(drawn)
         return z
 
@@ -371,11 +375,8 @@ class Trained:
         keys = jax.random.split(key, len(mixtures))
         z = []
         for j, mixture in enumerate(mixtures):
-            picked = prior.Mixture(
-                *(part[components[:, j]] for part in mixture)
-            )
-            p_z = prior.distribution(picked, temperature)
-            drawn = p_z.components_distribution.sample(
+            picked = mixture.components_distribution[components[:, j]]
+            drawn = prior.tempered(picked, temperature).sample(
                 seed=keys[j], sample_shape=(n_samples,)
             )
             z.append(drawn.swapaxes(0, 1))

@@ -9,7 +9,7 @@ from mfcvae_jax.randomness import KeyUse
 from mfcvae_jax.report import published, results, seeds
 from mfcvae_jax.report.finished import Finished, NotDrawnError
 from mfcvae_jax.report.markdown import mean_std, percent, table
-from mfcvae_jax.variational import prior, vade
+from mfcvae_jax.variational import vade
 
 __all__ = [
     "accuracies",
@@ -140,27 +140,27 @@ def pruning(finished: Finished) -> str:
     rows = []
     for j, (mixture, evidence) in enumerate(finished.pruned):
         before = predictions.assignments[:, j]
-        after = np.argmax(
-            vade.log_posterior(
-                prior.component_log_prob(mixture, predictions.latents[j]),
-                mixture.log_weights,
-            ),
-            axis=-1,
+        family, z = mixture.components_distribution, predictions.latents[j]
+        found = vade.sampled_assignments(
+            [family.log_prob(z[None, :, None])],
+            [mixture.mixture_distribution.logits],
         )
+        after = np.argmax(found.facets[0].log_resp, axis=-1)
+        n_components = predictions.resp[j].shape[-1]
         for m, labeling in enumerate(spec.labelings):
             scores = [
                 accuracy.score(
                     assignments, test.labels[:, m], k, labeling.n_classes
                 )
                 for assignments, k in (
-                    (before, len(finished.trained.mixtures[j].means)),
+                    (before, n_components),
                     (after, evidence.n_kept),
                 )
             ]
             rows.append(
                 (
                     j,
-                    len(finished.trained.mixtures[j].means),
+                    n_components,
                     evidence.n_kept,
                     f"{labeling.name} ({labeling.n_classes})",
                     *(
@@ -171,10 +171,7 @@ def pruning(finished: Finished) -> str:
                 )
             )
         if not spec.labelings:
-            rows.append(
-                (j, len(finished.trained.mixtures[j].means), evidence.n_kept)
-                + ("",) * 4
-            )
+            rows.append((j, n_components, evidence.n_kept, *[""] * 4))
     return table(
         (
             "facet",

@@ -150,9 +150,7 @@ class Gaussians(Elliptical):
             precision = jnp.sum(jnp.square(_inverse(self.scale)), axis=-2)
         else:
             precision = 1 / jnp.square(self.scale)
-        trace = jnp.einsum(
-            "...d,kd->...k", var, precision, precision="highest"
-        )
+        trace = jnp.einsum("...d,kd->...k", var, precision, precision="highest")
         return self.log_prob(mean[..., None, :]) - 0.5 * trace
 
     def variance(self) -> chex.Array:
