@@ -173,7 +173,7 @@ class ExtremesTest(parameterized.TestCase):
                 scale = scale + std[..., None] * np.eye(d)
             with jax.enable_x64(True):
                 params = prior.unconstrained(
-                    prior.Mixture(unlikely, apart, scale)
+                    oracles.mixture(unlikely, apart, scale)
                 )
             q = posterior.Posterior(
                 np.full((n, d), center), np.full((n, d), log_var)
