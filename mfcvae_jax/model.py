@@ -312,14 +312,10 @@ def _check_estimator(model: MFCVAE, name: str) -> None:
         )
         try:
             jax.eval_shape(estimate, of_facet)
-        except Exception as error:
-            if of_facet.expected_log_p_z_c is not None:
-                raise
+        except (TypeError, ValueError) as error:
             raise ValueError(
-                f"train.estimator={name!r} needs E log p(z|c) exactly, which "
-                f"{type(module.family).__name__}, the prior of facet {j}, does "
-                "not give: use five_terms or mixture_form, or give its "
-                "components the method expected_log_prob"
+                f"train.estimator={name!r} cannot be used with the prior of "
+                f"facet {j}, {type(module.family).__name__}: {error}"
             ) from error
 
 

@@ -38,7 +38,7 @@ def mixture(
 ) -> distrax.MixtureSameFamily:
     """The library's mixture of Gaussians of log weights, means and scale."""
     return distrax.MixtureSameFamily(
-        distrax.Categorical(logits=jnp.asarray(log_weights)),
+        distrax.Categorical(logits=jnp.asarray(log_weights, float)),
         Gaussians(jnp.asarray(means), jnp.asarray(scale), covariance),
     )
 

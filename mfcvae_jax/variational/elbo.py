@@ -223,9 +223,7 @@ def closed_form(densities: Densities) -> FacetTerms:
     """
     return _exact_terms(
         densities,
-        vade.closed_form_log_resp(
-            densities.expected_log_p_z_c, densities.log_weights
-        ),
+        vade.closed_form_log_resp(_exact(densities), densities.log_weights),
     )
 
 
@@ -306,14 +304,23 @@ def _sampled_assignment(densities: Densities) -> vade.Assignment:
     return found.facets[0]
 
 
+def _exact(densities: Densities) -> chex.Array:
+    """E log p(z|c), or ValueError if it is not known."""
+    if densities.expected_log_p_z_c is None:
+        raise ValueError(
+            "E log p(z|c) is not known exactly for these components: take an "
+            "estimator that needs samples only, five_terms or mixture_form, or "
+            "give the components the method expected_log_prob"
+        )
+    return densities.expected_log_p_z_c
+
+
 def _exact_terms(densities: Densities, log_resp: chex.Array) -> FacetTerms:
     """The terms of Eq. 14 for a given q(c|x), exact in z."""
     return _facet_terms(
         log_resp,
         densities.log_weights,
-        log_p_z_c=jnp.sum(
-            jnp.exp(log_resp) * densities.expected_log_p_z_c, axis=-1
-        ),
+        log_p_z_c=jnp.sum(jnp.exp(log_resp) * _exact(densities), axis=-1),
         log_q_z=densities.expected_log_q_z,
     )
 

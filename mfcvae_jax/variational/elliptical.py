@@ -60,8 +60,7 @@ class Elliptical(distrax.Distribution):
 
     def __getitem__(self, index) -> "Elliptical":
         """Returns some of the components, by an array or a slice."""
-        children, structure = jax.tree.flatten(self)
-        return structure.unflatten([child[index] for child in children])
+        return jax.tree.map(lambda array: array[index], self)
 
     def mean(self) -> chex.Array:
         """Returns the means, shape (K, D)."""
@@ -165,21 +164,30 @@ class Gaussians(Elliptical):
 @jax.custom_jvp
 def _whiten(tril: chex.Array, centred: chex.Array) -> chex.Array:
     """Returns T^-1 c of lower Cholesky factors, (K, D, D) and (..., K, D)."""
-    return _apply(_inverse(tril), centred)
+    return _solve(tril, _inverse(tril), centred)
 
 
 @_whiten.defjvp
 def _whiten_jvp(primals, tangents):
-    """d(T^-1 c) = T^-1 (dc - dT T^-1 c).
-
-    Through the whitened c, not through d(T^-1): as exact as a triangular solve
-    where T is nearly singular.
-    """
+    """d(T^-1 c) = T^-1 (dc - dT T^-1 c)."""
     (tril, centred), (d_tril, d_centred) = primals, tangents
     inverse = _inverse(tril)
-    white = _apply(inverse, centred)
+    white = _solve(tril, inverse, centred)
     change = d_centred - _apply(jnp.tril(d_tril), white)
-    return white, _apply(inverse, change)
+    return white, _solve(tril, inverse, change)
+
+
+def _solve(
+    tril: chex.Array, inverse: chex.Array, vectors: chex.Array
+) -> chex.Array:
+    """Multiplies by the inverse and refines that once.
+
+    With the refinement, errors are those of a triangular solve; so are those
+    of the transpose of this function, which gradients take. Without it,
+    gradients of nearly singular factors would be several times worse.
+    """
+    first = _apply(inverse, vectors)
+    return first + _apply(inverse, vectors - _apply(tril, first))
 
 
 @jax.custom_jvp

@@ -169,9 +169,10 @@ def tempered(
     Returns:
         The same components, narrower or wider.
     """
-    shift = (1 - temperature) * family.mean()
+    scale = jnp.asarray(temperature)
+    shift = (1 - scale) * family.mean()
     return distrax.Transformed(
-        family, distrax.Block(distrax.ScalarAffine(shift, temperature), 1)
+        family, distrax.Block(distrax.ScalarAffine(shift, scale), 1)
     )
 
 
