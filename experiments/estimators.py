@@ -27,7 +27,7 @@ from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import redundancy
-from mfcvae_jax.training import loop, runs
+from mfcvae_jax.training import disk, loop, runs
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.variational import elbo
 
@@ -115,7 +115,8 @@ def _train(
     folder = workdir.Workdir(
         pathlib.Path(_WORKDIR.value) / f"{estimator}_{n_samples}_{seed}"
     )
-    (state,) = loop.train(run, folder, resume=folder.config.exists())
+    recorder = disk.InWorkdir(folder, resume=folder.config.exists())
+    (state,), _ = loop.train(run, recorder)
     return run, typing.cast(TrainState, state)
 
 

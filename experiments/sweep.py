@@ -28,7 +28,7 @@ from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
 from mfcvae_jax.report import markdown, results, write
-from mfcvae_jax.training import loop, runs
+from mfcvae_jax.training import disk, loop, runs
 
 _CONFIGS = flags.DEFINE_list(
     "configs", None, "Files with settings, separated by commas.", required=True
@@ -122,7 +122,9 @@ def train(arm: Arm, folder: pathlib.Path) -> list[dict[str, Any]]:
     home = workdir.Workdir(folder / arm.name)
     if not home.results.exists():
         try:
-            states = loop.train(run, home, resume=home.config.exists())
+            states, _ = loop.train(
+                run, disk.InWorkdir(home, resume=home.config.exists())
+            )
         except FloatingPointError as error:
             print(f"{arm.name} has no results: {error}", flush=True)
             return []

@@ -3,9 +3,10 @@
 """The folder of one run: what lies where in it, and whose run it is.
 
 config.json         the resolved settings
+data.json           what tells its data from others, see ``fingerprint``
 environment.json    versions, device and git revision
 lock                held by the process that trains
-metrics.jsonl       one record a line, see ``training.writers``
+metrics.jsonl       one record a line, see ``training.recording``
 tensorboard/        the same for TensorBoard
 checkpoints/        one folder a step, see ``training.checkpoint``
 compilation_cache/  see ``training.compilation``
@@ -14,7 +15,7 @@ assignments.npy     clusters of the held-out examples, integers, shape (N, J)
 figures/            PNG files
 report.html         all of these in one page, with an explorer of the clusters
 
-The folder of several seeds has config.json, environment.json, lock,
+The folder of several seeds has config.json, data.json, environment.json, lock,
 compilation_cache/, results.json and a report.html that sums up, and for each
 seed a folder ``seed_<n>`` as above. A seed that diverged while others went on
 has ``diverged.txt``, too.
@@ -24,33 +25,19 @@ import contextlib
 import dataclasses
 import errno
 import fcntl
-import importlib.metadata
-import json
 import pathlib
-import platform
+import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-import jax
-
+from mfcvae_jax import __version__, environment, json_files
 from mfcvae_jax import config as config_lib
+from mfcvae_jax.datasets import fingerprint
+from mfcvae_jax.datasets.spec import Dataset
 from mfcvae_jax.settings import Settings
 
 __all__ = ["NotWrittenError", "Workdir"]
-
-_PACKAGES = (
-    "mfcvae-jax",
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "distrax",
-    "orbax-checkpoint",
-    "numpy",
-    "scikit-learn",
-)
 
 # What a run that ended before it wrote its config can leave behind.
 _LEFTOVERS = {"lock", "config.part"}
@@ -66,11 +53,21 @@ class Workdir:
 
     Attributes:
         path: of the folder.
+
+    Raises:
+        ValueError: if it is the address of a bucket.
     """
 
     def __init__(self, path: str | pathlib.Path):
+        # As a path it would be a local folder called "gs:".
+        if re.match(r"[A-Za-z][\w+.-]+:/", str(path)):
+            raise ValueError(
+                f"workdir {path} is an address, and a run is written into a "
+                "folder of this machine: name one, and copy it there afterwards"
+            )
         self.path = pathlib.Path(path).expanduser().resolve()
         self.config = self.path / "config.json"
+        self.data = self.path / "data.json"
         self.environment = self.path / "environment.json"
         self.metrics = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
@@ -99,7 +96,13 @@ class Workdir:
         )
 
     @contextlib.contextmanager
-    def claim(self, settings: Settings, *, resume: bool) -> Iterator[None]:
+    def claim(
+        self,
+        settings: Settings,
+        *,
+        resume: bool,
+        dataset: Dataset | None = None,
+    ) -> Iterator[None]:
         """Makes the folder that of a run, or checks that it is already.
 
         Until the context is left, no other process can claim it.
@@ -107,19 +110,18 @@ class Workdir:
         Args:
             settings: of the run.
             resume: whether a run that is there may be continued.
+            dataset: which it is trained on; its fingerprint is recorded.
 
         Raises:
             ValueError: if the folder holds another run's settings, a run with
-                a checkpoint but ``resume`` is false, or something that is no
-                run.
+                a checkpoint but ``resume`` is false or the data were others,
+                or something that is no run.
             FileNotFoundError: if ``resume`` is true and there is no run.
             RuntimeError: if another process trains there.
             NotWrittenError: if the disk is full.
         """
-        if self.config.exists():
-            self._check(settings, resume=resume)
-        else:
-            self._check_is_free(resume=resume)
+        data = None if dataset is None else fingerprint.of(dataset)
+        self._check(settings, data, resume=resume)
         with self.writing():
             self.path.mkdir(parents=True, exist_ok=True)
             opened = (self.path / "lock").open("a")
@@ -131,8 +133,10 @@ class Workdir:
                     f"another process is training in workdir {self.path}: wait "
                     "for it, stop it, or choose another --workdir"
                 ) from None
+            # Another may have come and gone since.
+            self._check(settings, data, resume=resume)
             with self.writing():
-                self._write_settings(settings)
+                self._write_settings(settings, data)
             yield
 
     @contextlib.contextmanager
@@ -162,21 +166,34 @@ class Workdir:
                 f"free ({error}): {mend} and {go_on}"
             ) from error
 
-    def _write_settings(self, settings: Settings) -> None:
+    def _write_settings(
+        self, settings: Settings, data: dict[str, Any] | None
+    ) -> None:
         """Writes the config first: it is what makes the folder a run's."""
-        _write_json(self.config, config_lib.to_config(settings))
-        environment = _environment()
-        _write_json(self.environment, environment)
-        for i, folder in enumerate(self.of_each_seed(settings)):
-            folder.path.mkdir(exist_ok=True)
-            seed = dataclasses.replace(
-                settings, seed=settings.seed + i, n_seeds=1
+        made_with = environment.describe()
+        seeds = [
+            (
+                folder,
+                dataclasses.replace(
+                    settings, seed=settings.seed + i, n_seeds=1
+                ),
             )
-            _write_json(folder.config, config_lib.to_config(seed))
-            _write_json(folder.environment, environment)
+            for i, folder in enumerate(self.of_each_seed(settings))
+        ]
+        for folder, own in ((self, settings), *seeds):
+            folder.path.mkdir(exist_ok=True)
+            json_files.write(folder.config, config_lib.to_config(own))
+            json_files.write(folder.environment, made_with)
+            if data is not None:
+                json_files.write(folder.data, data)
 
-    def _check(self, settings: Settings, *, resume: bool) -> None:
-        """Raises ValueError unless the run that is there may go on."""
+    def _check(
+        self, settings: Settings, data: dict[str, Any] | None, *, resume: bool
+    ) -> None:
+        """Raises unless the folder is free, or its run may go on."""
+        if not self.config.exists():
+            self._check_is_free(resume=resume)
+            return
         changed = config_lib.differences(self.settings(), settings)
         if changed:
             raise ValueError(
@@ -193,6 +210,39 @@ class Workdir:
             raise ValueError(
                 f"workdir {self.path} already holds this run: pass "
                 "--resume to continue it, or choose another --workdir"
+            )
+        if has_checkpoint and data is not None:
+            self._check_data(data)
+
+    def check_data(self, dataset: Dataset) -> None:
+        """Checks that data are those that the run was trained on.
+
+        Args:
+            dataset: as it was read now.
+
+        Raises:
+            ValueError: if they differ, or data.json is damaged. A run of a
+                version that wrote none may have had any data.
+        """
+        if self.data.exists():
+            self._check_data(fingerprint.of(dataset))
+
+    def _check_data(self, now: dict[str, Any]) -> None:
+        if not self.data.exists():
+            return
+        before = json_files.read(self.data)
+        if not before.keys() & now.keys():
+            raise ValueError(
+                json_files.damage(self.data, "it holds no fingerprint")
+            )
+        changed = fingerprint.differences(before, now)
+        if changed:
+            raise ValueError(
+                f"the data are not those that workdir {self.path} was trained "
+                "on:\n  "
+                + "\n  ".join(changed)
+                + "\nBring back the data of then, or train on these in another "
+                "--workdir."
             )
 
     def _check_is_free(self, *, resume: bool) -> None:
@@ -218,30 +268,50 @@ class Workdir:
 
         Raises:
             FileNotFoundError: if there is no run.
+            ValueError: if config.json is damaged, or of another version.
         """
         if not self.config.is_file():
             raise FileNotFoundError(
                 f"no run in workdir {self.path}: {self.config.name} is "
                 "missing; train one with `mfcvae train`"
             )
-        return config_lib.from_config(json.loads(self.config.read_text()))
+        config = json_files.read(self.config)
+        try:
+            return config_lib.from_config(config)
+        except ValueError as error:
+            raise ValueError(
+                f"{self.config}, which mfcvae-jax {self._version()} wrote, "
+                f"cannot be used by mfcvae-jax {__version__}: {error}"
+            ) from error
+
+    def read_environment(self) -> dict[str, Any]:
+        """Returns what environment.json says; nothing if there is none.
+
+        Raises:
+            ValueError: if it is damaged.
+        """
+        if not self.environment.exists():
+            return {}
+        return json_files.read(self.environment)
+
+    def _version(self) -> str:
+        """The version that wrote the run, as far as it is known."""
+        with contextlib.suppress(ValueError, AttributeError):
+            versions = self.read_environment().get("versions", {})
+            return versions.get("mfcvae-jax") or "?"
+        return "?"
 
     def records(self) -> list[dict[str, Any]]:
         """Returns the records of metrics.jsonl, oldest first.
 
+        A line that is damaged or no record is left out, with a warning unless
+        it is the last one, which a killed process may have cut short.
+
         Returns:
-            Flat dicts, see ``training.writers``; none if nothing was trained
-            here. A last line that was cut short is left out.
+            Flat dicts, see ``training.recording``; none if nothing was trained
+            here.
         """
-        if not self.metrics.exists():
-            return []
-        records = []
-        for line in self.metrics.read_text().splitlines():
-            try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
-        return records
+        return json_files.read_records(self.metrics)
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Writes the scores of the finished run.
@@ -253,44 +323,4 @@ class Workdir:
             NotWrittenError: if the disk is full.
         """
         with self.writing():
-            _write_json(self.results, results)
-
-
-def _environment() -> dict[str, Any]:
-    """Versions, device and git revision, as far as they can be known."""
-    versions: dict[str, str | None] = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    device = jax.devices()[0]
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": f"{jax.device_count()} x {device.device_kind}",
-        "versions": versions,
-        "git_revision": _git_revision(),
-    }
-
-
-def _git_revision() -> str | None:
-    """The commit of the source tree; None outside a git checkout."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
-            cwd=pathlib.Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return described.stdout.strip()
-
-
-def _write_json(path: pathlib.Path, value: dict[str, Any]) -> None:
-    """Writes a file that is either there in full or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(value, indent=2) + "\n")
-    part.replace(path)
+            json_files.write(self.results, results)

@@ -3,8 +3,10 @@
 """Settings that hold for every test; read before jax is imported."""
 
 import os
+import sys
 
 import hypothesis
+import pytest
 
 # Numbers are compared across machines, so an accelerator must be asked for.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -17,3 +19,11 @@ hypothesis.settings.register_profile(
     "jit", parent=hypothesis.settings(), deadline=None
 )
 hypothesis.settings.load_profile("jit")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_compiled_programs():
+    """Frees what a file compiled: hardly any of it serves another file."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose folder it is, and what is in it."""
 
+import json
 import os
 import pathlib
 import tempfile
 
-from absl.testing import absltest
+import numpy as np
+from absl.testing import absltest, parameterized
 
 from mfcvae_jax import workdir
+from mfcvae_jax.datasets import spec
 from mfcvae_jax.training import writers
 from tests import examples
 
@@ -46,6 +49,17 @@ class WorkdirTest(absltest.TestCase):
         ):
             self._claim(other, resume=True)
         self.assertEqual(self.workdir.settings(), examples.settings())
+
+    def test_address_of_a_bucket_is_refused_and_no_folder_is_made(self):
+        here = pathlib.Path.cwd()
+        os.chdir(self.folder)
+        self.addCleanup(os.chdir, here)
+        for path in ("gs://bucket/run", "s3://bucket", pathlib.Path("gs://b")):
+            with self.assertRaisesRegex(ValueError, "is an address"):
+                self._claim(examples.settings(), folder=workdir.Workdir(path))
+        self.assertEqual(os.listdir("."), [])
+        # A colon alone makes no address.
+        self.assertEqual(workdir.Workdir("a:b").path.name, "a:b")
 
     def test_folder_of_something_else_is_refused(self):
         pathlib.Path(self.folder, "thesis.tex").write_text("years of work")
@@ -97,30 +111,145 @@ class WorkdirTest(absltest.TestCase):
         self.assertEqual(self.workdir.records(), [])
         with writers.MetricsWriter(self.workdir, 0) as writer:
             for step in (1, 2, 3):
-                writer.write(step, step / 10, "train", {"bound": -step / 3})
-            writer.write(3, 0.3, "test", {"bound": float("nan")})
+                writer.write(_record(step, bound=-step / 3))
         with self.workdir.metrics.open("a") as file:
             file.write('{"step": 4, "epo')
         with writers.MetricsWriter(self.workdir, 2) as writer:
-            writer.write(3, 0.3, "train", {"bound": float("-inf")})
+            writer.write(_record(3, bound=None))
         self.assertEqual(
             self.workdir.records(),
             [
-                {
-                    "step": 1,
-                    "epoch": 0.1,
-                    "split": "train",
-                    "bound": -0.33333333,
-                },
-                {
-                    "step": 2,
-                    "epoch": 0.2,
-                    "split": "train",
-                    "bound": -0.66666667,
-                },
-                {"step": 3, "epoch": 0.3, "split": "train", "bound": None},
+                _record(1, bound=-1 / 3),
+                _record(2, bound=-2 / 3),
+                _record(3, bound=None),
             ],
         )
+
+
+def _record(step, **values):
+    return {"step": step, "epoch": step / 10, "split": "train", **values}
+
+
+class DamagedTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.workdir = workdir.Workdir(f"{folder}/run")
+        with self.workdir.claim(
+            examples.settings(), resume=False, dataset=_dataset()
+        ):
+            pass
+
+    @parameterized.product(
+        name=("config", "environment", "data"),
+        content=(b'{"seed": 0, "da', b"", b"\xff\xfe\0", b"[]", b"3"),
+    )
+    def test_file_is_named_in_a_line_with_the_mend(self, name, content):
+        path = getattr(self.workdir, name)
+        path.write_bytes(content)
+        with self.assertRaisesRegex(
+            ValueError, rf"\A{path} is damaged .*another --workdir\Z"
+        ):
+            match name:
+                case "config":
+                    self.workdir.settings()
+                case "environment":
+                    self.workdir.read_environment()
+                case "data":
+                    self.workdir.check_data(_dataset())
+
+    def test_foreign_files_are_named_too(self):
+        self.workdir.data.write_text('{"what": "ever"}')
+        with self.assertRaisesRegex(ValueError, f"{self.workdir.data} is"):
+            self.workdir.check_data(_dataset())
+        self.workdir.config.write_text('{"what": "ever"}')
+        self.workdir.environment.write_text(
+            '{"versions": {"mfcvae-jax": "0.0.7"}}'
+        )
+        with self.assertRaisesRegex(
+            ValueError, f"{self.workdir.config}, which mfcvae-jax 0.0.7 wrote"
+        ):
+            self.workdir.settings()
+
+    @parameterized.parameters(
+        b'{"step": 2, "ep\0\0',
+        b"17",
+        b"[]",
+        b'{"seed": 3}',
+        b'{"step": "2", "epoch": 1, "split": "train"}',
+        b"\xff\xfe",
+        b"",
+        # What splits lines elsewhere does not do so here.
+        b'\x1c "\xe2\x80\xa8',
+    )
+    def test_damaged_record_loses_itself_alone_and_is_named(self, line):
+        lines = [json.dumps(_record(i)).encode() for i in range(9)]
+        lines[4] = line
+        self.workdir.metrics.write_bytes(b"\n".join([*lines, b""]))
+        with self.assertLogs(level="WARNING") as logged:
+            found = self.workdir.records()
+        self.assertEqual([r["step"] for r in found], [0, 1, 2, 3, 5, 6, 7, 8])
+        (said,) = logged.output
+        self.assertIn(f"{self.workdir.metrics}: 1 lines", said)
+        self.assertIn("(line 5)", said)
+        with (
+            self.assertLogs(level="WARNING"),
+            writers.MetricsWriter(self.workdir, 7),
+        ):
+            pass
+        with self.assertNoLogs(level="WARNING"):
+            self.assertEqual(self.workdir.records(), found[:-1])
+
+
+class DataTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.workdir = workdir.Workdir(f"{folder}/run")
+
+    def _claim(self, dataset, *, resume=False, **overrides):
+        with self.workdir.claim(
+            examples.settings(**overrides), resume=resume, dataset=dataset
+        ):
+            pass
+
+    def test_other_data_are_refused_and_named(self):
+        self._claim(_dataset())
+        # Nothing is lost by other data before the first checkpoint.
+        self._claim(_dataset(n=20))
+        (self.workdir.checkpoints / "11").mkdir(parents=True)
+        self._claim(_dataset(n=20), resume=True)
+        self.workdir.check_data(_dataset(n=20))
+        for other, message in (
+            (_dataset(n=30), "training images: 20 of .* then, 30 of .* now"),
+            (_dataset(n=20, value=1), "training images: .*other values"),
+        ):
+            message = f"(?s)data are not those.*{self.workdir.path}.*{message}"
+            with self.assertRaisesRegex(ValueError, message):
+                self.workdir.check_data(other)
+            with self.assertRaisesRegex(ValueError, message):
+                self._claim(other, resume=True)
+
+    def test_run_of_a_version_that_recorded_no_data_is_read(self):
+        self._claim(None)
+        (self.workdir.checkpoints / "11").mkdir(parents=True)
+        self.assertFalse(self.workdir.data.exists())
+        self.workdir.check_data(_dataset())
+        self._claim(_dataset(), resume=True)
+        self.assertTrue(self.workdir.data.exists())
+
+    def test_folder_of_each_seed_knows_the_data(self):
+        self._claim(_dataset(), n_seeds=2)
+        folders = self.workdir.of_each_seed(examples.settings(n_seeds=2))
+        for folder in folders:
+            with self.assertRaisesRegex(ValueError, "data are not"):
+                folder.check_data(_dataset(n=30))
+
+
+def _dataset(n=10, value=0):
+    images = np.full((n, 2, 2, 1), value, np.uint8)
+    split = spec.Split(images, np.zeros((n, 0), np.int32))
+    return spec.Dataset(spec.DatasetSpec("npz", (2, 2, 1), ()), split, split)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,8 @@ def restore(
         ValueError: if these do not fit each other.
     """
     from mfcvae_jax import workdir
-    from mfcvae_jax.training import loop, runs
+    from mfcvae_jax.training import disk, runs
 
     folder = workdir.Workdir(values.workdir)
     run = runs.make_run(folder.settings())
-    return run, loop.restore(run, folder, is_best=values.best), folder
+    return run, disk.restore(run, folder, is_best=values.best), folder

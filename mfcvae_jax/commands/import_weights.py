@@ -48,7 +48,7 @@ def main(values: flags.FlagValues) -> int:
     """Saves the weights as the last checkpoint of a new run."""
     settings = config_flag.read(values)
     from mfcvae_jax import official, workdir
-    from mfcvae_jax.training import loop, runs
+    from mfcvae_jax.training import disk, runs
 
     trained = official.as_official(settings)
     if trained != settings:
@@ -61,6 +61,6 @@ def main(values: flags.FlagValues) -> int:
         is_glorot=values.glorot,
     )
     folder = workdir.Workdir(values.workdir)
-    loop.adopt(run, folder, variables)
+    disk.adopt(run, folder, variables)
     print(f"imported into {folder.path}; mfcvae report draws it")
     return 0

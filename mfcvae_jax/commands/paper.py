@@ -153,7 +153,7 @@ def _finished(
 ) -> "Finished":
     """Restores the last state of a seed, with what the flags say of it."""
     from mfcvae_jax.report.finished import Finished
-    from mfcvae_jax.training import loop, runs
+    from mfcvae_jax.training import disk, runs
 
     folder = _of_seed(whole, seed)
     settings = folder.settings()
@@ -165,7 +165,7 @@ def _finished(
             ),
         )
     run = runs.make_run(settings)
-    (state,) = loop.restore(run, folder)
+    (state,) = disk.restore(run, folder)
     if state is None:
         raise RuntimeError(
             f"the seed in {folder.path} diverged ({folder.diverged.name} says "

@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn, Protocol
 
@@ -121,6 +122,8 @@ def exit_code(main: Callable[[], int], advice: str = "") -> int:
         The exit code.
     """
     # Not at the top, as in every command.
+    import jax
+
     from mfcvae_jax.training import processes, stopping
 
     logging.get_absl_handler().addFilter(_is_worth_reading)
@@ -142,6 +145,11 @@ def exit_code(main: Callable[[], int], advice: str = "") -> int:
         logging.debug("where it came from", exc_info=True)
         print(f"error: {error}", file=sys.stderr)
         code = 2
+    except Exception:  # a fault of the program
+        if not jax.distributed.is_initialized():
+            raise
+        traceback.print_exc()
+        code = 1
     processes.leave(code)
     return code
 

@@ -73,7 +73,7 @@ def main(values: flags.FlagValues) -> int:
     settings = config_flag.read(values)
     from mfcvae_jax import workdir
     from mfcvae_jax.report import write
-    from mfcvae_jax.training import loop, processes, runs
+    from mfcvae_jax.training import disk, loop, processes, runs
 
     if values.distributed:
         processes.start(
@@ -81,14 +81,14 @@ def main(values: flags.FlagValues) -> int:
         )
     folder = workdir.Workdir(values.workdir)
     run = runs.make_run(settings)
-    states = loop.train(
+    states, scored = loop.train(
         run,
-        folder,
-        resume=values.resume,
+        disk.InWorkdir(folder, resume=values.resume),
         compilation_cache=pathlib.Path(
             values.compilation_cache or folder.compilation_cache
         ),
     )
     if processes.is_main():
-        print(write.write_reports(run, states, folder))
+        print(write.write_reports(run, states, folder, scored))
+    processes.meet()
     return 0 if all(state is not None for state in states) else 2

@@ -1,15 +1,18 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The model with the manners of a scikit-learn estimator.
+"""The estimator: training and what it found, as scikit-learn has them.
 
 ::
 
   clustering.py  the estimator
   facet.py       what the user says of a facet
-  defaults.py    the settings of a run that follow from the data
+  checks.py      whether it is what it must be
   layout.py      what an array of examples is to the model, and back
-  archive.py     the file of a fitted estimator
-  comparison.py  several choices of facets beside each other
+  defaults.py    the settings of a run that follow from the data
+  fitting.py     how it trains
+  fitted.py      what it found
+  archive.py     the file of that
+  choosing.py    several choices of facets beside each other
 """
 
 from mfcvae_jax.estimator.choosing import (

@@ -125,7 +125,7 @@ def compare_facets(
             model = clone(estimator or MultiFacetClustering())
             model.set_params(facets=facets, random_state=int(seed))
             models.append(model.fit(train))
-            forms.append(model._settings.likelihood)
+            forms.append(model._fitted.settings.likelihood)
             if forms[-1] != forms[0]:
                 raise ValueError(
                     f"p(x|z) is {forms[-1]} with facets={facets!r} and was "

@@ -8,18 +8,19 @@ examples, and off trials with small tables (docs in ``MultiFacetClustering``).
 
 import math
 import numbers
+from collections.abc import Mapping
 from typing import Any
 
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.estimator.facet import Facet, facets_section
+from mfcvae_jax.estimator.checks import check_count
+from mfcvae_jax.estimator.facet import check_facets, facets_section
 from mfcvae_jax.estimator.layout import Layout
 from mfcvae_jax.ladder import conv
 
-__all__ = ["EVALUATION_BATCH", "make_settings"]
+__all__ = ["make_settings"]
 
 # Examples per chunk of whatever is predicted.
-EVALUATION_BATCH = 256
-
+_EVALUATION_BATCH = 256
 # Fewer do not settle a facet of the digits; large sets need a few passes, too.
 _STEPS_PER_FACET = 1650
 _LEAST_EPOCHS_PER_FACET = 20
@@ -34,35 +35,26 @@ _N_EVALUATIONS = 20
 
 
 def make_settings(
-    facets: tuple[Facet, ...],
+    params: Mapping[str, Any],
     layout: Layout,
     n_examples: int,
     *,
-    epochs: Any,
-    likelihood: Any,
-    net: Any,
-    batch_size: Any,
-    learning_rate: Any,
     n_devices: int,
     seed: int,
 ) -> settings_lib.Settings:
     """Completes what the user asked for to the settings of a run.
 
     Args:
-        facets: of the estimator, shallowest first.
+        params: the parameters of ``MultiFacetClustering``.
         layout: of the examples.
         n_examples: N, to train on.
-        epochs: see ``MultiFacetClustering``, as the following.
-        likelihood: form of p(x|z).
-        net: encoder and decoder.
-        batch_size: examples per optimiser step, if there are so many.
-        learning_rate: of Adam.
         n_devices: over which a batch must be split evenly.
         seed: of the run.
 
     Raises:
-        ValueError: if an argument is not allowed.
+        ValueError: if a parameter is not allowed.
     """
+    facets = check_facets(params["facets"])
     section = facets_section(facets, n_examples)
     most = max(section.n_components)
     if most > n_examples:
@@ -70,12 +62,12 @@ def make_settings(
             f"a facet has n_components={most}, more than the {n_examples} "
             "examples in X: give it fewer components, or more examples"
         )
-    _check_count("batch_size", batch_size)
-    batch = min(int(batch_size), n_examples)
+    check_count("batch_size", params["batch_size"])
+    batch = min(int(params["batch_size"]), n_examples)
     batch = max(batch - batch % n_devices, 1)
-    net_section = _net(net, layout, section)
+    net = _net(params["net"], layout, section)
     steps_per_epoch = n_examples // batch
-    stage_epochs = _stage_epochs(epochs, len(facets), steps_per_epoch)
+    stage_epochs = _stage_epochs(params["epochs"], len(facets), steps_per_epoch)
     n_epochs = sum(stage_epochs)
     return settings_lib.Settings(
         seed=seed,
@@ -83,8 +75,8 @@ def make_settings(
         precision=settings_lib.Precision.FLOAT32,
         data=settings_lib.Data(name="in_memory"),
         facets=section,
-        net=net_section,
-        likelihood=_likelihood(likelihood, layout, net_section),
+        net=net,
+        likelihood=_likelihood(params["likelihood"], layout, net),
         prior_init=settings_lib.PriorInit(settings_lib.MeansInit.GMM, 0.01),
         progressive=settings_lib.Progressive(
             stage_epochs=stage_epochs,
@@ -102,18 +94,20 @@ def make_settings(
         ),
         train=settings_lib.Training(
             batch_size=batch,
-            learning_rate=_learning_rate(learning_rate, layout, net_section),
+            learning_rate=_learning_rate(params["learning_rate"], layout, net),
             n_samples=1,
             # F in closed form gives better clusters than M, but can leave the
             # facets that come last few of them (docs/estimators.md).
-            estimator="closed_form" if len(facets) == 1 else "five_terms",
+            estimator="closed_form"
+            if len(facets) == 1 and facets[0].is_gaussian
+            else "five_terms",
             data_dependent_init=True,
             # Enough to hide the return to Python; an interrupt waits for one.
             steps_per_dispatch=25,
         ),
         evaluate=settings_lib.Evaluation(
             every_epochs=math.ceil(n_epochs / _N_EVALUATIONS),
-            batch_size=EVALUATION_BATCH,
+            batch_size=_EVALUATION_BATCH,
             importance_samples=0,
         ),
         # The end alone is saved.
@@ -131,14 +125,14 @@ def _stage_epochs(
         return _divide(max(each, _LEAST_EPOCHS_PER_FACET) * n_facets, n_facets)
     if isinstance(epochs, tuple | list):
         for stage in epochs:
-            _check_count("every entry of epochs", stage)
+            check_count("every entry of epochs", stage)
         if len(epochs) != n_facets:
             raise ValueError(
                 f"epochs={epochs!r} must have an entry for each of the "
                 f"{n_facets} facets, deepest first, or be a single number"
             )
         return tuple(map(int, epochs))
-    _check_count("epochs", epochs)
+    check_count("epochs", epochs)
     if epochs < n_facets:
         raise ValueError(
             f"epochs={epochs} is too few: each of the {n_facets} facets needs "
@@ -258,14 +252,3 @@ def _learning_rate(
             f"{learning_rate!r}"
         )
     return float(learning_rate)
-
-
-def _check_count(name: str, value: Any) -> None:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, numbers.Integral)
-        or value < 1
-    ):
-        raise ValueError(
-            f"{name} must be an integer of at least 1, got {value!r}"
-        )

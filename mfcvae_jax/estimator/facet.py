@@ -3,15 +3,15 @@
 """What the user of the estimator says of a facet."""
 
 import dataclasses
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.estimator.checks import check_count
 
-__all__ = ["AUTO", "Facet", "check_facets", "facets_section"]
+__all__ = ["Facet", "check_facets", "facets_section"]
 
-AUTO = "auto"
+_AUTO = "auto"
 _GENEROUS = 25
 
 
@@ -25,31 +25,24 @@ class Facet:
             as there are examples, and then keeps as many as can be told apart:
             see ``evaluation.pruning``.
         latent_dim: D_j, dimensions of its latent variable z_j.
-        covariance: of the clusters in these dimensions, "diagonal" or "full".
+        covariance: of the clusters in these dimensions: "diagonal", "full",
+            "spherical", or "tied", one full matrix for all clusters.
         learn_weights: whether the facet learns how large its clusters are; if
             not, all are as likely beforehand.
+        prior: family of the clusters in these dimensions; another one than
+            Gaussians is registered from outside (docs/extending.md).
     """
 
     n_components: int | str = 25
     latent_dim: int = 5
     covariance: str = "diagonal"
     learn_weights: bool = True
+    prior: Any = settings_lib.GaussianPrior()
 
     def __post_init__(self):
-        for name in ("n_components", "latent_dim"):
-            value = getattr(self, name)
-            if name == "n_components" and value == AUTO:
-                continue
-            if (
-                not isinstance(value, numbers.Integral)
-                or isinstance(value, bool)
-                or value < 1
-            ):
-                raise ValueError(
-                    f"Facet: {name} must be an integer of at least 1"
-                    f"{' or auto' if name == 'n_components' else ''}, got "
-                    f"{value!r}"
-                )
+        if not self.is_auto:
+            check_count("Facet: n_components", self.n_components, " or auto")
+        check_count("Facet: latent_dim", self.latent_dim)
         known = [form.value for form in settings_lib.Covariance]
         if self.covariance not in known:
             raise ValueError(
@@ -66,11 +59,28 @@ class Facet:
                 "Facet: n_components='auto' needs learn_weights=True, since "
                 "clusters that go leave their weight to others"
             )
+        if type(self.prior) not in settings_lib.KINDS["prior"].values():
+            raise ValueError(
+                "Facet: prior must be the settings of a family that is in "
+                f"settings.KINDS['prior'], got {self.prior!r}"
+            )
+        if self.is_auto and not self.is_gaussian:
+            raise ValueError(
+                "Facet: n_components='auto' needs Gaussian clusters, got "
+                f"prior={self.prior!r}: give the number"
+            )
 
     @property
     def is_auto(self) -> bool:
         """Whether the number of clusters is found."""
-        return self.n_components == AUTO
+        return isinstance(self.n_components, str) and (
+            self.n_components == _AUTO
+        )
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether the clusters are Gaussians."""
+        return isinstance(self.prior, settings_lib.GaussianPrior)
 
     def n_trained(self, n_examples: int) -> int:
         """Returns K_j in training, given the number of examples."""
@@ -123,4 +133,5 @@ def facets_section(
         latent_dim=tuple(int(f.latent_dim) for f in facets),
         covariance=tuple(settings_lib.Covariance(f.covariance) for f in facets),
         learn_weights=tuple(f.learn_weights for f in facets),
+        prior=tuple(f.prior for f in facets),
     )

@@ -12,6 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from mfcvae_jax import forking
+
 __all__ = ["in_chunks"]
 
 
@@ -26,7 +28,11 @@ def in_chunks(call: Callable[..., Any], size: int, *rows: np.ndarray) -> Any:
 
     Returns:
         What the calls return, set end to end, N rows.
+
+    Raises:
+        RuntimeError: in a forked process, where JAX would hang.
     """
+    forking.check()
     found = []
     for index, start in enumerate(range(0, len(rows[0]), size)):
         n = min(size, len(rows[0]) - start)

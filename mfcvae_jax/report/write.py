@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes what a run leaves: results.json, figures, report.html and a text."""
 
-import json
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -105,7 +103,7 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
         n_steps=run.stepper.schedule.n_steps,
         results=found,
         config=config_lib.to_config(run.settings),
-        environment=_environment(workdir),
+        environment=workdir.read_environment(),
         stages=sorted(finished.stages),
         pictures=[
             html.Picture(
@@ -148,13 +146,6 @@ def _aligned(table: results.Table) -> list[str]:
         )
         for line in lines
     ]
-
-
-def _environment(workdir: Workdir) -> dict[str, Any]:
-    """What environment.json says; nothing if there is none."""
-    if not workdir.environment.exists():
-        return {}
-    return json.loads(workdir.environment.read_text())
 
 
 def _tiles(finished: Finished, plan: explorer.Plan) -> explorer.Tiles:

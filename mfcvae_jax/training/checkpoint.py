@@ -8,6 +8,7 @@ import logging as standard_logging
 import pathlib
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -29,6 +30,10 @@ from mfcvae_jax.training.state import (
 __all__ = ["Checkpointer", "DamagedError", "NotSavedError"]
 
 _BOUND = "mixture_bound"
+
+# Orbax numbers the parts of a save by a counter of the process, so saves that
+# two threads begin at once would wait for each other's parts for ever.
+_beginning = threading.Lock()
 
 
 class DamagedError(RuntimeError):
@@ -127,18 +132,15 @@ class Checkpointer:
                 self._damaged.remove(step)
             if step in self._manager.all_steps():
                 return
-            self._manager.save(
-                step,
-                args=ocp.args.Composite(
-                    state=ocp.args.PyTreeSave(
-                        jax.device_get(with_key_data(state))
-                    ),
-                    settings=ocp.args.JsonSave(
-                        config_lib.to_config(self._settings)
-                    ),
+            items = ocp.args.Composite(
+                state=ocp.args.PyTreeSave(jax.device_get(with_key_data(state))),
+                settings=ocp.args.JsonSave(
+                    config_lib.to_config(self._settings)
                 ),
-                metrics=None if bound is None else {_BOUND: bound},
             )
+            metrics = None if bound is None else {_BOUND: bound}
+            with _beginning:
+                self._manager.save(step, args=items, metrics=metrics)
 
     def wait(self) -> None:
         """Waits for a save that is under way.

@@ -26,6 +26,10 @@ class Clock:
         self._n_steps = self._n_first_steps = 0
         self._seconds = self._first_seconds = 0.0
 
+    def knows(self, n_steps: int) -> bool:
+        """Whether a dispatch of that length has been taken, so is compiled."""
+        return n_steps in self._known
+
     @contextlib.contextmanager
     def steps(self, n_steps: int) -> Iterator[None]:
         """Times one dispatch, until its results are there.

@@ -9,9 +9,10 @@ and the one after it is being read. Either way the same rows make the same
 batches, and a process reads no more of a large set than its own devices take.
 """
 
+import collections
 import concurrent.futures
-from collections.abc import Callable, Generator, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import NamedTuple, TypeVar
 
 import chex
 import numpy as np
@@ -20,6 +21,8 @@ from absl import logging
 from mfcvae_jax.training.devices import Program
 
 __all__ = ["Dispatch", "Fed", "feed"]
+
+_T = TypeVar("_T")
 
 
 class Dispatch(NamedTuple):
@@ -93,44 +96,40 @@ def _from_devices(program, images, permutations, dispatches):
 
 
 def _from_host(program, images, permutations, dispatches):
-    # The thread does nothing but read: JAX's settings can differ by thread.
-    with concurrent.futures.ThreadPoolExecutor(1) as reader:
-        coming: Fed | None = None
-        for dispatch, rows, chunk in _read_ahead(
-            reader, program, images, permutations, dispatches
-        ):
+    def read(rows):
+        # Of a memory-mapped file, asarray makes an array in memory.
+        return np.asarray(images[rows])
+
+    def reading():
+        epoch, order = -1, np.empty((0,), np.int32)
+        for dispatch in dispatches:
+            if dispatch.epoch != epoch:
+                epoch = dispatch.epoch
+                order = program.arrange(permutations(epoch))
+            part = program.batch_slice(dispatch.first, dispatch.n_steps)
+            rows = order[..., part]
+            yield dispatch, rows, reader.submit(read, rows)
+
+    def placed():
+        for dispatch, rows, chunk in _one_ahead(reading()):
             in_order = np.arange(rows.shape[-1], dtype=rows.dtype)
-            following = Fed(
+            yield Fed(
                 dispatch,
-                program.place_chunk(chunk),
+                program.place_chunk(chunk.result()),
                 program.place_order(np.broadcast_to(in_order, rows.shape)),
                 0,
             )
-            # It is on its way to the devices while they are at the one before.
-            if coming is not None:
-                yield coming
-            coming = following
-        if coming is not None:
-            yield coming
+
+    # The thread does nothing but read: JAX's settings can differ by thread.
+    with concurrent.futures.ThreadPoolExecutor(1) as reader:
+        yield from _one_ahead(placed())
 
 
-def _read_ahead(reader, program, images, permutations, dispatches):
-    """Each dispatch, its rows and its images, of which the next are read."""
-    epoch, order = -1, np.empty((0,), np.int32)
-    reading = None
-    for dispatch in dispatches:
-        if dispatch.epoch != epoch:
-            epoch = dispatch.epoch
-            order = program.arrange(permutations(epoch))
-        rows = order[..., program.batch_slice(dispatch.first, dispatch.n_steps)]
-        # Of a memory-mapped file, asarray makes an array in memory.
-        following = (
-            dispatch,
-            rows,
-            reader.submit(lambda r=rows: np.asarray(images[r])),
-        )
-        if reading is not None:
-            yield (*reading[:2], reading[2].result())
-        reading = following
-    if reading is not None:
-        yield (*reading[:2], reading[2].result())
+def _one_ahead(items: Iterable[_T]) -> Iterator[_T]:
+    """Yields items, each when the one after it has been asked for."""
+    coming = collections.deque[_T]()
+    for item in items:
+        coming.append(item)
+        if len(coming) > 1:
+            yield coming.popleft()
+    yield from coming

@@ -1,45 +1,64 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The training loop: all effects of a run, around the pure steps."""
+"""The training loop around the pure steps.
+
+What is kept of a run, and where, is the recorder's business.
+"""
 
 import contextlib
 import pathlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import tqdm
 from absl import logging
 
-from mfcvae_jax import progressive
+from mfcvae_jax import forking, progressive
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.randomness import KeyUse, run_key
-from mfcvae_jax.training import compilation, feeding, processes, runs, steps
+from mfcvae_jax.training import (
+    compilation,
+    feeding,
+    processes,
+    records,
+    runs,
+)
 from mfcvae_jax.training import state as state_lib
-from mfcvae_jax.training.checkpoint import Checkpointer
 from mfcvae_jax.training.clock import Clock
 from mfcvae_jax.training.devices import Program
-from mfcvae_jax.training.member import Member, saved_states
+from mfcvae_jax.training.progress import Progress
+from mfcvae_jax.training.recording import Recorder
 from mfcvae_jax.training.runs import Run
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.training.stopping import Stopped, StopRequest
-from mfcvae_jax.workdir import Workdir
 
-__all__ = ["adopt", "restore", "train"]
+__all__ = ["Outcome", "train"]
+
+
+class Outcome(NamedTuple):
+    """What a run comes to.
+
+    Attributes:
+        states: the final state of each seed; None for one that was given up.
+        scored: what each state was found to be worth on the held-out split;
+            None where that was not asked, as in a process that does not write,
+            or if the run had been at its end before.
+    """
+
+    states: tuple[TrainState | None, ...]
+    scored: tuple[runs.Scored | None, ...]
 
 
 def train(
     run: Run,
-    workdir: Workdir,
+    recorder: Recorder,
     *,
-    resume: bool = False,
     compilation_cache: pathlib.Path | None = None,
     progress_bar: bool | None = None,
-) -> tuple[TrainState | None, ...]:
-    """Trains a run to its end, writing metrics and checkpoints.
+) -> Outcome:
+    """Trains a run to its end.
 
     SIGINT and SIGTERM save the state and stop at the next return from the
     device; a second one stops at once. Of several seeds, one whose loss is not
@@ -47,149 +66,72 @@ def train(
 
     Args:
         run: what to train.
-        workdir: where to write; with several processes, process 0 alone does.
-        resume: continue from the last checkpoint in ``workdir``, or from
-            the start if the run had not come to one.
+        recorder: where it starts, and what becomes of states and records; with
+            several processes, that of process 0 alone counts.
         compilation_cache: folder for compiled programs, see ``compilation``.
-        progress_bar: whether to draw one; None for where a terminal shows it.
+        progress_bar: see ``Progress``.
 
     Returns:
-        The final state of each seed; None for one that was given up.
+        The states and their scores.
 
     Raises:
         Stopped: if a signal ended training early.
         FloatingPointError: if no seed has a finite loss any more; the last
             sound states are saved.
-        ValueError: if ``workdir`` belongs to another run.
-        NotSavedError: if a checkpoint could not be written.
-        NotWrittenError: if another file could not be.
-        RuntimeError: if another process trains in ``workdir``.
-        LostError: if a process of this run has ended.
+        LostError: if another process of this run has ended.
+        Exception: what the recorder raises.
     """
+    forking.check()
     with contextlib.ExitStack() as stack:
-        members = []
-        if processes.is_main():
-            stack.enter_context(workdir.claim(run.settings, resume=resume))
-            members = [
-                stack.enter_context(Member(seed, folder))
-                for seed, folder in zip(
-                    runs.of_each_seed(run),
-                    workdir.of_each_seed(run.settings),
-                    strict=True,
-                )
-            ]
+        if not processes.is_main():
+            recorder = Recorder()
+        stack.enter_context(recorder.recording(run))
         stack.enter_context(compilation.cache_in(compilation_cache))
         stop = stack.enter_context(StopRequest())
         stack.enter_context(processes.explained())
-        training = _Training(run, members, stop)
+        training = _Training(run, recorder, stop)
+        training.start()
         training.run_to_the_end(progress_bar)
-        return training.final_states()
-
-
-def restore(
-    run: Run, workdir: Workdir, *, is_best: bool = False
-) -> tuple[TrainState | None, ...]:
-    """Restores checkpoints of a run.
-
-    Args:
-        run: whose states they are.
-        workdir: its folder.
-        is_best: whether to take those with the best held-out bound instead of
-            the last.
-
-    Returns:
-        The state of each seed; None for one that was given up.
-
-    Raises:
-        FileNotFoundError: if there is no such checkpoint.
-        DamagedError: if it cannot be read.
-        ValueError: if it is that of another model.
-    """
-    seeds = runs.of_each_seed(run)
-    folders = workdir.of_each_seed(run.settings)
-    return tuple(
-        None if folder.diverged.exists() else _restore(seed, folder, is_best)
-        for seed, folder in zip(seeds, folders, strict=True)
-    )
-
-
-def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
-    """Saves given variables as a finished run, as if it had been trained.
-
-    Args:
-        run: whose variables they are.
-        workdir: where to write.
-        variables: collections ``params`` and ``batch_stats``.
-
-    Raises:
-        ValueError: if ``workdir`` holds something already.
-    """
-    n_steps = run.stepper.schedule.n_steps
-    state = state_lib.make_state(
-        variables,
-        run.stepper.optimiser,
-        run_key(run.settings.seed, KeyUse.NOISE),
-    )._replace(step=jnp.int32(n_steps))
-    with (
-        workdir.claim(run.settings, resume=False),
-        Checkpointer(
-            workdir.checkpoints, run.settings, is_writer=True
-        ) as checkpointer,
-    ):
-        checkpointer.save(state)
-
-
-def _restore(seed: Run, folder: Workdir, is_best: bool) -> TrainState:
-    template = runs.blank_state(seed)
-    with Checkpointer(folder.checkpoints, seed.settings) as checkpointer:
-        if not is_best:
-            return checkpointer.restore_latest(template)
-        step = checkpointer.best_step()
-        if step is None:
-            raise FileNotFoundError(
-                f"no checkpoint in {folder.checkpoints} was saved with its "
-                "held-out bound after the last facet had come in"
-            )
-        return checkpointer.restore(template, step)
+        return training.outcome()
 
 
 class _Training:
     """The seeds of a run that are being trained, and where they stand.
 
-    Every process has one and takes the same decisions; only process 0 has
-    members, which write.
+    Every process has one and takes the same decisions. Lists and indices are
+    of the seeds that had not diverged when training started.
     """
 
-    def __init__(self, run: Run, members: list[Member], stop: StopRequest):
-        self._run = run
-        self._stop = stop
+    def __init__(self, run: Run, recorder: Recorder, stop: StopRequest):
+        self._run, self._recorder, self._stop = run, recorder, stop
         every = runs.of_each_seed(run)
-        is_given_up = np.zeros(len(every), bool)
-        if members:
-            is_given_up[:] = [m.workdir.diverged.exists() for m in members]
-        is_given_up = processes.broadcast(is_given_up)
-        self._indices = [i for i in range(len(every)) if not is_given_up[i]]
+        is_left = np.ones(len(every), bool)
+        is_left[recorder.given_up()] = False
+        # Their numbers among all seeds of the run.
+        self._indices = np.flatnonzero(processes.broadcast(is_left)).tolist()
         if not self._indices:
             raise FloatingPointError(
                 "every seed of this run has diverged: see diverged.txt of each"
             )
         self._seeds = [every[i] for i in self._indices]
-        self._members = [members[i] for i in self._indices] if members else []
         self._alive = list(range(len(self._seeds)))
+        self._scored: dict[int, runs.Scored] = {}
+        self._clock = Clock()
         self._program = Program(
             run.stepper, run.settings.train.batch_size, len(self._seeds)
         )
-        states = _starting_states(self._seeds, self._members)
+
+    def start(self) -> None:
+        """Puts the first states in place, or those to go on from."""
+        states = self._starting_states()
         self._step = int(states[0].step)
         self._state = self._program.place(states)
-        self._clock = Clock()
-        for member in self._members:
-            member.start_records(self._step or -1)
+        self._recorder.start(self._step)
         if self._step:
             logging.info("resumed at step %d", self._step)
         else:
-            _log_events(run.stepper.schedule, -1, 0)
-            self._evaluate(states)
+            records.log_events(self._run.stepper.schedule, -1, 0)
+            self._score(states)
 
     def run_to_the_end(self, progress_bar: bool | None) -> None:
         """Takes the steps that are left."""
@@ -201,39 +143,63 @@ class _Training:
             _dispatches(run, self._step),
             1e9 * run.settings.data.on_device_gb,
         )
-        bar = tqdm.tqdm(
-            total=schedule.n_steps,
-            initial=self._step,
-            unit="step",
-            mininterval=1.0,
-            # tqdm's None: off where nobody watches a terminal.
-            disable=_negated(progress_bar) if processes.is_main() else True,
+        progress = Progress(
+            schedule.n_steps,
+            self._step,
+            progress_bar if processes.is_main() else False,
         )
-        with bar, contextlib.closing(fed):
+        with progress, contextlib.closing(fed):
             for part in fed:
                 n_steps = part.dispatch.n_steps
+                is_compiled = self._clock.knows(n_steps)
                 values = self._take_steps(part)
-                bar.update(n_steps)
-                bar.set_postfix_str(
-                    _postfix(schedule, self._step, values), refresh=False
+                progress.take(
+                    n_steps,
+                    records.line(schedule, self._step, values),
+                    is_compiled=is_compiled,
                 )
                 is_stopped = processes.any_of(self._stop.signum is not None)
                 if self._step % run.steps_per_epoch == 0:
-                    self._end_epoch(is_stopped, is_logged=bar.disable)
+                    self._end_epoch(is_stopped, is_logged=not progress.is_bar)
                 elif is_stopped:
-                    self._save(self._program.members(self._state), {})
+                    self._save(self._program.members(self._state))
                 if is_stopped and self._step < schedule.n_steps:
                     raise Stopped(
                         self._stop.signum or signal.SIGTERM, self._step
                     )
 
-    def final_states(self) -> tuple[TrainState | None, ...]:
-        """Returns a state for every seed of the run, or None."""
-        found: list[TrainState | None] = [None] * self._run.settings.n_seeds
-        states = self._program.members(self._state)
+    def outcome(self) -> Outcome:
+        """Returns the states of all seeds, and the scores of these states."""
+        states: list[TrainState | None] = [None] * self._run.settings.n_seeds
+        scored: list[runs.Scored | None] = [None] * len(states)
+        found = self._program.members(self._state)
         for i in self._alive:
-            found[self._indices[i]] = states[i]
-        return tuple(found)
+            states[self._indices[i]] = found[i]
+            scored[self._indices[i]] = self._scored.get(i)
+        return Outcome(tuple(states), tuple(scored))
+
+    def _starting_states(self) -> list[TrainState]:
+        """Saved states, or those of a new run; the same in all processes."""
+        if processes.is_main():
+            found = self._recorder.restore(self._indices)
+            found = found or [runs.first_state(seed) for seed in self._seeds]
+            if jax.process_count() == 1:
+                return found
+            plain = [
+                jax.device_get(state_lib.with_key_data(state))
+                for state in found
+            ]
+        else:
+            plain = [
+                jax.tree.map(
+                    lambda leaf: np.zeros(leaf.shape, leaf.dtype),
+                    jax.eval_shape(
+                        state_lib.with_key_data, runs.blank_state(seed)
+                    ),
+                )
+                for seed in self._seeds
+            ]
+        return [state_lib.with_typed_key(s) for s in processes.broadcast(plain)]
 
     def _take_steps(self, part: feeding.Fed) -> dict[str, float]:
         """Takes the steps of a dispatch and records them.
@@ -243,6 +209,7 @@ class _Training:
         """
         n_steps = part.dispatch.n_steps
         before = self._state
+        self._scored.clear()
         with self._clock.steps(n_steps):
             self._state, metrics = self._program.run(
                 before, part.images, part.order, part.first, n_steps
@@ -254,16 +221,16 @@ class _Training:
         for i in list(self._alive):
             if not np.all(np.isfinite(of_seeds[i].loss)):
                 sound = self._program.members(before)
-                if self._members:
-                    self._members[i].save(sound[i])
-                self._give_up(i, _divergence(of_seeds[i], self._step))
-        after = self._step + n_steps
-        values = [_mean_metrics(of_seed) for of_seed in of_seeds]
-        for i, member in self._writing():
-            member.record(after, "train", values[i])
-        _log_events(self._run.stepper.schedule, self._step, after)
-        self._step = after
-        return _mean_values([values[i] for i in self._alive])
+                self._recorder.save(self._indices[i], sound[i], None)
+                self._give_up(i, records.divergence(of_seeds[i], self._step))
+        records.log_events(
+            self._run.stepper.schedule, self._step, self._step + n_steps
+        )
+        self._step += n_steps
+        values = {i: records.mean_metrics(of_seeds[i]) for i in self._alive}
+        for i in self._alive:
+            self._record(i, "train", values[i])
+        return records.mean_values(list(values.values()))
 
     def _end_epoch(self, is_stopped: bool, is_logged: bool) -> None:
         """Scores, records and saves, as far as that is due."""
@@ -279,37 +246,51 @@ class _Training:
         if not is_save_due and epoch % settings.evaluate.every_epochs:
             return
         states = self._program.members(self._state)
-        values = self._evaluate(states)
+        values = self._score(states)
         speed = self._clock.read(settings.train.batch_size, len(self._seeds))
-        for _, member in self._writing():
-            member.record(self._step, "speed", speed)
+        for i in self._alive:
+            self._record(i, "speed", speed)
         if values and is_logged:
-            means = _mean_values(list(values.values()))
             logging.info(
                 "epoch %d, test: %s; %s",
                 epoch,
-                _postfix(schedule, self._step, means),
+                records.line(schedule, self._step, records.mean_values(values)),
                 ", ".join(f"{name} {v:.4g}" for name, v in speed.items()),
             )
         if is_save_due:
-            bounds = {i: v["mixture_bound"] for i, v in values.items()}
-            self._save(states, bounds)
+            self._save(states)
 
-    def _evaluate(
-        self, states: Sequence[TrainState]
-    ) -> dict[int, dict[str, float]]:
-        """Scores the seeds, in the process that writes, and returns records."""
-        return {i: m.evaluate(states[i]) for i, m in self._writing()}
+    def _score(self, states: Sequence[TrainState]) -> list[dict[str, float]]:
+        """Scores the seeds and records it, in the process that writes."""
+        if processes.is_main():
+            self._scored = {
+                i: runs.score(self._seeds[i], states[i]) for i in self._alive
+            }
+        rows = [
+            records.score_values(scored) for scored in self._scored.values()
+        ]
+        for i, row in zip(self._scored, rows, strict=True):
+            self._record(i, "test", row)
+        return rows
 
-    def _save(
-        self, states: Sequence[TrainState], bounds: dict[int, float]
-    ) -> None:
+    def _record(self, i: int, split: str, values: dict[str, float]) -> None:
+        record = {
+            "step": self._step,
+            "epoch": self._step / self._run.steps_per_epoch,
+            "split": split,
+        }
+        for name, value in values.items():
+            is_finite = bool(np.isfinite(value))
+            record[name] = float(f"{value:.8g}") if is_finite else None
+        self._recorder.record(self._indices[i], record)
+
+    def _save(self, states: Sequence[TrainState]) -> None:
         """Saves the seeds whose parameters are sound, and gives up others.
 
         A gradient can break the parameters one step before the loss shows it.
         """
         for i in list(self._alive):
-            broken = _broken_parameter(states[i])
+            broken = records.broken_parameter(states[i])
             if broken:
                 self._give_up(
                     i,
@@ -319,46 +300,20 @@ class _Training:
                         "train.learning_rate may help"
                     ),
                 )
-        for i, member in self._writing():
-            member.save(states[i], bounds.get(i))
+        phases = progressive.phases(self._run.stepper.schedule, self._step)
+        is_full = (phases == progressive.Phase.ACTIVE).all()
+        for i in self._alive:
+            scored = self._scored.get(i) if is_full else None
+            bound = scored and scored.terms["mixture_bound"]
+            self._recorder.save(self._indices[i], states[i], bound)
 
     def _give_up(self, i: int, error: FloatingPointError) -> None:
         """Goes on without a seed; raises the error if it was the last."""
         self._alive.remove(i)
-        if self._members and self._run.settings.n_seeds > 1:
-            self._members[i].give_up(error)
+        if self._run.settings.n_seeds > 1:
+            self._recorder.give_up(self._indices[i], error)
         if not self._alive:
             raise error
-
-    def _writing(self) -> Iterator[tuple[int, Member]]:
-        """The seeds that are alive, with their members, where they write."""
-        for i in self._alive if self._members else ():
-            yield i, self._members[i]
-
-
-def _negated(choice: bool | None) -> bool | None:
-    return None if choice is None else not choice
-
-
-def _starting_states(
-    seeds: Sequence[Run], members: Sequence[Member]
-) -> list[TrainState]:
-    """The saved states, or those of a new run; the same in all processes."""
-    if members:
-        found = saved_states(members) or [runs.first_state(s) for s in seeds]
-    else:
-        found = [
-            jax.tree.map(
-                lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
-                jax.eval_shape(state_lib.with_key_data, runs.blank_state(seed)),
-            )
-            for seed in seeds
-        ]
-        found = [state_lib.with_typed_key(state) for state in found]
-    if jax.process_count() == 1:
-        return found
-    plain = [jax.device_get(state_lib.with_key_data(s)) for s in found]
-    return [state_lib.with_typed_key(s) for s in processes.broadcast(plain)]
 
 
 def _permutations(seeds: Sequence[Run]) -> Callable[[int], np.ndarray]:
@@ -387,81 +342,3 @@ def _dispatches(run: Run, step: int) -> Iterator[feeding.Dispatch]:
         for first, end in zip(cuts[:-1], cuts[1:], strict=True):
             if epoch * n + first >= step:
                 yield feeding.Dispatch(epoch, first, end - first)
-
-
-def _mean_metrics(metrics: steps.Metrics) -> dict[str, float]:
-    """Means over the steps of a dispatch, by name."""
-    values = {
-        "loss": metrics.loss.mean(),
-        "mixture_bound": metrics.mixture_bound.mean(),
-        "mean_field_bound": metrics.mean_field_bound.mean(),
-        "log_p_x_z": metrics.log_p_x_z.mean(),
-    }
-    for name in ("kl_z", "kl_c"):
-        for j, value in enumerate(getattr(metrics, name).mean(axis=0)):
-            values[f"{name}/{j}"] = value
-    return {name: float(value) for name, value in values.items()}
-
-
-def _mean_values(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Means over the seeds, by name."""
-    return {name: float(np.mean([r[name] for r in rows])) for name in rows[0]}
-
-
-def _divergence(metrics: steps.Metrics, step: int) -> FloatingPointError:
-    """Says at which step after ``step`` the loss broke, and by which term."""
-    i = np.flatnonzero(~np.isfinite(metrics.loss))[0]
-    terms = [("log_p_x_z", metrics.log_p_x_z[i])]
-    for name in ("kl_z", "kl_c"):
-        for j, value in enumerate(getattr(metrics, name)[i]):
-            terms.append((f"{name} of facet {j}", value))
-    # A finite sum of terms can still overflow in the loss itself.
-    culprits = [f"{n} = {v}" for n, v in terms if not np.isfinite(v)] or [
-        f"loss = {metrics.loss[i]}"
-    ]
-    return FloatingPointError(
-        f"the loss is not finite at step {step + int(i)}: "
-        f"{', '.join(culprits)}. The state of step {step} is saved; in "
-        "another --workdir, a lower train.learning_rate or a larger "
-        "prior_init.variance may help"
-    )
-
-
-def _broken_parameter(state: TrainState) -> str | None:
-    """Names a parameter that is not finite."""
-    for path, leaf in jax.tree_util.tree_leaves_with_path(state.params):
-        if not np.all(np.isfinite(leaf)):
-            return jax.tree_util.keystr(path)
-    return None
-
-
-def _postfix(
-    schedule: progressive.Schedule, step: int, values: dict[str, float]
-) -> str:
-    """The bounds, their terms and the stage, for the progress bar or a log."""
-    phases = progressive.phases(schedule, step)
-    terms = [
-        f"M {values['mixture_bound']:.1f}",
-        f"F {values['mean_field_bound']:.1f}",
-        f"log p(x|z) {values['log_p_x_z']:.1f}",
-    ]
-    for j, phase in enumerate(phases):
-        if phase != progressive.Phase.WAITING:
-            kl = values[f"kl_z/{j}"] + values[f"kl_c/{j}"]
-            terms.append(f"KL{j} {kl:.1f}")
-    terms += [
-        f"{name.removeprefix('many_to_one/')} {100 * value:.1f} %"
-        for name, value in values.items()
-        if name.startswith("many_to_one/")
-    ]
-    return f"stage {schedule.stage_at(step)} | " + ", ".join(terms)
-
-
-def _log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:
-    for event in progressive.events(schedule, after, upto):
-        facets = ", ".join(map(str, event.facets))
-        logging.info(
-            "step %d: facet %s is %s", event.step, facets, event.phase.label
-        )
-    if after < schedule.n_steps <= upto:
-        logging.info("step %d: finished", schedule.n_steps)

@@ -27,13 +27,16 @@ __all__ = [
     "gather",
     "is_main",
     "leave",
+    "meet",
+    "n_devices",
     "start",
 ]
 
-# A process that is gone is missed after so long; one that has failed waits
-# so long for the others to notice.
+# A process that is gone is missed after so long.
 _HEARTBEAT_SECONDS = 30
-_SHUTDOWN_SECONDS = 10
+# At the end, all wait for process 0, which scores and draws: as long as it
+# lives. (One that has failed waits for nobody, see ``leave``.)
+_SHUTDOWN_SECONDS = 30 * 24 * 3600
 
 _LOST = (
     "another process of the run has ended or cannot be reached: start all "
@@ -132,17 +135,45 @@ def leave(code: int) -> None:
     """Ends this process after an error, without waiting for the others.
 
     They cannot go on without it, and notice by themselves. To end as usual
-    would be to wait for them first, and to be aborted when they do not come.
-    With one process, this does nothing.
+    would be to wait for them first. With one process, this does nothing.
 
     Args:
         code: of the process.
     """
-    if jax.process_count() > 1:
+    if jax.distributed.is_initialized():
         _say_all_is_well()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def n_devices() -> int:
+    """Returns how many devices there are, of all processes.
+
+    Raises:
+        RuntimeError: if JAX finds none, since its platform is not here.
+    """
+    try:
+        return jax.device_count()
+    # JAX asserts that it has found one.
+    except (AssertionError, RuntimeError) as error:
+        platforms = jax.config.values["jax_platforms"]
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise RuntimeError(
+            f"JAX cannot use JAX_PLATFORMS={platforms}: there is no such "
+            "device here, or the jaxlib installed has no part for it. Unset "
+            f"JAX_PLATFORMS to use what is there ({why[:300]})"
+        ) from error
+
+
+def meet() -> None:
+    """Waits at the end of a run until all processes have come there.
+
+    However long the report of process 0 takes: a collective operation would
+    give up after some time, JAX's shutdown only if a process is gone.
+    """
+    if jax.distributed.is_initialized():
+        jax.distributed.shutdown()
 
 
 def is_main() -> bool:

@@ -23,7 +23,13 @@ from mfcvae_jax.inference.predictions import Predictions
 from mfcvae_jax.inference.trained import Trained
 from mfcvae_jax.randomness import KeyUse, draw_noise, run_key
 from mfcvae_jax.settings import Settings
-from mfcvae_jax.training import data_init, optimiser, prior_init, steps
+from mfcvae_jax.training import (
+    data_init,
+    optimiser,
+    prior_init,
+    processes,
+    steps,
+)
 from mfcvae_jax.training import state as state_lib
 from mfcvae_jax.variational import elbo, importance
 
@@ -90,6 +96,7 @@ def run_on(settings: Settings, dataset: Dataset) -> Run:
     Raises:
         ValueError: if the data do not fit the settings.
     """
+    processes.n_devices()  # or an error, before anything is computed
     steps_per_epoch = batches.n_batches(
         len(dataset.train.images), settings.train.batch_size
     )

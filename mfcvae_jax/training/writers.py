@@ -24,9 +24,7 @@ _FLUSH_SECONDS = 30
 class MetricsWriter:
     """Appends records to metrics.jsonl and to TensorBoard event files.
 
-    A record is one flat dict with ``step`` (optimiser steps), ``epoch``,
-    ``split`` and numbers in nats per example or in [0, 1], or of the speed;
-    values that are not finite are written as null. Use it as a context manager.
+    Use it as a context manager.
 
     Args:
         workdir: of the run.
@@ -60,29 +58,23 @@ class MetricsWriter:
         ):
             pass
 
-    def write(
-        self, step: int, epoch: float, split: str, values: Mapping[str, float]
-    ) -> None:
+    def write(self, record: Mapping[str, Any]) -> None:
         """Writes one record.
 
         Args:
-            step: optimiser steps taken.
-            epoch: the same in epochs.
-            split: 'train', 'test' or 'speed'.
-            values: numbers by name.
+            record: see ``Recorder.record``.
         """
-        record: dict[str, Any] = {"step": step, "epoch": epoch, "split": split}
-        finite = {}
-        for name, value in values.items():
-            is_finite = abs(value) < float("inf")
-            record[name] = float(f"{value:.8g}") if is_finite else None
-            if is_finite:
-                finite[f"{split}/{name}"] = float(value)
+        about = ("step", "epoch", "split")
+        finite = {
+            f"{record['split']}/{name}": value
+            for name, value in record.items()
+            if name not in about and value is not None
+        }
         with self._workdir.writing():
             self._file.write(json.dumps(record) + "\n")
             # A run that is killed keeps what it had computed.
             self._file.flush()
-            self._events.write(step, finite)
+            self._events.write(record["step"], finite)
 
 
 class _EventFile:

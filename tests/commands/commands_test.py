@@ -31,7 +31,7 @@ from mfcvae_jax import official
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import reader
-from mfcvae_jax.training import loop, runs, stopping
+from mfcvae_jax.training import disk, loop, runs, stopping
 from tests import examples
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -278,7 +278,7 @@ class _Untrained(absltest.TestCase):
                 "logits": rng.normal(size=k).astype(np.float32)
             }
         cls.variables = state.variables | {"params": params}
-        loop.adopt(cls.run_, cls.workdir, cls.variables)
+        disk.adopt(cls.run_, cls.workdir, cls.variables)
 
     def _call(self, name, *args):
         done = _call(name, f"--workdir={self.workdir.path}", *args)
@@ -424,7 +424,7 @@ class SampleTest(_Untrained):
         settings = examples.settings(n_seeds=2, prior_init={"means": "glorot"})
         with folder.claim(settings, resume=False):
             pass
-        states = mock.patch.object(loop, "restore", return_value=(None, None))
+        states = mock.patch.object(disk, "restore", return_value=(None, None))
         with states:
             done = _call("sample", f"--workdir={folder.path}", "--out=x.png")
         self.assertEqual(done.code, 2)

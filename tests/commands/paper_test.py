@@ -17,7 +17,7 @@ from absl.testing import absltest
 
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.report import exhibits, write
-from mfcvae_jax.training import loop, runs
+from mfcvae_jax.training import disk, loop, runs
 from tests import examples, untrained
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -68,9 +68,17 @@ def _train(folder, **overrides):
     """Trains a run and scores it, without pictures; returns its workdir."""
     run = runs.make_run(examples.settings(**overrides))
     home = workdir_lib.Workdir(folder)
-    states = loop.train(run, home)
+    states, _ = loop.train(run, disk.InWorkdir(home))
     with mock.patch.object(exhibits, "draw", return_value=[]):
         write.write_reports(run, states, home)
+    return home
+
+
+def _adopt(folder, **overrides):
+    """A run that was not trained here: it has clusters of all facets."""
+    run = runs.make_run(examples.settings(**overrides))
+    home = workdir_lib.Workdir(folder)
+    disk.adopt(run, home, runs.first_state(run).variables)
     return home
 
 

@@ -27,7 +27,7 @@ from absl.testing import absltest, parameterized
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.commands import report, running, train
-from mfcvae_jax.training import loop, runs
+from mfcvae_jax.training import disk, runs
 from tests import examples, fixtures
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -54,7 +54,7 @@ def _call(script, *args):
 
 def _params(folder):
     workdir = workdir_lib.Workdir(folder)
-    (state,) = loop.restore(runs.make_run(workdir.settings()), workdir)
+    (state,) = disk.restore(runs.make_run(workdir.settings()), workdir)
     return state.params
 
 

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loop: it learns, stops, resumes to the same bits, and fails well."""
 
-import json
 import pathlib
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
+import threading
 from unittest import mock
 
 import jax
@@ -16,81 +18,60 @@ from absl.testing import absltest
 
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.datasets import reader
-from mfcvae_jax.training import devices, loop, runs, stopping
-from tests import examples
+from mfcvae_jax.training import devices, disk, loop, recording, runs, stopping
+from tests.training import small_runs
+from tests.training.small_runs import assert_equal_states
+
+_TWO_STAGES = {"progressive": {"stage_epochs": (1, 1)}}
 
 
-def _run(**overrides):
-    return runs.make_run(examples.settings(**overrides))
-
-
-def _assert_equal_states(left, right):
-    """To the last bit, typed keys included."""
-
-    def bits(leaf):
-        is_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        return np.asarray(jax.random.key_data(leaf) if is_key else leaf)
-
-    jax.tree.map(
-        lambda a, b: np.testing.assert_array_equal(bits(a), bits(b)),
-        left,
-        right,
-    )
-
-
-class _SignalAt:
-    """Sends a signal to this process when the loop has taken n dispatches."""
-
-    def __init__(self, signum, n):
-        self._signum = signum
-        self._left = n
-
-    def __call__(self, *args):
-        self._left -= 1
-        if self._left == 0:
-            signal.raise_signal(self._signum)
-        names = ("mixture_bound", "mean_field_bound", "log_p_x_z")
-        return dict.fromkeys(names, 0.0) | {
-            f"{name}/{j}": 0.0 for name in ("kl_z", "kl_c") for j in (0, 1)
-        }
+class _Folder(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.workdir = workdir_lib.Workdir(f"{folder}/run")
 
 
 @pytest.mark.slow
-class LoopTest(absltest.TestCase):
+class LoopTest(_Folder):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.run_ = _run()
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.folder.cleanup)
-        cls.workdir = workdir_lib.Workdir(f"{cls.folder.name}/whole")
-        (cls.state,) = loop.train(cls.run_, cls.workdir)
+        cls.run_ = small_runs.run()
+        cls.recorder = recording.InMemory()
+        (cls.state,), (cls.scored,) = loop.train(cls.run_, cls.recorder)
 
-    def _new_workdir(self):
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        return workdir_lib.Workdir(f"{folder}/run")
+    def _records(self, split):
+        return [r for r in self.recorder.records if r["split"] == split]
 
     def test_takes_every_step_and_raises_the_bound(self):
         schedule = self.run_.stepper.schedule
         self.assertEqual(int(self.state.step), schedule.n_steps)
         self.assertEqual(schedule.n_steps, 4 * (1438 // 128))
-        train = [r for r in self.workdir.records() if r["split"] == "train"]
+        train = self._records("train")
         self.assertEqual(train[-1]["step"], schedule.n_steps)
         for bound in ("mixture_bound", "mean_field_bound"):
             self.assertGreater(train[-1][bound], train[0][bound] + 50)
             self.assertLess(train[-1][bound], train[-1]["log_p_x_z"])
 
     def test_scores_before_training_and_after_every_epoch(self):
-        test = [r for r in self.workdir.records() if r["split"] == "test"]
+        test = self._records("test")
         self.assertEqual([r["epoch"] for r in test], [0, 1, 2, 3, 4])
         for record in test:
             for j in (0, 1):
                 self.assertBetween(record[f"many_to_one/{j}/digit"], 0.1, 1)
 
+    def test_last_score_is_handed_on(self):
+        wanted = runs.score(self.run_, self.state)
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            self.scored.predictions,
+            wanted.predictions,
+        )
+        self.assertEqual(self.scored.terms, wanted.terms)
+
     def test_bound_leaves_out_a_facet_that_waits(self):
-        for record in self.workdir.records():
-            if record["split"] == "speed":
-                continue
+        for record in self._records("train") + self._records("test"):
             kl = [record[f"kl_z/{j}"] + record[f"kl_c/{j}"] for j in (0, 1)]
             # The first scan of stage 1 begins with a step at fade-in 0.
             if 2 < record["epoch"] < 2.3:
@@ -103,69 +84,68 @@ class LoopTest(absltest.TestCase):
                 rtol=1e-5,
             )
 
-    def test_same_seed_same_bits_and_another_seed_not(self):
-        (again,) = loop.train(self.run_, self._new_workdir())
-        _assert_equal_states(again, self.state)
-        (other,) = loop.train(_run(seed=1), self._new_workdir())
+    def test_disk_and_memory_keep_the_same_of_the_same_run(self):
+        (again,) = small_runs.train(self.run_, self.workdir)
+        assert_equal_states(again, self.state)
+        self.assertEqual(
+            small_runs.records(self.workdir),
+            [r for r in self.recorder.records if r["split"] != "speed"],
+        )
+        # A finished run resumes to itself, and scores nothing anew.
+        recorder = disk.InWorkdir(self.workdir, resume=True)
+        (again,), (scored,) = loop.train(self.run_, recorder)
+        assert_equal_states(again, self.state)
+        self.assertIsNone(scored)
+
+    def test_another_seed_is_another_run(self):
+        other = runs.first_state(small_runs.run(seed=1))
+        first = runs.first_state(self.run_)
         self.assertFalse(
             np.array_equal(
-                other.params["decoder"]["output"]["bias"],
-                self.state.params["decoder"]["output"]["bias"],
+                other.params["decoder"]["output"]["kernel"],
+                first.params["decoder"]["output"]["kernel"],
             )
         )
 
     def test_either_signal_resumes_to_the_same_bits_and_records(self):
         # Of three dispatches an epoch, the 6th is the last of the second.
-        for signum, n in ((signal.SIGINT, 5), (signal.SIGTERM, 6)):
+        for signum, n, step in (
+            (signal.SIGINT, 5, 18),
+            (signal.SIGTERM, 6, 22),
+        ):
             with self.subTest(signal.Signals(signum).name):
-                folder = self._new_workdir()
+                folder = workdir_lib.Workdir(f"{self.workdir.path}_{n}")
                 handler = signal.getsignal(signum)
-                with (
-                    mock.patch.object(
-                        loop, "_mean_metrics", _SignalAt(signum, n)
-                    ),
-                    self.assertRaisesRegex(
-                        stopping.Stopped, "--resume"
-                    ) as caught,
-                ):
-                    loop.train(self.run_, folder)
+                with self.assertRaisesRegex(
+                    stopping.Stopped, "--resume"
+                ) as caught:
+                    loop.train(
+                        self.run_, small_runs.SignalAt(folder, signum, n)
+                    )
                 self.assertEqual(caught.exception.signum, signum)
                 self.assertEqual(signal.getsignal(signum), handler)
-                (stopped,) = loop.restore(self.run_, folder)
-                self.assertEqual(int(stopped.step), 18 if n == 5 else 22)
-                (resumed,) = loop.train(self.run_, folder, resume=True)
-                _assert_equal_states(resumed, self.state)
-                for split in ("train", "test"):
-                    steps, wanted = (
-                        [r["step"] for r in w.records() if r["split"] == split]
-                        for w in (folder, self.workdir)
+                (stopped,) = disk.restore(self.run_, folder)
+                self.assertEqual(int(stopped.step), step)
+                with folder.metrics.open("a") as file:
+                    file.write(
+                        '{"step": 999, "epoch": 90.0, "split": "train"}\n'
+                        '{"step": 1000, "ep'  # cut short by a crash
                     )
-                    self.assertEqual(steps, wanted)
-
-    def test_resume_drops_records_of_steps_that_are_taken_again(self):
-        folder = self._new_workdir()
-        with (
-            mock.patch.object(
-                loop, "_mean_metrics", _SignalAt(signal.SIGINT, 4)
-            ),
-            self.assertRaises(stopping.Stopped),
-        ):
-            loop.train(self.run_, folder)
-        with folder.metrics.open("a") as file:
-            file.write(
-                json.dumps({"step": 999, "epoch": 90.0, "split": "train"})
-                + '\n{"step": 1000, "ep'  # cut short by a crash
-            )
-        loop.train(self.run_, folder, resume=True)
-        self.assertNotIn(999, [r["step"] for r in folder.records()])
-
-    def test_finished_run_resumes_to_itself(self):
-        (again,) = loop.train(self.run_, self.workdir, resume=True)
-        _assert_equal_states(again, self.state)
+                (resumed,) = small_runs.train(self.run_, folder, resume=True)
+                assert_equal_states(resumed, self.state)
+                for split in ("train", "test"):
+                    self.assertEqual(
+                        [
+                            r["step"]
+                            for r in folder.records()
+                            if r["split"] == split
+                        ],
+                        [r["step"] for r in self._records(split)],
+                    )
 
 
 @pytest.mark.slow
-class SeedsTest(absltest.TestCase):
+class SeedsTest(_Folder):
     """Three seeds at once, and what is left when one goes astray."""
 
     @classmethod
@@ -173,36 +153,33 @@ class SeedsTest(absltest.TestCase):
         super().setUpClass()
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
-        cls.folder = pathlib.Path(folder.name)
-        cls.run_ = _run(n_seeds=3, progressive={"stage_epochs": (1, 1)})
-        cls.workdir = workdir_lib.Workdir(cls.folder / "three")
-        cls.states = loop.train(cls.run_, cls.workdir)
+        cls.run_ = small_runs.run(n_seeds=3, **_TWO_STAGES)
+        cls.whole = workdir_lib.Workdir(pathlib.Path(folder.name) / "three")
+        cls.states = small_runs.train(cls.run_, cls.whole)
 
     def test_each_is_the_single_run_of_its_seed(self):
-        (single,) = loop.train(
-            _run(seed=1, progressive={"stage_epochs": (1, 1)}),
-            workdir_lib.Workdir(self.folder / "single"),
+        (single,), _ = loop.train(
+            small_runs.run(seed=1, **_TWO_STAGES), recording.Recorder()
         )
-        for ours, theirs in zip(
-            jax.tree.leaves(self.states[1].params),
-            jax.tree.leaves(single.params),
-            strict=True,
-        ):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3),
+            self.states[1].params,
+            single.params,
+        )
 
     def test_each_has_records_and_checkpoints_of_its_own(self):
-        folders = self.workdir.of_each_seed(self.run_.settings)
+        folders = self.whole.of_each_seed(self.run_.settings)
         last = []
         for folder, state in zip(folders, self.states, strict=True):
             records = [r for r in folder.records() if r["split"] == "test"]
             self.assertEqual([r["epoch"] for r in records], [0, 1, 2])
             last.append(records[-1]["mixture_bound"])
-            (saved,) = loop.restore(runs.make_run(folder.settings()), folder)
-            _assert_equal_states(saved, state)
+            (saved,) = disk.restore(runs.make_run(folder.settings()), folder)
+            assert_equal_states(saved, state)
         self.assertLen(set(last), 3)
 
     def test_speed_is_recorded_apart_from_compilation(self):
-        (folder, *_) = self.workdir.of_each_seed(self.run_.settings)
+        (folder, *_) = self.whole.of_each_seed(self.run_.settings)
         first, second = (r for r in folder.records() if r["split"] == "speed")
         self.assertGreater(first["compile_seconds"], 0)
         self.assertNotIn("compile_seconds", second)
@@ -214,56 +191,51 @@ class SeedsTest(absltest.TestCase):
         )
 
     def test_all_go_on_from_the_last_step_they_share(self):
-        workdir = workdir_lib.Workdir(self.folder / "resumed")
-        shutil.copytree(self.workdir.path, workdir.path)
+        shutil.copytree(self.whole.path, self.workdir.path)
         # As if the second save had been cut short before the third seed.
-        shutil.rmtree(workdir.path / "seed_2" / "checkpoints" / "22")
-        resumed = loop.train(self.run_, workdir, resume=True)
+        shutil.rmtree(self.workdir.path / "seed_2" / "checkpoints" / "22")
+        resumed = small_runs.train(self.run_, self.workdir, resume=True)
         for ours, theirs in zip(resumed, self.states, strict=True):
-            _assert_equal_states(ours, theirs)
+            assert_equal_states(ours, theirs)
 
     def test_one_that_diverges_is_given_up_and_the_others_go_on(self):
-        workdir = workdir_lib.Workdir(self.folder / "diverged")
-        with mock.patch.object(
-            loop, "Program", _diverging_program(seed=1, after_step=11)
-        ):
-            found = loop.train(self.run_, workdir)
+        class Diverging(devices.Program):
+            """The loss of seed 1 breaks at step 15, one step into a scan."""
+
+            def run(self, state, *args):
+                first = int(np.ravel(state.step)[0])
+                state, metrics = super().run(state, *args)
+                if first > 11:
+                    loss = metrics.loss.copy()
+                    loss[1, 1:] = np.nan
+                    metrics = metrics._replace(loss=loss)
+                return state, metrics
+
+        with mock.patch.object(loop, "Program", Diverging):
+            found = small_runs.train(self.run_, self.workdir)
         self.assertIsNone(found[1])
         for i in (0, 2):
-            _assert_equal_states(found[i], self.states[i])
-        folders = workdir.of_each_seed(self.run_.settings)
+            assert_equal_states(found[i], self.states[i])
+        folders = self.workdir.of_each_seed(self.run_.settings)
         self.assertIn("not finite at step 15", folders[1].diverged.read_text())
         # Its last sound state is kept.
         self.assertTrue((folders[1].checkpoints / "14").is_dir())
         self.assertFalse((folders[1].checkpoints / "22").exists())
         # It stays out when the run is taken up again.
-        again = loop.train(self.run_, workdir, resume=True)
+        again = small_runs.train(self.run_, self.workdir, resume=True)
         self.assertIsNone(again[1])
-        _assert_equal_states(again[2], self.states[2])
-
-    def test_run_ends_when_every_seed_has_diverged(self):
-        run = _run(n_seeds=2, train={"learning_rate": 1e30})
-        workdir = workdir_lib.Workdir(self.folder / "lost")
-        with self.assertRaisesRegex(FloatingPointError, "not finite"):
-            loop.train(run, workdir)
-        with self.assertRaisesRegex(FloatingPointError, "every seed"):
-            loop.train(run, workdir, resume=True)
+        assert_equal_states(again[2], self.states[2])
 
 
-class FaultsTest(absltest.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.workdir = workdir_lib.Workdir(f"{folder}/run")
-
-    @pytest.mark.slow
+@pytest.mark.slow
+class DivergenceTest(_Folder):
     def test_loss_that_is_not_finite_names_term_facet_and_step(self):
-        run = _run(train={"learning_rate": 1e30})
+        run = small_runs.run(train={"learning_rate": 1e30}, **_TWO_STAGES)
         with self.assertRaisesRegex(
             FloatingPointError, r"at step \d+: .*(log_p_x_z|facet \d)"
         ) as caught:
-            loop.train(run, self.workdir)
-        (saved,) = loop.restore(run, self.workdir)
+            small_runs.train(run, self.workdir)
+        (saved,) = disk.restore(run, self.workdir)
         self.assertIn(
             f"of step {int(saved.step)} is saved", str(caught.exception)
         )
@@ -271,34 +243,42 @@ class FaultsTest(absltest.TestCase):
         for leaf in jax.tree.leaves(saved.params):
             self.assertTrue(np.all(np.isfinite(leaf)))
 
-    @pytest.mark.slow
+    def test_run_ends_when_every_seed_has_diverged(self):
+        run = small_runs.run(n_seeds=2, train={"learning_rate": 1e30})
+        with self.assertRaisesRegex(FloatingPointError, "not finite"):
+            small_runs.train(run, self.workdir)
+        with self.assertRaisesRegex(FloatingPointError, "every seed"):
+            small_runs.train(run, self.workdir, resume=True)
+
     def test_broken_parameters_are_never_saved(self):
-        run = _run()
+        class Broken(devices.Program):
+            def members(self, state):
+                states = super().members(state)
+                for at in states:
+                    if at.step:
+                        at.params["decoder"]["output"]["bias"] *= np.nan
+                return states
 
-        def broken_bias(program, state):
-            states = devices.Program.members(program, state)
-            for at in states:
-                if at.step:
-                    at.params["decoder"]["output"]["bias"] *= np.nan
-            return states
-
+        run = small_runs.run(**_TWO_STAGES)
         with (
-            mock.patch.object(loop, "Program", _program_with(broken_bias)),
+            mock.patch.object(loop, "Program", Broken),
             self.assertRaisesRegex(
                 FloatingPointError, "step 11: .*decoder.*output.*bias"
             ),
         ):
-            loop.train(run, self.workdir)
+            small_runs.train(run, self.workdir)
         with self.assertRaisesRegex(FileNotFoundError, "no checkpoint"):
-            loop.restore(run, self.workdir)
+            disk.restore(run, self.workdir)
 
+
+class RefusedTest(_Folder):
     def test_batch_larger_than_the_data(self):
         with self.assertRaisesRegex(ValueError, "train.batch_size.*1438.*5000"):
-            _run(train={"batch_size": 5000})
+            small_runs.run(train={"batch_size": 5000})
 
     def test_more_components_than_examples(self):
         with self.assertRaisesRegex(ValueError, "2000 comp.*n_comp.* 1438"):
-            _run(facets={"n_components": (6, 2000)})
+            small_runs.run(facets={"n_components": (6, 2000)})
 
     def test_images_that_are_no_numbers_or_out_of_range(self):
         digits = reader.load("digits")
@@ -311,40 +291,42 @@ class FaultsTest(absltest.TestCase):
             with self.assertRaisesRegex(ValueError, message):
                 reader.check(broken)
 
-    def test_workdir_of_another_config_names_the_difference(self):
-        with self.workdir.claim(examples.settings(), resume=False):
-            pass
-        other = _run(train={"learning_rate": 0.5})
-        with self.assertRaisesRegex(
-            ValueError, "train.learning_rate: 0.001 != 0.5"
-        ):
-            loop.train(other, self.workdir)
+    def test_device_that_is_not_there(self):
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import os; os.environ['JAX_PLATFORMS'] = 'cuda'\n"
+                "from mfcvae_jax.training import processes\n"
+                "try: processes.n_devices()\n"
+                "except RuntimeError as error: print(error)",
+            ],
+            capture_output=True,
+            text=True,
+        )
+        if done.stdout == "":
+            self.skipTest("there is a GPU")
+        self.assertRegex(done.stdout, r"\AJAX cannot use JAX_PLATFORMS=cuda.*")
+        self.assertEqual(done.stdout.count("\n"), 1)
 
 
-def _diverging_program(seed, after_step):
-    """A program in which the loss of a seed breaks, one step into a scan."""
+class ThreadsTest(_Folder):
+    def test_runs_in_threads_with_folders_are_those_of_one_thread(self):
+        run = small_runs.run(**small_runs.ONE_FACET)
+        (wanted,), _ = loop.train(run, recording.InMemory())
+        found = {}
 
-    class Diverging(devices.Program):
-        def run(self, state, *args):
-            first = int(np.ravel(state.step)[0])
-            state, metrics = super().run(state, *args)
-            if first > after_step:
-                loss = metrics.loss.copy()
-                loss[seed, 1:] = np.nan
-                metrics = metrics._replace(loss=loss)
-            return state, metrics
+        def train(i):
+            folder = workdir_lib.Workdir(f"{self.workdir.path}_{i}")
+            found[i] = small_runs.train(run, folder)
 
-    return Diverging
-
-
-def _program_with(members):
-    """A program whose states come back changed."""
-
-    class Changed(devices.Program):
-        pass
-
-    Changed.members = members
-    return Changed
+        threads = [threading.Thread(target=train, args=(i,)) for i in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for i in range(3):
+            assert_equal_states(found[i][0], wanted)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,118 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What ``fit`` found: all that a fitted estimator knows, and a file holds."""
+
+import dataclasses
+import math
+import numbers
+from typing import Any
+
+import jax
+import numpy as np
+
+from mfcvae_jax import model as model_lib
+from mfcvae_jax import progressive
+from mfcvae_jax.estimator.checks import check_count, check_index
+from mfcvae_jax.estimator.layout import Layout
+from mfcvae_jax.evaluation import pruning
+from mfcvae_jax.inference.predictions import Predictions
+from mfcvae_jax.inference.trained import Trained
+from mfcvae_jax.randomness import KeyUse, run_key
+from mfcvae_jax.settings import Settings
+from mfcvae_jax.variational import elbo
+
+__all__ = ["Fitted"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fitted:
+    """The result of a fit; arrays are in host memory.
+
+    Attributes:
+        params: of the constructor, at the time of the fit.
+        settings: of the run; K_j are those after pruning.
+        layout: of the examples.
+        variables: of the model.
+        history: records of training.
+        evidence: of each facet, None if its K_j was given.
+        feature_names: of the columns, strings, shape (D,); None without names.
+        labels: cluster of each training example, integers, shape (N, J).
+    """
+
+    params: dict[str, Any]
+    settings: Settings
+    layout: Layout
+    variables: dict[str, Any]
+    history: list[dict[str, Any]]
+    evidence: list[pruning.Evidence | None]
+    feature_names: np.ndarray | None
+    labels: np.ndarray
+
+    @property
+    def trained(self) -> Trained:
+        """The model with its weights, all facets fully in."""
+        settings = self.settings
+        return Trained(
+            model=model_lib.make_model(settings, self.layout.image_shape),
+            likelihood=settings.likelihood,
+            estimate=elbo.find_estimator(settings.train.estimator),
+            batch_size=settings.evaluate.batch_size,
+            variables=self.variables,
+            alpha=progressive.full_coefficients(len(settings.facets)).alpha,
+        )
+
+    def predict(self, images: np.ndarray) -> Predictions:
+        """Predicts, with the same noise in each call.
+
+        Args:
+            images: as ``Layout.to_model`` gives them.
+
+        Raises:
+            ValueError: if a probability is not finite.
+        """
+        key = run_key(self.settings.seed, KeyUse.EVALUATION)
+        found = self.trained.predict(images, key)
+        is_finite = np.isfinite(np.concatenate(found.resp, 1)).all(axis=1)
+        if not is_finite.all():
+            raise ValueError(
+                f"{np.sum(~is_finite)} examples have no finite probabilities, "
+                f"such as X[{is_finite.argmin()}]: look for values in them "
+                "that are far from those of the training set"
+            )
+        return found
+
+    def sample(
+        self,
+        n: int,
+        facet: int | None,
+        component: int | None,
+        temperature: float,
+        rng: np.random.RandomState,
+    ) -> np.ndarray:
+        """Draws new examples, see ``MultiFacetClustering.sample``."""
+        facets = self.settings.facets
+        check_count("n", n)
+        is_number = isinstance(temperature, numbers.Real)
+        if not is_number or not 0 <= float(temperature) < math.inf:
+            raise ValueError(
+                f"temperature must be a number >= 0, got {temperature!r}"
+            )
+        if facet is None and component is None:
+            pass
+        elif facet is None or component is None:
+            raise ValueError(
+                "facet and component go together: give both, to sample that "
+                f"cluster, or neither; got facet={facet!r}, "
+                f"component={component!r}"
+            )
+        else:
+            check_index("facet", facet, len(facets))
+            check_index("component", component, facets.n_components[facet])
+        drawn, _ = self.trained.sample(
+            jax.random.key(rng.randint(np.iinfo(np.int32).max)),
+            int(n),
+            facet=facet,
+            component=component,
+            temperature=temperature,
+        )
+        return self.layout.from_model(drawn)

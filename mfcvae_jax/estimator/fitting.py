@@ -1,0 +1,227 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""How the estimator trains: quietly, and in memory unless told otherwise."""
+
+import contextlib
+import dataclasses
+import itertools
+import numbers
+import os
+import pathlib
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import jax
+import numpy as np
+from absl import logging
+from sklearn.utils import check_random_state
+
+from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
+from mfcvae_jax.estimator.defaults import make_settings
+from mfcvae_jax.estimator.facet import Facet, check_facets
+from mfcvae_jax.estimator.fitted import Fitted
+from mfcvae_jax.estimator.layout import layout_of
+from mfcvae_jax.evaluation import pruning
+from mfcvae_jax.randomness import KeyUse, run_key
+from mfcvae_jax.training import loop, processes, runs
+from mfcvae_jax.training.recording import InMemory
+from mfcvae_jax.training.runs import Run
+from mfcvae_jax.training.stopping import Stopped
+from mfcvae_jax.variational import prior
+from mfcvae_jax.workdir import Workdir
+
+__all__ = ["fit"]
+
+# So many training examples are scored for the records.
+_N_SCORED = 5000
+
+
+def fit(
+    params: Mapping[str, Any], x: np.ndarray, feature_names: np.ndarray | None
+) -> Fitted:
+    """Trains a model, and sorts the examples that it was trained on.
+
+    Args:
+        params: the parameters of ``MultiFacetClustering``.
+        x: examples, see there, finite numbers.
+        feature_names: of the columns, if they have names.
+
+    Raises:
+        ValueError: if the examples or a parameter are not allowed.
+        FloatingPointError: if training diverged.
+        KeyboardInterrupt: if it was stopped.
+    """
+    facets = check_facets(params["facets"])
+    layout = layout_of(x)
+    images = layout.to_model(x)
+    settings = make_settings(
+        params,
+        layout,
+        len(images),
+        n_devices=processes.n_devices(),
+        seed=_seed(params["random_state"]),
+    )
+    run = runs.run_on(settings, _dataset(images, settings.seed))
+    variables, records = _train(
+        run, params["workdir"], is_shown=bool(params["verbose"])
+    )
+    fitted = Fitted(
+        {**params, "facets": facets},
+        settings,
+        layout,
+        variables,
+        records,
+        evidence=[None] * len(facets),
+        feature_names=feature_names,
+        labels=np.zeros((0, len(facets)), int),
+    )
+    fitted = _pruned(fitted, facets, images)
+    labels = fitted.predict(images).assignments
+    return dataclasses.replace(fitted, labels=labels)
+
+
+def _dataset(images: np.ndarray, seed: int) -> Dataset:
+    """Makes the data set of a run; its test split is of training examples.
+
+    The order is random, since the data-dependent initialisation looks at the
+    first examples, and in an ordered set those are all alike.
+    """
+    order = np.random.RandomState(seed).permutation(len(images))
+
+    def split(members):
+        return Split(images[members], np.zeros((len(members), 0), np.int32))
+
+    shape = cast(tuple[int, int, int], images.shape[1:])
+    return Dataset(
+        DatasetSpec("in_memory", shape, ()),
+        train=split(order),
+        test=split(order[:_N_SCORED]),
+    )
+
+
+def _seed(random_state: Any) -> int:
+    """The seed of a run."""
+    if isinstance(random_state, numbers.Integral):
+        return int(random_state)
+    return check_random_state(random_state).randint(np.iinfo(np.int32).max)
+
+
+def _train(
+    run: Run, workdir: str | os.PathLike[str] | None, *, is_shown: bool
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Returns variables in host memory, and records but those of the speed."""
+    try:
+        with _quiet():
+            if workdir is None:
+                recorder = InMemory()
+                (state,), _ = loop.train(run, recorder, progress_bar=is_shown)
+                records = recorder.records
+            else:
+                # Orbax and TensorBoard take a second to import.
+                from mfcvae_jax.training import disk
+
+                folder = _free_folder(Workdir(os.fspath(workdir)).path)
+                (state,), _ = loop.train(
+                    run, disk.InWorkdir(folder), progress_bar=is_shown
+                )
+                records = folder.records()
+    except FloatingPointError as error:
+        what, _, _ = str(error).partition(". ")
+        raise FloatingPointError(
+            f"training diverged: {what}. Try a learning_rate lower "
+            f"than {run.settings.train.learning_rate:g}, or look for "
+            "extreme values in X"
+        ) from error
+    except Stopped as error:
+        # Now that the handlers are their owners' again, they get the signal
+        # that was kept from them.
+        signal.raise_signal(error.signum)
+        raise KeyboardInterrupt from error
+    assert state is not None  # a single seed that is given up raises
+    return jax.device_get(state.variables), [
+        record for record in records if record["split"] != "speed"
+    ]
+
+
+def _pruned(
+    fitted: Fitted, facets: Sequence[Facet], images: np.ndarray
+) -> Fitted:
+    """Leaves facets whose K is found the clusters that can be told apart."""
+    if not any(facet.is_auto for facet in facets):
+        return fitted
+    samples = fitted.trained.sampled_latents(
+        images[: pruning.N_EXAMPLES],
+        run_key(fitted.settings.seed, KeyUse.SAMPLES),
+    )
+    params = dict(fitted.variables["params"])
+    section = fitted.settings.facets
+    n_components, found = list(section.n_components), list(fitted.evidence)
+    for j, mixture in enumerate(fitted.trained.mixtures):
+        if facets[j].is_auto:
+            left, evidence = pruning.prune(mixture, samples[j])
+            params[f"priors_{j}"] = {
+                name: np.asarray(value, np.float32)
+                for name, value in prior.unconstrained(left).items()
+            }
+            n_components[j], found[j] = evidence.n_kept, evidence
+    section = dataclasses.replace(section, n_components=tuple(n_components))
+    return dataclasses.replace(
+        fitted,
+        settings=dataclasses.replace(fitted.settings, facets=section),
+        variables={**fitted.variables, "params": params},
+        evidence=found,
+    )
+
+
+def _free_folder(path: pathlib.Path) -> Workdir:
+    """Returns the folder, or, if a fit has used it, a new fit_<n> within.
+
+    Of several fits at the same time, in threads or processes, each gets one of
+    its own: the first that makes the file ``lock`` has the folder.
+    """
+    within = (path / f"fit_{n}" for n in itertools.count(1))
+    for folder in itertools.chain([path], within):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = folder / "lock"
+        if any(folder.iterdir()) and not lock.exists():
+            raise ValueError(
+                f"workdir={str(path)!r} is not empty and holds no fit: name a "
+                "new folder, so that nothing is overwritten, or None to keep "
+                "nothing"
+            )
+        with contextlib.suppress(FileExistsError):
+            lock.open("x").close()
+            return Workdir(folder)
+    raise AssertionError("there is no end to the numbers")
+
+
+class _Quiet:
+    """Keeps what the engine logs from the user's log. A context manager.
+
+    The verbosity is that of the process, so of several fits in threads the
+    first lowers it, and the last one to end restores it.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._n_within = 0
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if not self._n_within:
+                self._before = logging.get_verbosity()
+                logging.set_verbosity(logging.ERROR)
+            self._n_within += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_within -= 1
+                if not self._n_within:
+                    logging.set_verbosity(self._before)
+
+
+_quiet = _Quiet()

@@ -1,0 +1,77 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The JSON files of a run: written in full or not at all, read with care."""
+
+import json
+import pathlib
+from typing import Any
+
+from absl import logging
+
+__all__ = ["damage", "read", "read_records", "write"]
+
+
+def write(path: pathlib.Path, value: dict[str, Any]) -> None:
+    """Writes a file that is either there in full or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value, indent=2) + "\n")
+    part.replace(path)
+
+
+def read(path: pathlib.Path) -> dict[str, Any]:
+    """Reads what ``write`` wrote."""
+    try:
+        value = json.loads(path.read_bytes())
+        if not isinstance(value, dict):
+            raise ValueError(f"expected an object, got {value!r:.40}")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(damage(path, error)) from error
+    return value
+
+
+def damage(path: pathlib.Path, why: object) -> str:
+    """Says that a file cannot be used, why, and what to do."""
+    return (
+        f"{path} is damaged or no file of a run ({why}): bring back a copy of "
+        "it, or train again in another --workdir"
+    )
+
+
+def read_records(path: pathlib.Path) -> list[dict[str, Any]]:
+    """Reads a file of one record a line, see ``Workdir.records``."""
+    if not path.exists():
+        return []
+    *lines, last = path.read_bytes().split(b"\n")
+    records, damaged = [], []
+    for number, line in enumerate(lines, 1):
+        record = _parse_record(line)
+        if record is None:
+            damaged.append(number)
+        else:
+            records.append(record)
+    if damaged:
+        shown = ", ".join(map(str, damaged[:5]))
+        logging.warning(
+            "%s: %d lines are no records, or damaged, and are left out "
+            "(line %s)",
+            path,
+            len(damaged),
+            shown + (", ..." if damaged[5:] else ""),
+        )
+    record = _parse_record(last)
+    return records if record is None else [*records, record]
+
+
+def _parse_record(line: bytes) -> dict[str, Any] | None:
+    """A line of metrics.jsonl; None if it is no record."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):  # no JSON, or no text
+        return None
+    is_record = (
+        isinstance(record, dict)
+        and isinstance(record.get("step"), int)
+        and isinstance(record.get("epoch"), int | float)
+        and isinstance(record.get("split"), str)
+    )
+    return record if is_record else None

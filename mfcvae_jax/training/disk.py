@@ -1,0 +1,185 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""A run in its folder: the recorder that writes it, and how it is read."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+from absl import logging
+
+from mfcvae_jax.randomness import KeyUse, run_key
+from mfcvae_jax.training import runs
+from mfcvae_jax.training import state as state_lib
+from mfcvae_jax.training.checkpoint import Checkpointer, DamagedError
+from mfcvae_jax.training.recording import Recorder
+from mfcvae_jax.training.runs import Run
+from mfcvae_jax.training.state import TrainState
+from mfcvae_jax.training.writers import MetricsWriter
+from mfcvae_jax.workdir import Workdir
+
+__all__ = ["InWorkdir", "adopt", "restore"]
+
+
+class InWorkdir(Recorder):
+    """Writes checkpoints, metrics and TensorBoard files into a workdir.
+
+    All methods raise NotWrittenError or NotSavedError where the disk is full.
+
+    Args:
+        workdir: of the run.
+        resume: whether a run that is there is continued, from its last
+            checkpoint, or from the start if it had not come to one.
+    """
+
+    def __init__(self, workdir: Workdir, *, resume: bool = False):
+        self._workdir = workdir
+        self._resume = resume
+
+    @contextlib.contextmanager
+    def recording(self, run: Run) -> Iterator[None]:
+        """Claims the folder, see ``Workdir.claim``; waits for the last save."""
+        self._folders = self._workdir.of_each_seed(run.settings)
+        self._runs = runs.of_each_seed(run)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(
+                self._workdir.claim(
+                    run.settings, resume=self._resume, dataset=run.dataset
+                )
+            )
+            self._checkpointers = [
+                stack.enter_context(
+                    Checkpointer(
+                        folder.checkpoints, seed.settings, is_writer=True
+                    )
+                )
+                for folder, seed in zip(self._folders, self._runs, strict=True)
+            ]
+            self._writers = stack.enter_context(contextlib.ExitStack())
+            yield
+
+    def given_up(self) -> list[int]:
+        """Returns the seeds whose folder has diverged.txt."""
+        return [i for i, f in enumerate(self._folders) if f.diverged.exists()]
+
+    def restore(self, seeds: Sequence[int]) -> list[TrainState] | None:
+        """Restores the last step that seeds have all saved.
+
+        A checkpoint that cannot be read is reported, and the one before is
+        taken.
+
+        Args:
+            seeds: of which states are wanted.
+
+        Returns:
+            Their states; None if the run has not come to a checkpoint.
+
+        Raises:
+            DamagedError: if there are checkpoints, but none can be read.
+        """
+        saved = [self._checkpointers[i] for i in seeds]
+        steps = [set(one.steps()) for one in saved]
+        for step in sorted(set.intersection(*steps), reverse=True):
+            try:
+                return [
+                    one.restore(runs.blank_state(self._runs[i]), step)
+                    for i, one in zip(seeds, saved, strict=True)
+                ]
+            except DamagedError as error:
+                logging.error("%s Going back to the one before.", error)
+        if all(steps):
+            raise DamagedError(
+                "no checkpoint can be read in "
+                + ", ".join(str(self._folders[i].checkpoints) for i in seeds)
+                + ": start again in another --workdir"
+            )
+        return None
+
+    def start(self, step: int) -> None:
+        """Opens the records; see ``MetricsWriter``."""
+        self._metrics = [
+            self._writers.enter_context(MetricsWriter(folder, step or -1))
+            for folder in self._folders
+        ]
+
+    def record(self, seed: int, record: dict[str, Any]) -> None:
+        """Writes a record."""
+        self._metrics[seed].write(record)
+
+    def save(self, seed: int, state: TrainState, bound: float | None) -> None:
+        """Saves a state, in the background."""
+        self._checkpointers[seed].save(state, bound)
+
+    def give_up(self, seed: int, error: FloatingPointError) -> None:
+        """Notes for good that a seed diverged."""
+        with self._workdir.writing():
+            self._folders[seed].diverged.write_text(f"{error}\n")
+        logging.error(
+            "seed %d is given up: %s", self._runs[seed].settings.seed, error
+        )
+
+
+def restore(
+    run: Run, workdir: Workdir, *, is_best: bool = False
+) -> tuple[TrainState | None, ...]:
+    """Restores checkpoints of a run.
+
+    Args:
+        run: whose states they are.
+        workdir: its folder.
+        is_best: whether to take those with the best held-out bound instead of
+            the last.
+
+    Returns:
+        The state of each seed; None for one that was given up.
+
+    Raises:
+        FileNotFoundError: if there is no such checkpoint.
+        DamagedError: if it cannot be read.
+        ValueError: if it is that of another model, or the run was trained on
+            other data.
+    """
+    workdir.check_data(run.dataset)
+    seeds = runs.of_each_seed(run)
+    folders = workdir.of_each_seed(run.settings)
+    return tuple(
+        None if folder.diverged.exists() else _restore(seed, folder, is_best)
+        for seed, folder in zip(seeds, folders, strict=True)
+    )
+
+
+def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
+    """Saves given variables as a finished run, as if it had been trained.
+
+    Args:
+        run: whose variables they are.
+        workdir: where to write.
+        variables: collections ``params`` and ``batch_stats``.
+
+    Raises:
+        ValueError: if ``workdir`` holds something already.
+    """
+    n_steps = run.stepper.schedule.n_steps
+    state = state_lib.make_state(
+        variables,
+        run.stepper.optimiser,
+        run_key(run.settings.seed, KeyUse.NOISE),
+    )._replace(step=jnp.int32(n_steps))
+    recorder = InWorkdir(workdir)
+    with recorder.recording(run):
+        recorder.save(0, state, None)
+
+
+def _restore(seed: Run, folder: Workdir, is_best: bool) -> TrainState:
+    template = runs.blank_state(seed)
+    with Checkpointer(folder.checkpoints, seed.settings) as checkpointer:
+        if not is_best:
+            return checkpointer.restore_latest(template)
+        step = checkpointer.best_step()
+        if step is None:
+            raise FileNotFoundError(
+                f"no checkpoint in {folder.checkpoints} was saved with its "
+                "held-out bound after the last facet had come in"
+            )
+        return checkpointer.restore(template, step)

@@ -1,0 +1,89 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the loop tells of a run; here it is kept in memory, or nowhere.
+
+``training.disk`` has the recorder that writes the folder of a run.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mfcvae_jax.training.runs import Run
+from mfcvae_jax.training.state import TrainState
+
+__all__ = ["InMemory", "Recorder"]
+
+
+class Recorder:
+    """Where a run starts, and what becomes of its states and records.
+
+    This one starts anew and keeps nothing. Seeds are counted from 0. With
+    several processes, process 0 alone uses the recorder that it is given.
+    """
+
+    @contextlib.contextmanager
+    def recording(self, run: Run) -> Iterator[None]:
+        """Prepares for a run; the other methods are called within.
+
+        Args:
+            run: which will be trained.
+        """
+        del run
+        yield
+
+    def given_up(self) -> list[int]:
+        """Returns the seeds that diverged when the run was trained before."""
+        return []
+
+    def restore(self, seeds: Sequence[int]) -> list[TrainState] | None:
+        """Returns the states of seeds to go on from; None to start anew."""
+        del seeds
+        return None
+
+    def start(self, step: int) -> None:
+        """Is called before the first record.
+
+        Args:
+            step: steps taken before; records of later ones are void.
+        """
+
+    def record(self, seed: int, record: dict[str, Any]) -> None:
+        """Takes a record.
+
+        Args:
+            seed: whose.
+            record: ``step`` (optimiser steps taken), ``epoch`` (the same in
+                epochs), ``split`` ('train', 'test' or 'speed'), and numbers by
+                name, None for one that is not finite.
+        """
+
+    def save(self, seed: int, state: TrainState, bound: float | None) -> None:
+        """Takes a state that is sound.
+
+        Args:
+            seed: whose.
+            state: between two steps.
+            bound: the held-out mixture bound in nats per example, if the state
+                may be chosen as the best: if it was scored, and every facet is
+                fully in (bounds of fewer facets are another model's).
+        """
+
+    def give_up(self, seed: int, error: FloatingPointError) -> None:
+        """Is told that a seed diverged while others go on."""
+
+
+class InMemory(Recorder):
+    """Keeps the records of a run of one seed.
+
+    Attributes:
+        records: in order.
+    """
+
+    def __init__(self):
+        self.records: list[dict[str, Any]] = []
+
+    def record(self, seed: int, record: dict[str, Any]) -> None:
+        """Keeps a record."""
+        del seed
+        self.records.append(record)

@@ -1,0 +1,312 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Saved estimators: read as they were, and what else a file may hold."""
+
+import json
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn import datasets
+from sklearn.base import clone
+
+from mfcvae_jax import Facet, MultiFacetClustering
+from mfcvae_jax import settings as settings_lib
+
+# Training is so short that a facet may end with one cluster.
+pytestmark = pytest.mark.filterwarnings("ignore:all examples are in one")
+
+IMAGES = datasets.load_digits().images[:40]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Has all that a file may have to hold."""
+    model = MultiFacetClustering(
+        [
+            Facet("auto", 2),
+            Facet(np.int64(3), 2, covariance="full", learn_weights=False),
+        ],
+        epochs=[1, 1],
+        net=settings_lib.SharedEncoder(
+            (16,), (16,), settings_lib.Activation.ELU, batch_norm=True
+        ),
+        likelihood=settings_lib.Bernoulli(),
+        batch_size=np.int64(30),
+        learning_rate=np.float32(1e-3),
+        random_state=np.random.RandomState(2),
+    )
+    return model.fit(IMAGES)
+
+
+@pytest.fixture(scope="module")
+def members(fitted, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model.npz"
+    fitted.save(path)
+    with np.load(path) as opened:
+        return dict(opened)
+
+
+def changed(members, drop=(), about=None, **more):
+    found = {k: v for k, v in members.items() if k not in drop} | more
+    if about:
+        plain = json.loads(str(found["about"]))
+        about(plain)
+        found["about"] = np.array(json.dumps(plain))
+    return found
+
+
+class TestRoundTrip:
+    def test_all_is_as_it_was(self, tmp_path, fitted):
+        path = tmp_path / "model"
+        fitted.save(path)
+        assert [p.name for p in tmp_path.iterdir()] == ["model"]
+        again = MultiFacetClustering.load(path)
+        assert again.facets == tuple(fitted.facets)
+        assert again.net == fitted.net
+        assert again.likelihood == fitted.likelihood
+        assert again.history_ == fitted.history_
+        assert isinstance(again.random_state, int)
+        for name in ("n_iter_", "n_features_in_", "batch_size", "epochs"):
+            assert getattr(again, name) == getattr(fitted, name)
+        np.testing.assert_array_equal(again.labels_, fitted.labels_)
+        np.testing.assert_array_equal(again.evidence_[0], fitted.evidence_[0])
+        assert again.evidence_[1] is None
+        np.testing.assert_array_equal(again.predict(IMAGES), fitted.labels_)
+        np.testing.assert_array_equal(
+            again.sample(3, random_state=1), fitted.sample(3, random_state=1)
+        )
+        assert again.score(IMAGES) == fitted.score(IMAGES)
+
+    @pytest.mark.slow
+    def test_fits_as_before(self, tmp_path, fitted):
+        fitted.save(tmp_path / "model")
+        again = clone(MultiFacetClustering.load(tmp_path / "model"))
+        again.fit(IMAGES)
+        np.testing.assert_array_equal(again.labels_, fitted.labels_)
+
+    def test_what_is_set_after_the_fit_is_not_in_the_file(
+        self, tmp_path, fitted
+    ):
+        model = clone(fitted)
+        model._adopt(fitted._fitted)
+        model.set_params(facets=[Facet(9, 9)]).save(tmp_path / "model")
+        again = MultiFacetClustering.load(tmp_path / "model")
+        assert again.facets == tuple(fitted.facets)
+
+    def test_names_of_columns(self, tmp_path):
+        pandas = pytest.importorskip("pandas")
+        frame = pandas.DataFrame(IMAGES[:, 3], columns=list("abcdefgh"))
+        model = MultiFacetClustering([Facet(2, 2)], epochs=1, random_state=0)
+        model.fit(frame).save(tmp_path / "model")
+        again = MultiFacetClustering.load(tmp_path / "model")
+        assert list(again.feature_names_in_) == list("abcdefgh")
+        with pytest.raises(ValueError, match="feature names"):
+            again.predict(frame[list("hgfedcba")])
+
+    def test_files_of_the_first_version(self, tmp_path, fitted, members):
+        older = changed(
+            members,
+            drop=["arrays/contrast"],
+            about=lambda a: a.update(version=1),
+        )
+        np.savez(tmp_path / "m.npz", **older)
+        again = MultiFacetClustering.load(tmp_path / "m.npz")
+        np.testing.assert_array_equal(again.predict(IMAGES), fitted.labels_)
+
+    @pytest.mark.slow
+    def test_another_process(self, tmp_path, fitted):
+        fitted.save(tmp_path / "model")
+        np.save(tmp_path / "x.npy", IMAGES)
+        program = (
+            "import sys, numpy as np\n"
+            "from mfcvae_jax import MultiFacetClustering\n"
+            "model = MultiFacetClustering.load(sys.argv[1] + '/model')\n"
+            "x = np.load(sys.argv[1] + '/x.npy')\n"
+            "np.save(sys.argv[1] + '/resp', model.predict_proba(x)[1])\n"
+        )
+        subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path)],
+            check=True,
+            env=os.environ,
+        )
+        np.testing.assert_array_equal(
+            np.load(tmp_path / "resp.npy"), fitted.predict_proba(IMAGES)[1]
+        )
+
+
+class TestForeignFiles:
+    @pytest.mark.parametrize(
+        ("change", "expected"),
+        [
+            ({"about": np.array("hello")}, "was not written by"),
+            ({"about": np.array("[1]")}, "was not written by"),
+            ({"about": np.array("[" * 10**5)}, "was not written by"),
+            ({"about": np.zeros(2)}, "was not written by"),
+            ({"extra": np.zeros(2)}, "is called extra"),
+            ({"net/params/other": np.zeros(2)}, "called net/params/other"),
+            ({"arrays/labels": np.zeros((40, 2))}, "arrays/labels must be int"),
+            ({"arrays/labels": np.full((40, 2), 99)}, "labels is not"),
+            ({"arrays/labels": np.array(3)}, "model.npz is damaged"),
+            ({"arrays/scale": np.array("a")}, "arrays/scale must be float64"),
+            ({"arrays/scale": np.array(0.0)}, "scale is not"),
+            ({"arrays/offset": np.array(np.nan)}, "offset holds .* not finite"),
+            ({"arrays/evidence_0": np.zeros((4, 3))}, "evidence_0 must be"),
+        ],
+    )
+    def test_members(self, tmp_path, members, change, expected):
+        refused(tmp_path, members | change, expected)
+
+    @pytest.mark.parametrize(
+        ("about", "expected"),
+        [
+            (lambda a: a.pop("version"), "it lacks 'version'"),
+            (lambda a: a.update(version="1"), "version is not"),
+            (lambda a: a.update(version=9), "version 9.*install a later one"),
+            (lambda a: a.update(format="other"), "was not written by"),
+            (lambda a: a.update(settings=3), "model.npz is damaged"),
+            (lambda a: a["settings"]["train"].pop("estimator"), "estimator"),
+            (lambda a: a["settings"]["net"].update(encoder=[8]), "of shape"),
+            (lambda a: a["settings"].update(seed="a"), "seed"),
+            (lambda a: a["params"].update(future=1), "future"),
+            (lambda a: a["params"].update(epochs="many"), "epochs"),
+            (
+                lambda a: a["params"].update(facets=[]),
+                "called arrays/evidence_0",
+            ),
+            (lambda a: a["params"].update(random_state="a"), "random_state"),
+            (lambda a: a["params"]["facets"][1].update(latent_dim=9), "facets"),
+            (lambda a: a["params"].pop("net"), "it lacks 'net'"),
+            (lambda a: a.update(example_shape=[8, 9]), "net/"),
+            (lambda a: a.update(example_shape="ab"), "example_shape is not"),
+            (lambda a: a.update(is_bytes=3), "is_bytes is not"),
+            (lambda a: a.update(history=[3]), "history is not"),
+            (lambda a: a.update(feature_names_in=["a"]), "names is not"),
+        ],
+    )
+    def test_about(self, tmp_path, members, about, expected):
+        refused(tmp_path, changed(members, about=about), expected)
+
+    def test_each_member_is_needed(self, tmp_path, members):
+        for name in members:
+            refused(tmp_path, changed(members, drop=[name]), "model.npz")
+
+    def test_weights_are_those_of_the_net(self, tmp_path, members):
+        for name in members:
+            if name.startswith("net/"):
+                array = members[name]
+                for wrong in (
+                    array[..., None],
+                    array.astype(np.float64),
+                    np.full_like(array, np.nan),
+                ):
+                    refused(tmp_path, members | {name: wrong}, name)
+
+    def test_nothing_is_unpickled(self, tmp_path, members):
+        harmful = np.array([pathlib.Path("/")], object)
+        refused(tmp_path, members | {"about": harmful}, "allow_pickle=False")
+
+    def test_cut_or_overwritten(self, tmp_path, fitted):
+        path = tmp_path / "model.npz"
+        fitted.save(path)
+        whole = path.read_bytes()
+        for n in np.linspace(0, len(whole) - 1, 40, dtype=int):
+            zeros = whole[:n] + bytes(64) + whole[n + 64 :]
+            path.write_bytes(whole[:n])
+            with pytest.raises(ValueError, match=r"model\.npz"):
+                MultiFacetClustering.load(path)
+            path.write_bytes(zeros)
+            try:  # some bytes of a zip mean nothing
+                again = MultiFacetClustering.load(path)
+            except ValueError as error:
+                assert "model.npz" in str(error)
+            else:
+                np.testing.assert_array_equal(again.labels_, fitted.labels_)
+
+    @pytest.mark.parametrize("content", [None, b"", b"no estimator"])
+    def test_no_zip(self, tmp_path, content):
+        path = tmp_path / "model.npz"
+        if content is None:
+            path.mkdir()
+        else:
+            path.write_bytes(content)
+        with pytest.raises(
+            ValueError, match=r"model\.npz is .*saved estimator"
+        ):
+            MultiFacetClustering.load(path)
+
+    def test_another_npz(self, tmp_path):
+        refused(
+            tmp_path, {"images": IMAGES}, "not written by .*: it holds images"
+        )
+
+    def test_no_file(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="there is no file"):
+            MultiFacetClustering.load(tmp_path / "none")
+
+
+def refused(folder, members, expected):
+    path = folder / "model.npz"
+    np.savez(path, **members)
+    with pytest.raises(ValueError, match=expected) as found:
+        MultiFacetClustering.load(path)
+    assert "model.npz" in str(found.value)
+
+
+class TestWhereToWrite:
+    @pytest.fixture(autouse=True)
+    def nothing_is_left_behind(self, tmp_path):
+        yield
+        assert not list(tmp_path.rglob("*.part"))
+
+    def test_onto_a_folder(self, tmp_path, fitted):
+        with pytest.raises(IsADirectoryError, match=tmp_path.name):
+            fitted.save(tmp_path)
+        assert not list(tmp_path.parent.glob(".*.part"))
+
+    def test_into_no_folder(self, tmp_path, fitted):
+        path = tmp_path / "none" / "model.npz"
+        with pytest.raises(FileNotFoundError, match="No such file") as found:
+            fitted.save(path)
+        assert found.value.filename == str(path)
+
+    def test_through_a_link(self, tmp_path, fitted):
+        (tmp_path / "link").symlink_to("model.npz")
+        fitted.save(tmp_path / "link")
+        assert (tmp_path / "link").is_symlink()
+        MultiFacetClustering.load(tmp_path / "model.npz")
+
+    def test_a_link_to_itself(self, tmp_path, fitted):
+        (tmp_path / "link").symlink_to("link")
+        with pytest.raises(OSError, match="no regular file"):
+            fitted.save(tmp_path / "link")
+
+    def test_a_device_stays_one(self, fitted):
+        with pytest.raises(OSError, match="no regular file.*/dev/null"):
+            fitted.save("/dev/null")
+
+    def test_the_longest_name(self, tmp_path, fitted):
+        path = tmp_path / ("a" * 255)
+        fitted.save(path)
+        MultiFacetClustering.load(path)
+        with pytest.raises(OSError, match="too long"):
+            fitted.save(tmp_path / ("a" * 256))
+
+    def test_a_full_disk_leaves_the_old_file(self, tmp_path, fitted):
+        path = tmp_path / "model.npz"
+        path.write_bytes(b"old")
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        try:
+            with pytest.raises(OSError, match=r"model\.npz"):
+                fitted.save(path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, handler)
+        assert path.read_bytes() == b"old"

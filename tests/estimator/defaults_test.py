@@ -1,0 +1,142 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The settings that follow from the data and from what the user asked for."""
+
+import pathlib
+
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from mfcvae_jax import Facet, MultiFacetClustering
+from mfcvae_jax import config as config_lib
+from mfcvae_jax import settings as settings_lib
+from mfcvae_jax.estimator.defaults import make_settings
+from mfcvae_jax.estimator.layout import layout_of
+
+FACETS = (Facet(4, 2), Facet(6, 3))
+IMAGES = datasets.load_digits().images[:300]  # 0 to 16, float64
+
+
+def defaults(x=IMAGES, facets=FACETS, n_devices=1, **asked):
+    params = MultiFacetClustering(facets, **asked).get_params(deep=False)
+    layout = layout_of(x)
+    return make_settings(params, layout, len(x), n_devices=n_devices, seed=0)
+
+
+def test_digits_have_the_settings_of_the_experiment():
+    path = pathlib.Path(__file__).parents[2] / "experiments/configs/digits.py"
+    expected = config_lib.from_config(config_lib.load(path).to_dict())
+    x = np.float32(np.concatenate([IMAGES] * 5)[:1438] / 16)
+    found = defaults(x, (Facet(10, 8), Facet(25, 5)))
+    for name in ("facets", "net", "likelihood", "prior_init", "precision"):
+        assert getattr(found, name) == getattr(expected, name)
+    for name in ("batch_size", "learning_rate", "estimator", "n_samples"):
+        assert getattr(found.train, name) == getattr(expected.train, name)
+    assert found.progressive.stage_epochs == (60, 240)
+    assert found.progressive.fade_in_steps == pytest.approx(528, abs=10)
+
+
+@pytest.mark.parametrize(
+    ("shape", "net", "likelihood"),
+    [
+        ((8, 8), "DenseLadder", settings_lib.Gaussian),
+        ((28, 28), "DenseLadder", settings_lib.Bernoulli),
+        ((8, 8, 3), "DenseLadder", settings_lib.Gaussian),
+        ((32, 32, 3), "ConvLadder", settings_lib.Gaussian),
+        ((64, 64), "ConvLadder", settings_lib.Gaussian),
+        ((33, 33), "DenseLadder", settings_lib.Bernoulli),
+        ((13,), "DenseLadder", settings_lib.Gaussian),
+    ],
+)
+def test_net_and_likelihood(shape, net, likelihood):
+    x = np.random.RandomState(0).uniform(size=(40, *shape))
+    found = defaults(x)
+    assert type(found.net).__name__ == net
+    assert type(found.likelihood) is likelihood
+    if len(shape) == 1:
+        assert found.likelihood.output is settings_lib.OutputUnits.LINEAR
+
+
+def test_loss_of_one_facet_is_that_of_the_vade_config():
+    found = defaults(IMAGES, (Facet(4, 2),))
+    assert found.train.estimator == "closed_form"
+
+
+@pytest.mark.parametrize("n_facets", [1, 2, 3, 4])
+def test_any_number_of_facets(n_facets):
+    found = defaults(IMAGES, (Facet(4, 2),) * n_facets)
+    assert len(found.net.encoder_backbone) == n_facets
+
+
+def test_epochs():
+    two = (Facet(4, 2),) * 2
+    for n_epochs, expected in ((2, (1, 1)), (5, (1, 4)), (80, (16, 64))):
+        found = defaults(IMAGES, two, epochs=n_epochs).progressive
+        assert found.stage_epochs == expected
+    three = defaults(IMAGES, (*two, Facet(4, 2)), epochs=120).progressive
+    assert three.stage_epochs == (16, 16, 88)
+    (one,) = defaults(IMAGES, two[:1], epochs=7).progressive.stage_epochs
+    assert one == 7
+    found = defaults(IMAGES, two, epochs=[7, 3]).progressive
+    assert found.stage_epochs == (7, 3)
+    assert found.fade_in_steps <= 3 * 2
+    few = defaults(IMAGES[:20], two, batch_size=128)
+    assert few.train.batch_size == 20
+
+
+def test_batches_split_over_devices():
+    found = defaults(IMAGES[:30], n_devices=8)
+    assert found.train.batch_size == 24
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"facets": ()}, "is empty: at least one Facet"),
+        ({"facets": Facet(3, 2)}, r"write facets=\[Facet\("),
+        ({"facets": [(10, 8)]}, r"facets\[0\] must be a Facet, got \(10"),
+        ({"facets": 2}, "must be a list of Facet, got 2"),
+        ({"facets": [Facet(301)]}, "n_components=301, more than the 300"),
+        ({"epochs": 1}, "too few: each of the 2 facets"),
+        ({"epochs": 0}, "epochs must be an integer of at least 1"),
+        ({"epochs": 2.5}, "epochs must be an integer"),
+        ({"epochs": "many"}, "epochs must be an integer"),
+        ({"epochs": (1, 2, 3)}, "an entry for each of the 2 facets"),
+        ({"likelihood": "poisson"}, "likelihood must be 'auto'"),
+        ({"net": "resnet"}, "net must be 'auto'"),
+        ({"net": "conv"}, "image"),
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"learning_rate": -1.0}, "learning_rate must be"),
+        ({"learning_rate": "fast"}, "learning_rate must be"),
+    ],
+)
+def test_parameters_that_are_not_allowed(params, expected):
+    with pytest.raises(ValueError, match=expected):
+        defaults(**params)
+
+
+def test_bernoulli_of_a_table():
+    with pytest.raises(ValueError, match="X is a table"):
+        defaults(IMAGES.reshape(300, 64), likelihood="bernoulli")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"n_components": 0}, "n_components must be"),
+        ({"n_components": True}, "n_components must be"),
+        ({"n_components": "many"}, "at least 1 or auto, got 'many'"),
+        ({"latent_dim": 2.5}, "latent_dim must be"),
+        ({"latent_dim": "auto"}, "latent_dim must be an integer"),
+        ({"covariance": "round"}, "covariance must be"),
+        ({"learn_weights": 1}, "learn_weights must be"),
+        (
+            {"n_components": "auto", "learn_weights": False},
+            "needs learn_weights=True",
+        ),
+    ],
+)
+def test_facets_that_are_not_allowed(given, expected):
+    with pytest.raises(ValueError, match=f"Facet: .*{expected}"):
+        Facet(**given)

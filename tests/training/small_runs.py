@@ -1,0 +1,102 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of training share: small runs, and what they come to."""
+
+import pathlib
+import signal
+import sys
+
+import jax
+import numpy as np
+
+from mfcvae_jax.training import disk, loop, runs, state
+from mfcvae_jax.workdir import Workdir
+from tests import examples
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+# One facet, 12 steps in two dispatches an epoch: little to compile.
+ONE_FACET = {
+    "facets": {
+        "n_components": (10,),
+        "latent_dim": (3,),
+        "covariance": ("diagonal",),
+        "learn_weights": (True,),
+    },
+    "net": {
+        **examples.config()["net"],
+        "encoder_backbone": ((32,),),
+        "encoder_rungs": ((),),
+        "decoder_rungs": ((24,),),
+        "decoder_backbone": ((32,),),
+        "batch_norm": True,
+    },
+    "progressive": {"stage_epochs": (2,), "fade_in_steps": 300},
+    "train": {"batch_size": 119, "steps_per_dispatch": 6},
+    "evaluate": {"batch_size": 359},
+}
+
+
+def run(**overrides) -> runs.Run:
+    """A run of ``examples.config``."""
+    return runs.make_run(examples.settings(**overrides))
+
+
+def train(
+    of_run: runs.Run, workdir: Workdir, **kwargs
+) -> tuple[state.TrainState | None, ...]:
+    """Trains in a workdir; returns the states."""
+    resume = kwargs.pop("resume", False)
+    recorder = disk.InWorkdir(workdir, resume=resume)
+    return loop.train(of_run, recorder, **kwargs).states
+
+
+class SignalAt(disk.InWorkdir):
+    """Sends a signal to this process at the nth dispatch of a run."""
+
+    def __init__(self, workdir, signum, n, *, resume=False):
+        super().__init__(workdir, resume=resume)
+        self._signum, self._left = signum, n
+
+    def record(self, seed, record):
+        """Records, and sends the signal when it is time."""
+        super().record(seed, record)
+        self._left -= record["split"] == "train"
+        if record["split"] == "train" and self._left == 0:
+            signal.raise_signal(self._signum)
+
+
+def records(workdir: Workdir):
+    """What was recorded, but for the speed."""
+    return [r for r in workdir.records() if r["split"] != "speed"]
+
+
+def assert_equal_states(left, right) -> None:
+    """To the last bit: parameters, optimiser, statistics, stage, key, step."""
+    left, right = (
+        {
+            jax.tree_util.keystr(path): np.asarray(leaf)
+            for path, leaf in jax.tree_util.tree_leaves_with_path(
+                jax.device_get(state.with_key_data(one))
+            )
+        }
+        for one in (left, right)
+    )
+    assert left.keys() == right.keys()
+    for path, leaf in left.items():
+        assert leaf.dtype == right[path].dtype, path
+        np.testing.assert_array_equal(leaf, right[path], err_msg=path)
+
+
+def command(folder, config, workdir) -> list[str]:
+    """The command that trains a config, which is written into a folder."""
+    file = pathlib.Path(folder) / "config.py"
+    file.write_text(
+        "import ml_collections\n"
+        "def get_config():\n"
+        f"    return ml_collections.ConfigDict({config!r})\n"
+    )
+    return [
+        *(sys.executable, str(_ROOT / "experiments" / "train.py")),
+        *(f"--config={file}", f"--workdir={workdir.path}"),
+    ]
