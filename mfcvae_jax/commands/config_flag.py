@@ -12,7 +12,7 @@ from ml_collections import config_flags
 if TYPE_CHECKING:
     from mfcvae_jax.settings import Settings
 
-__all__ = ["define", "read"]
+__all__ = ["define", "path", "read"]
 
 
 def define(
@@ -47,6 +47,15 @@ def define(
             path = (value if is_there else after).partition(":")[0]
             if not pathlib.Path(path).is_file():
                 raise flags.Error(f"--config: there is no file {path!r}")
+
+
+def path(values: flags.FlagValues) -> str:
+    """Returns the file that --config names.
+
+    Args:
+        values: of the flags.
+    """
+    return config_flags.get_config_filename(values["config"]).partition(":")[0]
 
 
 def read(values: flags.FlagValues) -> "Settings":
