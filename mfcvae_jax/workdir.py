@@ -113,6 +113,7 @@ class Workdir:
             settings: of the run.
             resume: whether a run that is there may be continued.
             dataset: which it is trained on; its fingerprint is recorded.
+            config_file: that the run was started with, if any.
 
         Raises:
             ValueError: if the folder holds another run's settings, a run with

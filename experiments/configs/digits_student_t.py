@@ -44,6 +44,7 @@ class StudentTs(Elliptical):
         self.df = df
 
     def log_prob(self, value):
+        """See ``distrax.Distribution``; (..., 1, D) -> (..., K), nats."""
         d, df = self.event_shape[0], self.df
         constant = (
             math.lgamma((df + d) / 2)
@@ -54,6 +55,7 @@ class StudentTs(Elliptical):
         return constant - self.log_det() - tails
 
     def variance(self):
+        """See ``distrax.Distribution``, shape (K, D)."""
         return self.df / (self.df - 2) * self.square_scale()
 
     def _sample_n(self, key, n):
