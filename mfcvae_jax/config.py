@@ -154,7 +154,7 @@ def from_config(config: Mapping[str, Any]) -> Settings:
         config: nested mapping with exactly the keys of ``Settings``; choices
             are given by their value, e.g. ``covariance="full"``; the sections
             ``net`` and ``likelihood`` and the entries of ``facets.prior`` name
-            their form by a key ``kind``. An entry may be the kind alone.
+            their form by a key ``kind``. An entry may also be the kind alone.
 
     Returns:
         The settings.
@@ -265,7 +265,7 @@ def _build(cls: type, given: Mapping[str, Any], path: str, of: str = "") -> Any:
 
 def _build_by_kind(value: Any, path: str, kinds: Mapping[str, type]) -> Any:
     given = dict(value) if isinstance(value, Mapping) else {}
-    kind = value if isinstance(value, str) else given.pop("kind", None)
+    kind = given.pop("kind", None)
     if not (isinstance(kind, str) and kind in kinds):
         raise ValueError(
             f"{path}.kind must be one of {sorted(kinds)}, got {kind!r}"
@@ -278,6 +278,8 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
     # facets.prior[0] is of a kind, facets.prior is a tuple of them.
     name, is_entry, _ = path.rpartition(".")[2].partition("[")
     if name in KINDS and (is_entry or typing.get_origin(hint) is not tuple):
+        if is_entry and isinstance(value, str):
+            value = {"kind": value}
         return _build_by_kind(value, path, KINDS[name])
     expected = None
     if dataclasses.is_dataclass(hint):
