@@ -146,9 +146,9 @@ def from_config(config: Mapping[str, Any]) -> Settings:
 
     Args:
         config: nested mapping with exactly the keys of ``Settings``; choices
-            are given by their value, e.g. ``covariance="full"``, and the
-            sections ``net`` and ``likelihood`` name their form by a key
-            ``kind``.
+            are given by their value, e.g. ``covariance="full"``; the sections
+            ``net`` and ``likelihood`` and the entries of ``facets.prior`` name
+            their form by a key ``kind``. An entry may also be the kind alone.
 
     Returns:
         The settings.
@@ -247,21 +247,24 @@ def _build(cls: type, given: Mapping[str, Any], path: str, of: str = "") -> Any:
     return cls(**values)
 
 
-def _build_by_kind(value: Any, section: str) -> Any:
-    kinds = KINDS[section]
+def _build_by_kind(value: Any, path: str, kinds: Mapping[str, type]) -> Any:
     given = dict(value) if isinstance(value, Mapping) else {}
     kind = given.pop("kind", None)
     if not (isinstance(kind, str) and kind in kinds):
         raise ValueError(
-            f"{section}.kind must be one of {sorted(kinds)}, got {kind!r}"
+            f"{path}.kind must be one of {sorted(kinds)}, got {kind!r}"
         )
-    return _build(kinds[kind], given, f"{section}.", f" for {section}.{kind=}")
+    return _build(kinds[kind], given, f"{path}.", f" for {path}.{kind=}")
 
 
 def _convert(hint: Any, value: Any, path: str) -> Any:
     """Converts one value to the annotated type of its field."""
-    if path in KINDS:
-        return _build_by_kind(value, path)
+    # facets.prior[0] is of a kind, facets.prior is a tuple of them.
+    name, is_entry, _ = path.rpartition(".")[2].partition("[")
+    if name in KINDS and (is_entry or typing.get_origin(hint) is not tuple):
+        if is_entry and isinstance(value, str):
+            value = {"kind": value}
+        return _build_by_kind(value, path, KINDS[name])
     expected = None
     if dataclasses.is_dataclass(hint):
         if isinstance(value, Mapping):

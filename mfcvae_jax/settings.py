@@ -36,6 +36,7 @@ __all__ = [
     "Fade",
     "Figures",
     "Gaussian",
+    "GaussianPrior",
     "MeansInit",
     "Merge",
     "OutputUnits",
@@ -50,10 +51,12 @@ __all__ = [
 
 
 class Covariance(enum.Enum):
-    """Form of a component's covariance in p(z|c)."""
+    """Form of the components' covariances in p(z|c)."""
 
     DIAGONAL = "diagonal"
     FULL = "full"
+    SPHERICAL = "spherical"  # a multiple of the identity for each component
+    TIED = "tied"  # one full matrix for all components
 
 
 class OutputUnits(enum.Enum):
@@ -128,6 +131,11 @@ class Data(Section, name="data"):
 
 
 @dataclasses.dataclass(frozen=True)
+class GaussianPrior(Section, name="prior"):
+    """Components that are Gaussians."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Facets(Section, name="facets"):
     """The mixture priors, one entry a facet, shallowest first.
 
@@ -137,14 +145,19 @@ class Facets(Section, name="facets"):
         covariance: form of Sigma_c.
         learn_weights: whether the mixing weights pi_j are learnt; if not they
             stay uniform.
+        prior: family of the components; all are Gaussians if it is left out.
     """
 
     n_components: tuple[Count, ...]
     latent_dim: tuple[Count, ...]
     covariance: tuple[Covariance, ...]
     learn_weights: tuple[bool, ...]
+    prior: tuple[GaussianPrior, ...] = ()
 
     def __post_init__(self):
+        if not self.prior:
+            gaussians = (GaussianPrior(),) * len(self.n_components)
+            object.__setattr__(self, "prior", gaussians)
         super().__post_init__()
         lengths = {
             field.name: len(getattr(self, field.name))
@@ -283,8 +296,9 @@ class Figures(Section, name="figures"):
 Net = ConvLadder | DenseLadder | SharedEncoder | SeparateEncoders
 Likelihood = Bernoulli | Gaussian
 
-# A section with a `kind` key becomes the dataclass that the kind names. Others
-# may be added: docs/extending.md says what goes with them.
+# Settings with a `kind` key become the dataclass that the kind names: the
+# sections net and likelihood, and each entry of facets.prior. Others may be
+# added: docs/extending.md says what goes with them.
 KINDS: dict[str, dict[str, type]] = {
     "net": {
         "conv_ladder": ConvLadder,
@@ -293,6 +307,7 @@ KINDS: dict[str, dict[str, type]] = {
         "separate_encoders": SeparateEncoders,
     },
     "likelihood": {"bernoulli": Bernoulli, "gaussian": Gaussian},
+    "prior": {"gaussian": GaussianPrior},
 }
 
 

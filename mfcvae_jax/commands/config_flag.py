@@ -14,7 +14,7 @@ from mfcvae_jax.commands import running
 if TYPE_CHECKING:
     from mfcvae_jax.settings import Settings
 
-__all__ = ["config", "read"]
+__all__ = ["config", "path", "read"]
 
 
 def config(help_string: str) -> running.Flag:
@@ -49,6 +49,15 @@ def config(help_string: str) -> running.Flag:
                     raise flags.Error(f"--config: there is no file {path!r}")
 
     return define
+
+
+def path(values: flags.FlagValues) -> str:
+    """Returns the file that --config names.
+
+    Args:
+        values: of the flags.
+    """
+    return config_flags.get_config_filename(values["config"]).partition(":")[0]
 
 
 def read(values: flags.FlagValues) -> "Settings":

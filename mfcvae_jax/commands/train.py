@@ -56,7 +56,11 @@ def main(values: flags.FlagValues) -> int:
     run = runs.make_run(settings)
     states, scored = loop.train(
         run,
-        disk.InWorkdir(folder, resume=values.resume),
+        disk.InWorkdir(
+            folder,
+            resume=values.resume,
+            config_file=config_flag.path(values),
+        ),
         compilation_cache=pathlib.Path(
             values.compilation_cache or folder.compilation_cache
         ),

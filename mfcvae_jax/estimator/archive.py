@@ -56,6 +56,8 @@ def write(path: str | os.PathLike[str], fitted: Fitted) -> None:
     kept = {**fitted.params}
     del kept["workdir"]
     kept["facets"] = [dataclasses.asdict(f) for f in kept["facets"]]
+    for facet in kept["facets"]:
+        del facet["prior"]  # it is in the settings
     for name in ("net", "likelihood"):
         if not isinstance(kept[name], str):
             kept[name] = None  # it is in the settings
@@ -165,7 +167,12 @@ def _sound(
     about = _about(members)
     settings = config_lib.from_config(about["settings"])
     params = dict(about["params"])
-    params["facets"] = tuple(Facet(**facet) for facet in params["facets"])
+    params["facets"] = tuple(
+        Facet(**facet, prior=family)
+        for facet, family in zip(
+            params["facets"], settings.facets.prior, strict=True
+        )
+    )
     for name in ("net", "likelihood"):
         if params[name] is None:
             params[name] = getattr(settings, name)

@@ -92,7 +92,9 @@ def make_settings(
             n_samples=1,
             # F in closed form gives better clusters than M, but can leave the
             # facets that come last few of them (docs/estimators.md).
-            estimator="closed_form" if len(facets) == 1 else "five_terms",
+            estimator="closed_form"
+            if len(facets) == 1 and facets[0].is_gaussian
+            else "five_terms",
             data_dependent_init=True,
             # Enough to hide the return to Python; an interrupt waits for one.
             steps_per_dispatch=25,

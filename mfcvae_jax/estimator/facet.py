@@ -24,15 +24,19 @@ class Facet:
             as there are examples, and then keeps as many as can be told apart:
             see ``evaluation.pruning``.
         latent_dim: D_j, dimensions of its latent variable z_j.
-        covariance: of the clusters in these dimensions, "diagonal" or "full".
+        covariance: of the clusters in these dimensions: "diagonal", "full",
+            "spherical", or "tied", one full matrix for all clusters.
         learn_weights: whether the facet learns how large its clusters are; if
             not, all are as likely beforehand.
+        prior: family of the clusters in these dimensions; another one than
+            Gaussians is registered from outside (docs/extending.md).
     """
 
     n_components: int | str = 25
     latent_dim: int = 5
     covariance: str = "diagonal"
     learn_weights: bool = True
+    prior: Any = settings_lib.GaussianPrior()
 
     def __post_init__(self):
         if not self.is_auto:
@@ -54,6 +58,16 @@ class Facet:
                 "Facet: n_components='auto' needs learn_weights=True, since "
                 "clusters that go leave their weight to others"
             )
+        if type(self.prior) not in settings_lib.KINDS["prior"].values():
+            raise ValueError(
+                "Facet: prior must be the settings of a family that is in "
+                f"settings.KINDS['prior'], got {self.prior!r}"
+            )
+        if self.is_auto and not self.is_gaussian:
+            raise ValueError(
+                "Facet: n_components='auto' needs Gaussian clusters, got "
+                f"prior={self.prior!r}: give the number"
+            )
 
     @property
     def is_auto(self) -> bool:
@@ -61,6 +75,11 @@ class Facet:
         return isinstance(self.n_components, str) and (
             self.n_components == "auto"
         )
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether the clusters are Gaussians."""
+        return isinstance(self.prior, settings_lib.GaussianPrior)
 
     def n_trained(self, n_examples: int) -> int:
         """Returns K_j in training, given the number of examples."""
@@ -101,4 +120,5 @@ def facets_section(
         latent_dim=tuple(int(f.latent_dim) for f in facets),
         covariance=tuple(settings_lib.Covariance(f.covariance) for f in facets),
         learn_weights=tuple(f.learn_weights for f in facets),
+        prior=tuple(f.prior for f in facets),
     )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import chex
+import distrax
 import jax
 import numpy as np
 
@@ -60,7 +61,7 @@ class Trained:
         return facets_in_force(self.model.net, self.alpha)
 
     @functools.cached_property
-    def mixtures(self) -> tuple[prior.Mixture, ...]:
+    def mixtures(self) -> tuple[distrax.MixtureSameFamily, ...]:
         """p(z_j, c_j) of each facet."""
         return jax.device_get(self._mixtures())
 
@@ -188,8 +189,9 @@ class Trained:
         Returns:
             E[x|z], shape (D_j, T, H, W, C).
         """
-        mean, std = prior.moments(self.mixtures[facet])
-        places = np.asarray(mean + steps[:, None] * std)  # (T, D_j)
+        p_z = self.mixtures[facet]
+        places = p_z.mean() + steps[:, None] * p_z.stddev()
+        places = np.asarray(places)  # (T, D_j)
         every = np.arange(places.shape[1])
         shape = (len(every), len(steps), 1)
         z = [np.tile(mode, shape) for mode in self.modes(image[None])]
@@ -273,8 +275,9 @@ class Trained:
         components = np.empty((n, len(self.mixtures)), np.int32)
         for j, mixture in enumerate(self.mixtures):
             key_j = jax.random.fold_in(of_components, j)
+            logits = mixture.mixture_distribution.logits
             components[:, j] = (
-                jax.random.categorical(key_j, mixture.log_weights, shape=(n,))
+                jax.random.categorical(key_j, logits, shape=(n,))
                 if j != facet or component is None
                 else component
             )
@@ -315,7 +318,7 @@ class Trained:
         return draw_noise(key, self.model.facets.latent_dim, 1, n)
 
     @jax.jit
-    def _mixtures(self) -> tuple[prior.Mixture, ...]:
+    def _mixtures(self) -> tuple[distrax.MixtureSameFamily, ...]:
         return self._apply(method="mixtures")
 
     @jax.jit
@@ -354,7 +357,7 @@ class Trained:
                 self.likelihood,
                 Forward(posteriors, z, output, mixtures),
                 x,
-                elbo.closed_form,
+                elbo.mixture_form,
             )
             # M at a single sample is the logarithm of its importance weight.
             log_w, _ = elbo.bounds(terms, self.is_in)
@@ -365,14 +368,19 @@ class Trained:
     @functools.partial(jax.jit, static_argnames=("facet", "n_samples"))
     def _draw_of_clusters(self, key, temperature, facet, n_samples):
         mixtures = self._mixtures()
-        n_components = len(mixtures[facet].means)
+        n_components = self.model.facets.n_components[facet]
         keys = jax.random.split(key, len(mixtures))
         z = []
         for j, mixture in enumerate(mixtures):
-            p_z = prior.distribution(mixture, temperature)
+            family = prior.tempered(
+                mixture.components_distribution, temperature
+            )
             if j == facet:
-                z.append(_of_components(p_z, keys[j], n_samples))
+                z.append(_of_components(family, keys[j], n_samples))
             else:
+                p_z = distrax.MixtureSameFamily(
+                    mixture.mixture_distribution, family
+                )
                 shape = (n_components, n_samples)
                 z.append(p_z.sample(seed=keys[j], sample_shape=shape))
         return z
@@ -383,15 +391,13 @@ class Trained:
         keys = jax.random.split(key, len(mixtures))
         z = []
         for j, mixture in enumerate(mixtures):
-            picked = (part[components[:, j]] for part in mixture)
-            p_z = prior.distribution(prior.Mixture(*picked), temperature)
-            z.append(_of_components(p_z, keys[j], n_samples))
+            picked = mixture.components_distribution[components[:, j]]
+            family = prior.tempered(picked, temperature)
+            z.append(_of_components(family, keys[j], n_samples))
         return z
 
 
-def _of_components(p_z, key, n_samples):
+def _of_components(family, key, n_samples):
     """Draws n samples of each component, shape (K, n, D)."""
-    drawn = p_z.components_distribution.sample(
-        seed=key, sample_shape=(n_samples,)
-    )
+    drawn = family.sample(seed=key, sample_shape=(n_samples,))
     return drawn.swapaxes(0, 1)

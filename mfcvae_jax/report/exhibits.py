@@ -16,6 +16,7 @@ import numpy as np
 
 from mfcvae_jax import figures
 from mfcvae_jax.evaluation.contingency import contingency_table
+from mfcvae_jax.figures.records import BOUNDS
 from mfcvae_jax.report import paper
 from mfcvae_jax.report.finished import Finished, NotDrawnError
 
@@ -90,16 +91,21 @@ def draw(
 def facts(finished: Finished) -> dict[str, str]:
     """Returns what the words for pictures say of a run, by name."""
     terms = finished.scored.terms
+    try:
+        needed = ", ".join(str(e.n_kept) for _, e in finished.pruned)
+    except NotDrawnError:
+        needed = "none"
     return {
-        "bounds": f"{terms['mixture_bound']:.1f} and "
-        f"{terms['mean_field_bound']:.1f}",
+        "bounds": " and ".join(
+            f"{terms[name]:.1f}" for name in BOUNDS if name in terms
+        ),
         "facets": "; ".join(
             f"facet {j} has {len(order.components)} of {order.n_components} "
             "clusters in use, the most confident of them cluster "
             f"{order.components[0]}"
             for j, order in enumerate(_orders(finished))
         ),
-        "needed": ", ".join(str(e.n_kept) for _, e in finished.pruned),
+        "needed": needed,
         "labelings": ", ".join(
             labeling.name for labeling in finished.run.dataset.spec.labelings
         ),

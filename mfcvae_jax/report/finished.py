@@ -10,6 +10,7 @@ import functools
 from typing import Any
 
 import chex
+import distrax
 import jax
 import numpy as np
 
@@ -21,7 +22,6 @@ from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import runs
 from mfcvae_jax.training.runs import Run
 from mfcvae_jax.training.state import TrainState
-from mfcvae_jax.variational import prior
 from mfcvae_jax.workdir import Workdir
 
 __all__ = ["Finished", "NotDrawnError"]
@@ -114,8 +114,18 @@ class Finished:
         )
 
     @functools.cached_property
-    def pruned(self) -> tuple[tuple[prior.Mixture, pruning.Evidence], ...]:
-        """What is left of each facet by ``evaluation.pruning``."""
+    def pruned(
+        self,
+    ) -> tuple[tuple[distrax.MixtureSameFamily, pruning.Evidence], ...]:
+        """What is left of each facet by ``evaluation.pruning``.
+
+        Raises NotDrawnError if a facet's components are no Gaussians.
+        """
+        for j, mixture in enumerate(self.trained.mixtures):
+            try:
+                pruning.check(mixture)
+            except ValueError as error:
+                raise NotDrawnError(f"facet {j}: {error}") from error
         samples = self.trained.sampled_latents(
             self.run.dataset.train.images[: pruning.N_EXAMPLES],
             self.key(KeyUse.SAMPLES, self.n_facets + 1),
@@ -154,7 +164,7 @@ class Finished:
             of_samples = diversity.sample_diversity(
                 samples,
                 again.assignments.reshape(*samples.shape[:2], -1),
-                np.exp(mixture.log_weights),
+                np.asarray(mixture.mixture_distribution.probs),
                 facet,
             )
             of_inputs = diversity.within_share(

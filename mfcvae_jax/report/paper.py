@@ -11,7 +11,7 @@ from mfcvae_jax.randomness import KeyUse
 from mfcvae_jax.report import published, results, seeds
 from mfcvae_jax.report.finished import Finished, NotDrawnError
 from mfcvae_jax.report.markdown import mean_std, percent, table
-from mfcvae_jax.variational import prior, vade
+from mfcvae_jax.variational import vade
 
 __all__ = [
     "accuracies",
@@ -127,12 +127,13 @@ def pruning(finished: Finished) -> str:
     names = ("many_to_one", "one_to_one", "nmi")
     rows: list[tuple[Any, ...]] = []
     for j, (mixture, evidence) in enumerate(finished.pruned):
-        log_resp = vade.log_posterior(
-            prior.component_log_prob(mixture, predictions.latents[j]),
-            mixture.log_weights,
+        family, z = mixture.components_distribution, predictions.latents[j]
+        left = vade.sampled_assignments(
+            [family.log_prob(z[None, :, None])],
+            [mixture.mixture_distribution.logits],
         )
-        after = np.argmax(log_resp, axis=-1)
-        n_before = len(finished.trained.mixtures[j].means)
+        after = np.argmax(left.facets[0].log_resp, axis=-1)
+        n_before = predictions.resp[j].shape[-1]
         facet = (j, n_before, evidence.n_kept)
         for m, labeling in enumerate(spec.labelings):
             before, after_it = (

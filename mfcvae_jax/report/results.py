@@ -7,12 +7,13 @@ the page of a run, the summary of several seeds and the table of a sweep are
 loops over ``Results.rows``.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mfcvae_jax.report.finished import Finished
+from mfcvae_jax.report.finished import Finished, NotDrawnError
 
 __all__ = [
     "MEASURES",
@@ -91,8 +92,9 @@ class Measure(NamedTuple):
         unit: "nats", "%" (values are fractions) or "" (numbers of something).
         label: in the summary of several seeds; the title if empty.
         key: in results.json; the name if empty.
-        find: computes the value of a run, a list of J, or of J x J; None for
-            what ``Results`` has in ``terms``, ``scores`` or ``diversity``.
+        find: computes the value of a run, a list of J, or of J x J, or raises
+            NotDrawnError if a run cannot have it; None for what ``Results`` has
+            in ``terms``, ``scores`` or ``diversity``.
     """
 
     section: Section
@@ -286,6 +288,12 @@ class Results(NamedTuple):
 
 def of(finished: Finished) -> Results:
     """Finds all numbers of a run."""
+    measures = {}
+    for measure in MEASURES:
+        with contextlib.suppress(NotDrawnError):
+            if measure.find is not None:
+                value = np.asarray(measure.find(finished)).tolist()
+                measures[measure.key or measure.name] = value
     return Results(
         step=int(finished.state.step),
         split="test",
@@ -293,11 +301,7 @@ def of(finished: Finished) -> Results:
         terms=finished.scored.terms | finished.importance_terms,
         scores=finished.scored.scores,
         diversity=finished.diversity,
-        measures={
-            m.key or m.name: np.asarray(m.find(finished)).tolist()
-            for m in MEASURES
-            if m.find is not None
-        },
+        measures=measures,
     )
 
 

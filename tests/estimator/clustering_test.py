@@ -19,6 +19,7 @@ from mfcvae_jax import Facet, MultiFacetClustering, figures
 from mfcvae_jax.datasets import digits
 from mfcvae_jax.training.devices import Program
 from mfcvae_jax.workdir import Workdir
+from tests import oracles
 from tests.estimator import small_fits
 from tests.estimator.small_fits import IMAGES, estimator
 
@@ -131,8 +132,9 @@ class TestAgainstOtherWays:
         drawn = fitted.sample(
             50, facet=1, component=4, temperature=0, random_state=0
         )
+        means = [oracles.parts(mixture).means for mixture in mixtures]
         possible = fitted._fitted.trained.decode(
-            [mixtures[0].means, np.tile(mixtures[1].means[4], (4, 1))]
+            [means[0], np.tile(means[1][4], (4, 1))]
         )
         possible = 16 * possible[..., 0]
         distances = np.abs(drawn[:, None] - possible[None]).max(axis=(2, 3))
@@ -179,6 +181,7 @@ class TestAgainstOtherWays:
 
 def _log_joint(mixture, z):
     """log p(z, c) of a diagonal mixture, shape (N, K)."""
+    mixture = oracles.parts(mixture)
     return mixture.log_weights + np.stack(
         [
             stats.multivariate_normal.logpdf(z, mean, np.diag(std**2))
