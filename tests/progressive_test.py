@@ -136,18 +136,6 @@ class AgainstTheRulesTest(parameterized.TestCase):
                 ],
             )
 
-    def test_fade_in_that_outlasts_its_stage_is_complete_in_the_next(self):
-        _, found = _over_steps(_schedule((2, 3, 4), 10), 10)
-        np.testing.assert_allclose(
-            found.alpha,
-            [
-                *([0, 0, 1.0],) * 2,
-                *([0, n / 10, 1] for n in range(3)),
-                *([n / 10, 1, 1] for n in range(5)),
-            ],
-            atol=1e-6,
-        )
-
     def test_full_coefficients_leave_every_facet_in(self):
         for value in progressive.full_coefficients(3):
             np.testing.assert_array_equal(value, np.ones(3))
