@@ -44,7 +44,10 @@ class Command(Protocol):
     """What the file of a command holds; its docstring is the help."""
 
     __doc__: str | None
-    FLAGS: tuple[Flag, ...]
+
+    @property
+    def FLAGS(self) -> Sequence[Flag]:
+        """What defines its flags, in the order of the help."""
 
     def main(self, values: flags.FlagValues) -> int:
         """Does the work, and returns the exit code."""
@@ -72,12 +75,7 @@ words = functools.partial(_flag, flags.DEFINE_list)
 
 
 def start(command: Command, argv: Sequence[str]) -> NoReturn:
-    """Runs a command as this process, and ends it.
-
-    Args:
-        command: a module.
-        argv: the command line, its name first.
-    """
+    """Runs a command as this process, and ends it; argv has its name first."""
     app.run(
         lambda values: exit_code(lambda: command.main(values)),
         list(argv),
@@ -87,14 +85,7 @@ def start(command: Command, argv: Sequence[str]) -> NoReturn:
 
 
 def parse(command: Command, argv: Sequence[str]) -> flags.FlagValues:
-    """Reads the flags of one command, and those of absl.
-
-    Args:
-        command: a module.
-        argv: the command line, its name first.
-
-    Returns:
-        The values.
+    """Reads the flags of one command, and those of absl; argv as in ``start``.
 
     Raises:
         SystemExit: with 0 after help, with 2 after a line on what is wrong.

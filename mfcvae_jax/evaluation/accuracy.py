@@ -137,9 +137,6 @@ def score(
         n_components: K.
         n_classes: C.
 
-    Returns:
-        The scores.
-
     Raises:
         ValueError: see `contingency.contingency_table`.
     """

@@ -19,15 +19,12 @@ __all__ = [
 
 
 def check_images(images: np.ndarray, axes: str, name: str) -> np.ndarray:
-    """Checks the shape and the type of images.
+    """Returns images as an array, if they are grey or RGB, float or uint8.
 
     Args:
-        images: grey (C=1) or RGB (C=3), float in [0, 1] or uint8 in [0, 255].
+        images: to be checked.
         axes: the letters of the expected axes, ending in 'HWC'.
         name: what to call the images in an error.
-
-    Returns:
-        The images as an array.
 
     Raises:
         ValueError: if rank, channels or type are others.
@@ -64,12 +61,9 @@ def scale_for(size: int, target: float, minimum: float = 32) -> int:
     """Returns the whole factor that brings a tile near a wanted size.
 
     Args:
-        size: the longer side of an image, in pixels.
+        size: the longer side of an image, in pixels; never shrunk.
         target: the wanted side of a tile, in pixels.
         minimum: a tile is never smaller than this, in pixels.
-
-    Returns:
-        The factor, at least 1: images are enlarged, never shrunk.
     """
     return max(1, round(target / size), -int(-minimum // size))
 
@@ -77,7 +71,7 @@ def scale_for(size: int, target: float, minimum: float = 32) -> int:
 def offsets(
     n: int, size: int, gap: int, groups: tuple[int, int] = (1, 0)
 ) -> np.ndarray:
-    """Returns where the tiles of one axis begin.
+    """Returns where the n tiles of one axis begin, in pixels, shape (n,).
 
     Args:
         n: number of tiles.
@@ -85,10 +79,6 @@ def offsets(
         gap: space between neighbours, in pixels.
         groups: (n, gap): every n tiles are set off from the next ones by so
             many pixels more.
-
-    Returns:
-        First pixel of each tile, shape (n,), int; the axis ends at
-        `offsets(...)[-1] + size`.
     """
     index = np.arange(n)
     return index * (size + gap) + index // groups[0] * groups[1]

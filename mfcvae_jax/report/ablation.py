@@ -98,10 +98,6 @@ def draw_accuracies(
 ) -> list[pathlib.Path]:
     """Draws many-to-one accuracy over training, every labeling apart.
 
-    Args:
-        arms: of one data set.
-        folder: where to write.
-
     Returns:
         The paths: one picture a labeling, and more of them if arms and facets
         are too many for one.

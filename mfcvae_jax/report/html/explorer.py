@@ -103,9 +103,6 @@ def plan(
     Args:
         responsibilities: of each facet, shape (N, K_j), probabilities.
         image_shape: (H, W, C).
-
-    Returns:
-        The plan.
     """
     orders = tuple(figures.order_clusters(r) for r in responsibilities)
     assignments = np.stack([r.argmax(axis=1) for r in responsibilities], axis=1)
