@@ -70,9 +70,6 @@ def make_config(**changes: Any) -> ConfigDict:
         **changes: values at the top, and of each section the settings that
             differ or that the shared ones lack. The sections ``facets`` (but
             for its ``view``), ``net`` and ``likelihood`` are given whole.
-
-    Returns:
-        The config.
     """
     config = copy.deepcopy(_BASE)
     for name, value in changes.items():
@@ -85,15 +82,12 @@ def make_config(**changes: Any) -> ConfigDict:
 def load(
     path: str | os.PathLike[str], beside: str | os.PathLike[str] = ""
 ) -> ConfigDict:
-    """Runs a config file.
+    """Runs a config file, and returns what its ``get_config`` does.
 
     Args:
         path: of the file.
         beside: a file in whose folder a relative path starts: a config that
             builds on another one names itself, ``load("digits.py", __file__)``.
-
-    Returns:
-        What its ``get_config`` returns.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -153,9 +147,10 @@ def from_config(config: Mapping[str, Any]) -> Settings:
 
     Args:
         config: nested mapping with exactly the keys of ``Settings``; choices
-            are given by their value, e.g. ``covariance="full"``, and the
-            sections ``net`` and ``likelihood`` and the parts of a view name
-            their form by a key ``kind``.
+            are given by their value, e.g. ``covariance="full"``; the sections
+            ``net`` and ``likelihood``, the entries of ``facets.prior`` and the
+            parts of those of ``facets.view`` name their form by a key ``kind``.
+            An entry or part may also be the kind alone.
 
     Returns:
         The settings.
@@ -168,15 +163,9 @@ def from_config(config: Mapping[str, Any]) -> Settings:
 
 
 def to_config(settings: Any) -> dict[str, Any]:
-    """Turns settings into a nested dict of plain values, for JSON.
+    """Turns settings, or a section, into a nested dict for JSON.
 
-    The inverse of ``from_config``, whose input it is.
-
-    Args:
-        settings: ``Settings`` or one of its sections.
-
-    Returns:
-        A dict with enums as their values and tuples as they are.
+    The inverse of ``from_config``: enums become their values.
     """
     config = {}
     for kinds in KINDS.values():
@@ -212,10 +201,6 @@ def differences(left: Settings, right: Settings) -> list[str]:
 
     Settings that leave the trained model as it is do not count: where files
     lie, and how often the run is scored, saved and drawn.
-
-    Args:
-        left: settings of the one run.
-        right: settings of the other.
 
     Returns:
         One line per differing key, ``section.key: left value != right value``.
@@ -276,9 +261,11 @@ def _build_by_kind(value: Any, path: str, kinds: Mapping[str, type]) -> Any:
 
 def _convert(hint: Any, value: Any, path: str) -> Any:
     """Converts one value to the annotated type of its field."""
-    # facets.view[1][0] is of a kind; facets.view and facets.view[1] are tuples.
-    name = path.rpartition(".")[2].partition("[")[0]
+    # facets.prior[0] and facets.view[1][0] are of a kind; the rest are tuples.
+    name, is_entry, _ = path.rpartition(".")[2].partition("[")
     if name in KINDS and typing.get_origin(hint) is not tuple:
+        if is_entry and isinstance(value, str):
+            value = {"kind": value}
         return _build_by_kind(value, path, KINDS[name])
     expected = None
     if dataclasses.is_dataclass(hint):

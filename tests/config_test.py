@@ -71,8 +71,11 @@ def _configs(draw):
         facets={
             "n_components": per_facet(sizes),
             "latent_dim": per_facet(sizes),
-            "covariance": per_facet(st.sampled_from(["diagonal", "full"])),
+            "covariance": per_facet(
+                st.sampled_from(["diagonal", "full", "spherical", "tied"])
+            ),
             "learn_weights": per_facet(st.booleans()),
+            "prior": per_facet(st.just({"kind": "gaussian"})),
             "view": per_facet(st.sampled_from([(), views, views[:1]])),
         },
         net={"kind": kind, "activation": activation, **nets[kind]()},
@@ -99,6 +102,20 @@ def test_config_comes_back_as_it_went_in_and_survives_json(config):
     assert config_lib.from_config(config) == found
     text = json.dumps(config_lib.to_config(found), allow_nan=False)
     assert config_lib.from_config(json.loads(text)) == found
+
+
+def test_prior_is_gaussian_unless_said_and_may_be_the_kind_alone():
+    config = examples.config()
+    assert "prior" not in config["facets"]
+    plain = config_lib.from_config(config)
+    config["facets"]["prior"] = ("gaussian", {"kind": "gaussian"})
+    assert config_lib.from_config(config) == plain
+    assert config_lib.differences(config_lib.from_config(config), plain) == []
+    config["facets"]["prior"] = ("gaussian", "cauchy")
+    with pytest.raises(
+        ValueError, match=r"facets.prior\[1\].kind must be .*gaussian.*'cauchy'"
+    ):
+        config_lib.from_config(config)
 
 
 def test_config_is_left_as_it_was():

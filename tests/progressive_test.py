@@ -136,18 +136,6 @@ class AgainstTheRulesTest(parameterized.TestCase):
                 ],
             )
 
-    def test_fade_in_that_outlasts_its_stage_is_complete_in_the_next(self):
-        _, found = _over_steps(_schedule((2, 3, 4), 10), 10)
-        np.testing.assert_allclose(
-            found.alpha,
-            [
-                *([0, 0, 1.0],) * 2,
-                *([0, n / 10, 1] for n in range(3)),
-                *([n / 10, 1, 1] for n in range(5)),
-            ],
-            atol=1e-6,
-        )
-
     def test_full_coefficients_leave_every_facet_in(self):
         for value in progressive.full_coefficients(3):
             np.testing.assert_array_equal(value, np.ones(3))
@@ -170,21 +158,6 @@ class ScheduleTest(absltest.TestCase):
                 0.2,
             ),
         )
-
-    def test_phases_of_a_run_of_three_facets_are_these(self):
-        schedule = _schedule((2, 3, 4), 2)
-        wanted = {
-            0: (_WAITING, _WAITING, _ACTIVE),
-            2: (_WAITING, _FADING, _ACTIVE),
-            3: (_WAITING, _FADING, _ACTIVE),
-            4: (_WAITING, _ACTIVE, _ACTIVE),
-            5: (_FADING, _ACTIVE, _ACTIVE),
-            7: (_ACTIVE, _ACTIVE, _ACTIVE),
-            99: (_ACTIVE, _ACTIVE, _ACTIVE),
-        }
-        for step, row in wanted.items():
-            found = progressive.phases(schedule, step)
-            self.assertEqual(tuple(found), row, step)
 
 
 class EventsTest(parameterized.TestCase):

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,27 +39,23 @@ def with_initial_means(
         seed: of the run.
 
     Returns:
-        The parameters with new ``means`` in every prior.
+        The parameters with new ``means`` in every prior that has any.
     """
     n_facets = sum(name.startswith("priors_") for name in params)
-    names = [f"priors_{j}" for j in range(n_facets)]
-    shapes = [params[name]["means"].shape for name in names]
-    means: Sequence[chex.Array]
-    if init is MeansInit.GMM:
-        latents = encode_means()
-        means = [
-            fit_means(encoded, n_components, seed)
-            for encoded, (n_components, _) in zip(latents, shapes, strict=True)
-        ]
-    else:
-        keys = jax.random.split(run_key(seed, KeyUse.PRIOR), len(names))
-        draw = jax.nn.initializers.glorot_normal()
-        means = [draw(*args) for args in zip(keys, shapes, strict=True)]
-    priors = {
-        name: {**params[name], "means": jnp.asarray(mean)}
-        for name, mean in zip(names, means, strict=True)
-    }
-    return {**params, **priors}
+    latents = encode_means() if init is MeansInit.GMM else ()
+    keys = jax.random.split(run_key(seed, KeyUse.PRIOR), n_facets)
+    new = dict(params)
+    for j in range(n_facets):
+        of_facet = params[f"priors_{j}"]
+        if "means" not in of_facet:
+            continue
+        shape = of_facet["means"].shape
+        if init is MeansInit.GMM:
+            means = jnp.asarray(fit_means(latents[j], shape[0], seed))
+        else:
+            means = jax.nn.initializers.glorot_normal()(keys[j], shape)
+        new[f"priors_{j}"] = {**of_facet, "means": means}
+    return new
 
 
 def check(settings: Settings, n_examples: int) -> None:

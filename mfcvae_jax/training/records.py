@@ -34,13 +34,15 @@ def mean_metrics(metrics: steps.Metrics) -> dict[str, float]:
     for name in ("kl_z", "kl_c"):
         for j, value in enumerate(getattr(metrics, name).mean(axis=0)):
             values[f"{name}/{j}"] = value
+    if np.isnan(values["mean_field_bound"]):
+        del values["mean_field_bound"]  # a prior does not have it
     return {name: float(value) for name, value in values.items()}
 
 
 def score_values(scored: runs.Scored) -> dict[str, float]:
     """The numbers of a score, by name."""
     values = dict(scored.terms)
-    for row in scored.matrix.rows():
+    for row in scored.scores:
         where = f"{row['facet']}/{row['labeling']}"
         for name in ("many_to_one", "one_to_one", "nmi"):
             values[f"{name}/{where}"] = row[name]
@@ -85,11 +87,10 @@ def line(
 ) -> str:
     """The bounds, their terms and the stage, for the progress bar or a log."""
     phases = progressive.phases(schedule, step)
-    terms = [
-        f"M {values['mixture_bound']:.1f}",
-        f"F {values['mean_field_bound']:.1f}",
-        f"log p(x|z) {values['log_p_x_z']:.1f}",
-    ]
+    terms = [f"M {values['mixture_bound']:.1f}"]
+    if "mean_field_bound" in values:
+        terms.append(f"F {values['mean_field_bound']:.1f}")
+    terms.append(f"log p(x|z) {values['log_p_x_z']:.1f}")
     for j, phase in enumerate(phases):
         if phase != progressive.Phase.WAITING:
             kl = values[f"kl_z/{j}"] + values[f"kl_c/{j}"]

@@ -257,13 +257,13 @@ class Scored(NamedTuple):
         trained: the model, at the coefficients in force.
         predictions: for each example.
         terms: the bounds and their terms, means in nats per example, by name.
-        matrix: scores of facets against labelings.
+        scores: of facets against labelings, see ``score_matrix``.
     """
 
     trained: Trained
     predictions: Predictions
     terms: dict[str, float]
-    matrix: accuracy.ScoreMatrix
+    scores: list[dict[str, Any]]
 
 
 def score(run: Run, state: state_lib.TrainState) -> Scored:
