@@ -70,8 +70,8 @@ class Finished:
         """Of each facet the epochs from which it enters and is in fully."""
         run = self.run
         return [
-            (fading / run.steps_per_epoch, facet, active / run.steps_per_epoch)
-            for facet, (fading, active) in enumerate(
+            (start / run.steps_per_epoch, facet, active / run.steps_per_epoch)
+            for facet, (start, *_, active) in enumerate(
                 run.stepper.schedule.starts
             )
         ]
