@@ -25,7 +25,7 @@ the facet then encodes, between two steps: see ``training.prior_fit``.
 
 A facet may have to pay for what the facets before it tell already: once it has
 entered, ``price`` nats for each deeper facet that is past its own warm-up, see
-``variational.redundancy``.
+``variational.shared_variance``.
 
 The state of the machine is the number of optimiser steps taken, no more. The
 schedule says at which step each facet enters each phase. ``phases`` follows

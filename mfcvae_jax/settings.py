@@ -377,8 +377,8 @@ class Progressive(_Section, name="progressive"):
         warm_up_epochs: epochs at the start of each stage in which its facets
             warm up, after which their priors are fitted; one a stage. None at
             all is the published schedule.
-        redundancy_price: what a facet pays for being told by a deeper one
-            altogether, in nats; see ``variational.redundancy``. 0 is published.
+        redundancy_price: what a facet pays if a deeper one tells all of it, in
+            nats; see ``variational.shared_variance``. 0 is published.
     """
 
     stage_epochs: tuple[Count, ...]

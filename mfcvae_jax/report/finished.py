@@ -21,7 +21,7 @@ from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import runs
 from mfcvae_jax.training.runs import Run
 from mfcvae_jax.training.state import TrainState
-from mfcvae_jax.variational import prior
+from mfcvae_jax.variational import prior, shared_variance
 from mfcvae_jax.workdir import Workdir
 
 __all__ = ["Finished", "NotDrawnError"]
@@ -103,6 +103,18 @@ class Finished:
             self.scored.predictions.assignments,
             self.run.settings.facets.n_components,
         )
+
+    @functools.cached_property
+    def shared_variance(self) -> np.ndarray:
+        """What deeper facets tell of each, on the held-out split; (J,).
+
+        What ``progressive.redundancy_price`` is the price of.
+        """
+        shares = shared_variance.shares(
+            self.trained.posteriors(self.run.dataset.test.images),
+            self.scored.predictions.resp,
+        )
+        return np.sum(shares, axis=1)
 
     @functools.cached_property
     def usage(self) -> redundancy.Usage:

@@ -18,7 +18,7 @@ from mfcvae_jax.model import MFCVAE, elbo_terms, facets_in_force, nets_cast
 from mfcvae_jax.randomness import draw_noise
 from mfcvae_jax.settings import Likelihood, Precision
 from mfcvae_jax.training.state import TrainState
-from mfcvae_jax.variational import elbo, posterior, redundancy
+from mfcvae_jax.variational import elbo, posterior, shared_variance
 
 __all__ = ["Metrics", "Stepper", "summarise"]
 
@@ -37,8 +37,8 @@ class Metrics(NamedTuple):
         kl_z: of each facet, shape (J,).
         kl_c: of each facet, shape (J,).
         shared_variance: of each facet, the sum over the deeper facets of the
-            share that they tell, see ``variational.redundancy``; 0 for one that
-            pays no price for it. Shape (J,), no unit.
+            share that they tell, see ``variational.shared_variance``; 0 for one
+            that pays no price for it. Shape (J,), no unit.
     """
 
     loss: chex.Array
@@ -169,7 +169,7 @@ class Stepper:
             # Every device has the same sum in its loss, so the mean of their
             # gradients is that of one device.
             known = jax.lax.all_gather(known, self.axis_name, tiled=True)
-        return redundancy.shares(*known)
+        return shared_variance.shares(*known)
 
     def update(
         self, state: TrainState, x: chex.Array, noise: tuple[chex.Array, ...]

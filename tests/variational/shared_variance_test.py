@@ -7,7 +7,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from sklearn import feature_selection
 
-from mfcvae_jax.variational import redundancy
+from mfcvae_jax.variational import shared_variance
 from mfcvae_jax.variational.posterior import Posterior
 
 
@@ -38,7 +38,7 @@ class ShareTest(parameterized.TestCase):
         values = self.rng.normal(size=(50, 4)) * [1, 10, 0.1, 1] + 3
         resp = _resp(self.rng, 50, 6)
         np.testing.assert_allclose(
-            redundancy.share_between(values, resp),
+            shared_variance.share_between(values, resp),
             _plain_share(values, resp),
             rtol=1e-9,
         )
@@ -50,7 +50,7 @@ class ShareTest(parameterized.TestCase):
         f, _ = feature_selection.f_classif(values, labels)
         ratio = f * (k - 1) / (f * (k - 1) + n - k)
         np.testing.assert_allclose(
-            redundancy.share_between(values, np.eye(k)[labels]),
+            shared_variance.share_between(values, np.eye(k)[labels]),
             ratio.mean(),
             rtol=1e-5,
         )
@@ -63,13 +63,13 @@ class ShareTest(parameterized.TestCase):
     )
     def test_limits(self, resp, wanted):
         labels = self.rng.integers(4, size=80)
-        found = redundancy.share_between(
+        found = shared_variance.share_between(
             np.float64(labels)[:, None], resp(labels)
         )
         np.testing.assert_allclose(found, wanted, atol=1e-5)
 
     def test_constant_column_is_no_division_by_zero(self):
-        value, gradient = jax.value_and_grad(redundancy.share_between)(
+        value, gradient = jax.value_and_grad(shared_variance.share_between)(
             np.ones((20, 2)), _resp(self.rng, 20, 3)
         )
         self.assertEqual(value, 0)
@@ -84,7 +84,7 @@ class SharesTest(absltest.TestCase):
                 Posterior(*rng.normal(size=(2, 40, d))) for d in (2, 1, 3)
             ]
             resp = [_resp(rng, 40, k) for k in (4, 5, 6)]
-            found = redundancy.shares(posteriors, resp)
+            found = shared_variance.shares(posteriors, resp)
             wanted = np.zeros((3, 3))
             for j, q in enumerate(posteriors):
                 centred = q.mean - q.mean.mean(axis=0)
@@ -98,7 +98,7 @@ class SharesTest(absltest.TestCase):
         posteriors = [Posterior(*rng.normal(size=(2, 9, 2)))] * 2
         resp = [_resp(rng, 9, 3)] * 2
         of_q, of_resp = jax.grad(
-            lambda q, r: redundancy.shares(q, r).sum(), argnums=(0, 1)
+            lambda q, r: shared_variance.shares(q, r).sum(), argnums=(0, 1)
         )(posteriors, resp)
         self.assertTrue(np.any(of_q[0].mean) and np.any(of_q[0].log_var))
         for leaf in jax.tree.leaves((of_q[1], of_resp)):
