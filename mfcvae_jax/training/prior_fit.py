@@ -4,9 +4,12 @@
 
 A facet that has warmed up encodes without a price, so its encodings show what
 it sees. scikit-learn's GaussianMixture, of the form of covariance that the
-facet has, is fitted to them: weights, means and covariances. q(z|x) is about
-its mean with a variance of its own, so the mean of that over the examples is
-added to every covariance.
+facet has, is fitted to them: weights, means and covariances.
+
+Nothing has trained the variances of q(z|x) so far. Where they are wide beside
+the clusters, the noise to come would blur these, so they are brought down to a
+tenth of the variance within clusters, by the bias of the encoder's head. Then
+their mean over the examples is added to every covariance.
 """
 
 from typing import NamedTuple
@@ -27,6 +30,9 @@ __all__ = ["Fit", "fit", "fit_priors"]
 _N_EXAMPLES = 20_000
 # Added to each variance of the mixture, as a part of the mean variance.
 _RIDGE = 1e-4
+# The most that q(z|x) has of the variance within clusters, dimension by
+# dimension: more merges clusters that lie close (docs/recipe.md).
+_MOST_OF_CLUSTER = 0.1
 
 
 class Fit(NamedTuple):
@@ -35,12 +41,14 @@ class Fit(NamedTuple):
     Attributes:
         params: values of ``logits``, ``means`` and ``raw_var`` or ``raw_tril``,
             see ``prior.MixturePrior``.
+        log_var_shift: to be added to the log variances of q(z|x), shape (D,).
         log_likelihood: of the means of q(z|x) under the mixture, before their
             variance is added, in nats per example.
         n_iterations: of EM, in the start that was taken.
     """
 
     params: dict[str, np.ndarray]
+    log_var_shift: np.ndarray
     log_likelihood: float
     n_iterations: int
 
@@ -65,7 +73,6 @@ def fit(
         The mixture.
     """
     means = np.asarray(q.mean, np.float64)
-    own = np.exp(np.asarray(q.log_var, np.float64)).mean(axis=0)
     form = "diag" if covariance is Covariance.DIAGONAL else covariance.value
     model = mixture.GaussianMixture(
         n_components,
@@ -75,6 +82,10 @@ def fit(
         reg_covar=_RIDGE * max(means.var(axis=0).mean(), 1e-12),
     )
     prior_init.fit_quietly(model, means)
+    own = np.exp(np.asarray(q.log_var, np.float64)).mean(axis=0)
+    within = _MOST_OF_CLUSTER * _variance_within(model, form)
+    shift = np.minimum(np.log(within / own), 0.0)
+    own = own * np.exp(shift)
     params = {"logits": np.log(model.weights_), "means": model.means_}
     if form in ("full", "tied"):
         tril = np.linalg.cholesky(model.covariances_ + np.diag(own))
@@ -86,7 +97,8 @@ def fit(
         params["raw_var"] = _raw(model.covariances_ + own.mean())[:, None]
     else:
         params["raw_var"] = _raw(model.covariances_ + own)
-    return Fit(params, float(model.score(means)), int(model.n_iter_))
+    score = float(model.score(means))
+    return Fit(params, shift, score, int(model.n_iter_))
 
 
 def fit_priors(
@@ -112,6 +124,7 @@ def fit_priors(
         images = images[np.sort(rows)]
     posteriors = runs.in_force(run, state).posteriors(images)
     params, found = dict(state.params), {}
+    encoder = dict(params["encoder"])
     for j in facets:
         fitted = fit(
             posteriors[j],
@@ -127,10 +140,28 @@ def fit_priors(
             name: jnp.asarray(value, old[name].dtype)
             for name, value in fitted.params.items()
         }
+        # A net from outside may have heads of another kind.
+        if "log_var" in encoder.get(f"heads_{j}", {}):
+            heads = dict(encoder[f"heads_{j}"])
+            shift = jnp.asarray(fitted.log_var_shift, old["means"].dtype)
+            bias = heads["log_var"]["bias"] + shift
+            heads["log_var"] = {**heads["log_var"], "bias": bias}
+            encoder[f"heads_{j}"] = heads
         found[f"log_likelihood/{j}"] = fitted.log_likelihood
         found[f"iterations/{j}"] = fitted.n_iterations
+    params["encoder"] = encoder
     opt_state = run.stepper.optimiser.init(params)
     return state._replace(params=params, opt_state=opt_state), found
+
+
+def _variance_within(model: mixture.GaussianMixture, form: str) -> np.ndarray:
+    """Mean variance within clusters, dimension by dimension, shape (D,)."""
+    found = model.covariances_
+    if form in ("full", "tied"):
+        found = np.diagonal(found, axis1=-2, axis2=-1)
+    if form != "tied":
+        found = model.weights_ @ found
+    return np.broadcast_to(found, model.means_.shape[1:])
 
 
 def _raw(value: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ def _encodings(n=200):
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(_K, _D)) * 6
     mean = centres[rng.integers(_K, size=n)] + rng.normal(size=(n, _D))
-    return Posterior(mean, rng.normal(size=(n, _D)) - 1)
+    return Posterior(mean, rng.normal(size=(n, _D)) - [0, 5])
 
 
 class FitTest(parameterized.TestCase):
@@ -40,7 +40,22 @@ class FitTest(parameterized.TestCase):
         ).fit(q.mean)
         self.assertAlmostEqual(found.log_likelihood, model.score(q.mean))
         self.assertEqual(found.n_iterations, model.n_iter_)
-        own = np.exp(q.log_var).mean(axis=0)
+        # The log variances are shifted so that none is above a tenth of that
+        # within clusters.
+        within = {
+            "full": lambda: np.einsum(
+                "k,kdd->d", model.weights_, model.covariances_
+            ),
+            "tied": lambda: np.diag(model.covariances_),
+            "diagonal": lambda: model.weights_ @ model.covariances_,
+            "spherical": lambda: np.full(
+                _D, model.weights_ @ model.covariances_
+            ),
+        }[form.value]()
+        mean_var = np.exp(q.log_var).mean(axis=0)
+        own = np.minimum(mean_var, 0.1 * within)
+        self.assertTrue(np.any(own < mean_var) and np.any(own == mean_var))
+        np.testing.assert_allclose(np.exp(found.log_var_shift) * mean_var, own)
         with jax.enable_x64(True):
             ours = prior.MixturePrior(_K, _D, form, 1.0).apply(
                 {"params": found.params}
@@ -92,10 +107,27 @@ class StateTest(absltest.TestCase):
                 self.assertEqual(
                     same, {"logits": True, "means": False, "raw_var": False}
                 )
+            elif name == "encoder":
+                del same["heads_0"]["log_var"]["bias"]
+                self.assertTrue(all(jax.tree.leaves(same)))
             else:
                 self.assertTrue(all(jax.tree.leaves(same)), name)
         for leaf in jax.tree.leaves(after.opt_state):
             self.assertFalse(np.any(leaf))
+
+    def test_variance_of_the_encoder_fits_its_clusters(self):
+        state = runs.first_state(self.run_)
+        images = self.run_.dataset.train.images
+        model = runs.in_force(self.run_, state)
+        before = model.posteriors(images)[0]
+        after, _ = prior_fit.fit_priors(self.run_, state, (0,))
+        found = runs.in_force(self.run_, after).posteriors(images)[0]
+        np.testing.assert_array_equal(found.mean, before.mean)
+        fitted = prior_fit.fit(before, 6, Covariance.DIAGONAL, 5, 0)
+        np.testing.assert_allclose(
+            found.log_var, before.log_var + fitted.log_var_shift, rtol=1e-4
+        )
+        self.assertLess(fitted.log_var_shift.max(), -1)
 
 
 if __name__ == "__main__":
