@@ -71,7 +71,7 @@ def check(settings: Settings, n_examples: int) -> None:
         n_examples: N, in the training split.
     """
     n_components = max(settings.facets.n_components)
-    is_warm = any(settings.progressive.warm_ups)
+    is_warm = any(settings.progressive.warm_up_epochs)
     is_fitted = settings.prior_init.means is MeansInit.GMM
     if (is_fitted or is_warm) and n_examples < n_components:
         cure = "" if is_warm else " or prior_init.means='glorot'"

@@ -58,6 +58,12 @@ class FitTest(absltest.TestCase):
             prior_init.check(chosen, 4)
         drawn = examples.settings(prior_init={"means": "glorot"})
         prior_init.check(drawn, 4)
+        warm = examples.settings(
+            prior_init={"means": "glorot"},
+            progressive={"warm_up_epochs": (0, 1)},
+        )
+        with self.assertRaisesRegex(ValueError, "a warm-up fits .* 4 training"):
+            prior_init.check(warm, 4)
 
 
 class ParamsTest(absltest.TestCase):
