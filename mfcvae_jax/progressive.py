@@ -202,10 +202,9 @@ def coefficients(schedule: Schedule, step: chex.Numeric) -> Coefficients:
     now = phases(schedule, step)
     columns = zip(*of_phase.values(), strict=True)
     pays = (now > Phase.WAITING)[:, None] & (now > Phase.WARMING_UP)
-    return Coefficients(
-        *(jnp.select([now == p for p in of_phase], c) for c in columns),
-        price=schedule.price * jnp.triu(jnp.asarray(pays, dtype=float), 1),
-    )
+    factors = [jnp.select([now == p for p in of_phase], c) for c in columns]
+    price = schedule.price * jnp.triu(jnp.asarray(pays, dtype=float), 1)
+    return Coefficients._make([*factors, price])
 
 
 def _table(fade, pre_z, pre_c):
