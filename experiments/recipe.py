@@ -42,13 +42,6 @@ _ONE_FACET: dict[str, Any] = {
     "train.batch_size": 64,
     _STAGES: (200,),
 }
-_TINTED: dict[str, Any] = {
-    "facets.latent_dim": (16, 2),
-    "facets.covariance": ("full", "full"),
-    "train.batch_size": 64,
-    "train.estimator": "closed_form",
-    _STAGES: (30, 150),
-}
 # data: config, and of each arm its changes.
 ARMS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     "digits": (
@@ -64,13 +57,13 @@ ARMS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         },
     ),
     "digits_tinted": (
-        "digits_tinted.py",
+        "digits_tinted_warm.py",
         {
-            "published": {},
-            "16 dimensions, full": _TINTED,
-            "... and warm-ups": _TINTED | {_WARM: (15, 50)},
-            "... and the price": _TINTED | {_PRICE: 20.0},
-            "... and both": _TINTED | {_WARM: (15, 50), _PRICE: 20.0},
+            "neither": {_WARM: (), _PRICE: 0.0},
+            "price": {_WARM: ()},
+            "warm-ups": {_PRICE: 0.0},
+            "both": {},
+            "both, 1 dimension for the hue": {"facets.latent_dim": (16, 1)},
         },
     ),
     "nrletters": (
