@@ -73,7 +73,7 @@ ARMS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
             "price": {_WARM: ()},
             "warm-ups": {_PRICE: 0.0},
             "both": {},
-            "both, K = 6, 4, 3": {"facets.n_components": (4, 3, 6)},
+            "both, K = 6, 4, 3": {"facets.n_components": (3, 4, 6)},
             "both, 3 dimensions": {"facets.latent_dim": (3, 3, 3)},
         },
     ),

@@ -201,14 +201,15 @@ class _Training:
     def _fit_priors(self) -> bool:
         """Fits the priors of facets whose warm-up is over, if there are any.
 
-        Process 0 does so, for every seed, and tells the others.
+        Every process does so, so that none waits long for another, and all
+        take what process 0 has found.
         """
         schedule = self._run.stepper.schedule
         facets = progressive.fitted_at(schedule, self._step)
         if not facets:
             return False
         states = self._program.members(self._state)
-        for i in self._alive if processes.is_main() else ():
+        for i in self._alive:
             if records.broken_parameter(states[i]):
                 continue  # it is given up when it is to be saved, right after
             states[i], values = prior_fit.fit_priors(
