@@ -8,7 +8,7 @@ ABLATION := $(CONFIGS)/digits.py,$(CONFIGS)/digits_at_once.py,$\
 	$(CONFIGS)/digits_shared.py,$(CONFIGS)/digits_shared_at_once.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo experiments ablation test test-fast lint docs clean
+.PHONY: help demo experiments ablation test test-fast test-thorough lint docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' \
@@ -39,11 +39,15 @@ runs/digits/results.json: | $(INSTALLED)
 	$(BIN)/python experiments/train.py --workdir=runs/digits \
 		--config=experiments/configs/digits.py --config.n_seeds=5
 
-test: $(INSTALLED)  ## Run every test
-	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
+test: $(INSTALLED)  ## Run every test but those that repeat others many times
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder \
+		-m "not thorough"
+
+test-thorough: $(INSTALLED)  ## Run those: more kills, more damage
+	$(BIN)/python -m pytest -m thorough
 
 test-fast: $(INSTALLED)  ## Run the tests that take seconds
-	$(BIN)/python -m pytest -n auto --dist loadscope -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadscope -m "not slow and not thorough"
 
 lint: $(INSTALLED)  ## Check style, formatting and types
 	$(BIN)/ruff check

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import distrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,7 +26,8 @@ from absl import app, flags
 from mfcvae_jax import model, progressive
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.training import devices, optimiser, state, steps
-from mfcvae_jax.variational import elbo, posterior, prior
+from mfcvae_jax.variational import elbo, posterior
+from mfcvae_jax.variational.elliptical import Gaussians
 
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 512, "Examples.", 1)
 _N_ROUNDS = flags.DEFINE_integer("n_rounds", 30, "Interleaved rounds.", 3)
@@ -60,8 +62,9 @@ def _arguments(case: Case, is_full: bool) -> tuple:
         diagonal = scale
         scale = 0.1 * np.tril(rng.normal(size=(k, d, d)), -1)
         scale[:, range(d), range(d)] = diagonal
-    mixture = prior.Mixture(
-        np.full(k, -np.log(k)), rng.normal(size=(k, d)), scale
+    mixture = distrax.MixtureSameFamily(
+        distrax.Categorical(logits=np.zeros(k)),
+        Gaussians(rng.normal(size=(k, d)), scale),
     )
     q = posterior.Posterior(rng.normal(size=(n, d)), -np.ones((n, d)))
     noise = rng.normal(size=(case.n_samples, n, d))

@@ -145,7 +145,7 @@ def rows(case: Case, dataset) -> list[list[str]]:
             dataset.test.labels,
             case.sizes,
             dataset.spec.labelings,
-        ).rows()
+        )
         for each in found
     ]
     shared = "-"

@@ -8,6 +8,7 @@ python experiments/bounds.py --out=docs/images/bounds.png
 import os
 from collections.abc import Mapping, Sequence
 
+import distrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,20 +18,26 @@ from scipy import special
 
 from mfcvae_jax import model
 from mfcvae_jax.figures import style
-from mfcvae_jax.variational import elbo, posterior, prior
+from mfcvae_jax.variational import elbo, posterior
+from mfcvae_jax.variational.elliptical import Gaussians
 
 _OUT = flags.DEFINE_string("out", None, "Picture to write.", required=True)
 
-_MIXTURE = prior.Mixture(
-    log_weights=np.log([0.5, 0.3, 0.2]),
-    means=np.array([[-1.0], [0.5], [2.0]]),
-    scale=np.array([[0.7], [0.4], [1.2]]),
-)
+_WEIGHTS = (0.5, 0.3, 0.2)
+_MEANS = ((-1.0,), (0.5,), (2.0,))
+_STDS = ((0.7,), (0.4,), (1.2,))
 _MEAN, _STD = 0.4, 0.8  # of q(z|x)
 _N_SAMPLES = (1, 2, 4, 8, 16, 32, 64)
 _N_REPETITIONS = 20_000
 _HEIGHT = 2.7  # of the axes, in inches
 _ESTIMATORS = ("five_terms", "gaussian_kl", "closed_form")
+
+
+def _mixture() -> distrax.MixtureSameFamily:
+    return distrax.MixtureSameFamily(
+        distrax.Categorical(probs=jnp.array(_WEIGHTS)),
+        Gaussians(jnp.array(_MEANS), jnp.array(_STDS)),
+    )
 
 
 def _posterior(n_examples: int) -> posterior.Posterior:
@@ -46,7 +53,7 @@ def _mixture_bound() -> float:
     nodes, weights = special.roots_hermitenorm(200)
     densities = model.densities(
         _posterior(len(nodes)),
-        _MIXTURE,
+        _mixture(),
         jnp.asarray(_MEAN + _STD * nodes)[None, :, None],
     )
     return float(weights @ elbo.mixture_block(densities) / np.sum(weights))
@@ -58,7 +65,7 @@ def _estimates(n_samples: int) -> dict[str, np.ndarray]:
     noise = jax.random.normal(
         jax.random.key(n_samples), (n_samples, _N_REPETITIONS, 1)
     )
-    densities = model.densities(q, _MIXTURE, posterior.sample(q, noise))
+    densities = model.densities(q, _mixture(), posterior.sample(q, noise))
     found = {}
     for name in _ESTIMATORS:
         terms = elbo.ESTIMATORS[name](densities)
@@ -133,7 +140,7 @@ def main(argv):
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     q = _posterior(1)
     mean_field = elbo.mean_field_block(
-        model.densities(q, _MIXTURE, q.mean[None])
+        model.densities(q, _mixture(), q.mean[None])
     )
     bounds = {
         "M, mixture bound": _mixture_bound(),

@@ -48,9 +48,7 @@ def _nearest(
     frames: np.ndarray, hues: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Finds the drawing nearest to each frame, its factors and distance."""
-    geometry = shapes3d.combinations(
-        floor_hue=[0], wall_hue=[0], object_hue=[0]
-    )
+    geometry = shapes3d.combinations(floor_hue=0, wall_hue=0, object_hue=0)
     best = np.zeros_like(frames)
     factors = np.zeros((len(frames), 6), int)
     distance = np.full(len(frames), np.inf)

@@ -131,14 +131,14 @@ def _scores(run: runs.Run, state: TrainState) -> dict[str, float]:
         "log p(x)": float(np.mean(estimate.log_p_x)),
         "median ESS": float(np.median(estimate.effective_samples)),
     }
-    for row in scored.matrix.rows():
+    for row in scored.scores:
         where = f"facet {row['facet']}, {row['labeling']}"
         scores[f"{where}, many-to-one %"] = 100 * row["many_to_one"]
         scores[f"{where}, one-to-one %"] = 100 * row["one_to_one"]
-    usage = redundancy.cluster_usage(
+    found = redundancy.facet_redundancy(
         scored.predictions.assignments, run.settings.facets.n_components
     )
-    for j, n_used in enumerate(usage.n_used):
+    for j, n_used in enumerate(found.n_used):
         scores[f"clusters in facet {j}"] = float(n_used)
     return scores
 

@@ -161,7 +161,7 @@ def _train(name: str, settings: Settings) -> list[tuple[Any, ...]]:
         assert of_seed is not None  # a study of seeds that diverge is none
         scores = {
             (row["facet"], row["labeling"]): (row["many_to_one"], row["nmi"])
-            for row in of_seed.matrix.rows()
+            for row in of_seed.scores
         }
         table = np.array(
             [

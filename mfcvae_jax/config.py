@@ -71,9 +71,6 @@ def make_config(**changes: Any) -> ConfigDict:
         **changes: values at the top, and of each section the settings that
             differ or that the shared ones lack. The sections ``facets``,
             ``net`` and ``likelihood`` are given whole.
-
-    Returns:
-        The config.
     """
     config = copy.deepcopy(_BASE)
     for name, value in changes.items():
@@ -86,15 +83,12 @@ def make_config(**changes: Any) -> ConfigDict:
 def load(
     path: str | os.PathLike[str], beside: str | os.PathLike[str] = ""
 ) -> ConfigDict:
-    """Runs a config file.
+    """Runs a config file, and returns what its ``get_config`` does.
 
     Args:
         path: of the file.
         beside: a file in whose folder a relative path starts: a config that
             builds on another one names itself, ``load("digits.py", __file__)``.
-
-    Returns:
-        What its ``get_config`` returns.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -154,9 +148,9 @@ def from_config(config: Mapping[str, Any]) -> Settings:
 
     Args:
         config: nested mapping with exactly the keys of ``Settings``; choices
-            are given by their value, e.g. ``covariance="full"``, and the
-            sections ``net`` and ``likelihood`` name their form by a key
-            ``kind``.
+            are given by their value, e.g. ``covariance="full"``; the sections
+            ``net`` and ``likelihood`` and the entries of ``facets.prior`` name
+            their form by a key ``kind``. An entry may also be the kind alone.
 
     Returns:
         The settings.
@@ -169,15 +163,9 @@ def from_config(config: Mapping[str, Any]) -> Settings:
 
 
 def to_config(settings: Any) -> dict[str, Any]:
-    """Turns settings into a nested dict of plain values, for JSON.
+    """Turns settings, or a section, into a nested dict for JSON.
 
-    The inverse of ``from_config``, whose input it is.
-
-    Args:
-        settings: ``Settings`` or one of its sections.
-
-    Returns:
-        A dict with enums as their values and tuples as they are.
+    The inverse of ``from_config``: enums become their values.
     """
     config = {}
     for kinds in KINDS.values():
@@ -213,10 +201,6 @@ def differences(left: Settings, right: Settings) -> list[str]:
 
     Settings that leave the trained model as it is do not count: where files
     lie, and how often the run is scored, saved and drawn.
-
-    Args:
-        left: settings of the one run.
-        right: settings of the other.
 
     Returns:
         One line per differing key, ``section.key: left value != right value``.
@@ -265,21 +249,24 @@ def _build(cls: type, given: Mapping[str, Any], path: str, of: str = "") -> Any:
     return cls(**values)
 
 
-def _build_by_kind(value: Any, section: str) -> Any:
-    kinds = KINDS[section]
+def _build_by_kind(value: Any, path: str, kinds: Mapping[str, type]) -> Any:
     given = dict(value) if isinstance(value, Mapping) else {}
     kind = given.pop("kind", None)
     if not (isinstance(kind, str) and kind in kinds):
         raise ValueError(
-            f"{section}.kind must be one of {sorted(kinds)}, got {kind!r}"
+            f"{path}.kind must be one of {sorted(kinds)}, got {kind!r}"
         )
-    return _build(kinds[kind], given, f"{section}.", f" for {section}.{kind=}")
+    return _build(kinds[kind], given, f"{path}.", f" for {path}.{kind=}")
 
 
 def _convert(hint: Any, value: Any, path: str) -> Any:
     """Converts one value to the annotated type of its field."""
-    if path in KINDS:
-        return _build_by_kind(value, path)
+    # facets.prior[0] is of a kind, facets.prior is a tuple of them.
+    name, is_entry, _ = path.rpartition(".")[2].partition("[")
+    if name in KINDS and (is_entry or typing.get_origin(hint) is not tuple):
+        if is_entry and isinstance(value, str):
+            value = {"kind": value}
+        return _build_by_kind(value, path, KINDS[name])
     expected = None
     if dataclasses.is_dataclass(hint):
         if isinstance(value, Mapping):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import chex
+import distrax
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -28,6 +29,7 @@ __all__ = [
     "facets_in_force",
     "make_model",
     "nets_cast",
+    "shapes",
 ]
 
 # net settings -> (encoder, decoder); others may be added (docs/extending.md).
@@ -55,7 +57,7 @@ class Forward(NamedTuple):
     posteriors: tuple[posterior.Posterior, ...]
     z: tuple[chex.Array, ...]
     output: chex.Array
-    mixtures: tuple[prior.Mixture, ...]
+    mixtures: tuple[distrax.MixtureSameFamily, ...]
 
 
 class MFCVAE(nn.Module):
@@ -82,15 +84,7 @@ class MFCVAE(nn.Module):
         make_encoder, make_decoder = NETS[type(self.net)]
         self.encoder = make_encoder(self.net, self.facets.latent_dim, self.norm)
         self.decoder = make_decoder(self.net, self.image_shape, self.norm)
-        self.priors = [
-            prior.MixturePrior(k, d, covariance, self.initial_variance)
-            for k, d, covariance in zip(
-                self.facets.n_components,
-                self.facets.latent_dim,
-                self.facets.covariance,
-                strict=True,
-            )
-        ]
+        self.priors = _priors(self.facets, self.initial_variance)
 
     def encode(
         self, x: chex.Array, train: bool = False
@@ -140,7 +134,7 @@ class MFCVAE(nn.Module):
             *batch_shape, *self.image_shape
         )
 
-    def mixtures(self) -> tuple[prior.Mixture, ...]:
+    def mixtures(self) -> tuple[distrax.MixtureSameFamily, ...]:
         """Returns p(z_j, c_j) of each facet."""
         return tuple(make() for make in self.priors)
 
@@ -184,32 +178,37 @@ def make_model(
         settings: of the run.
         image_shape: (H, W, C) of the data set.
 
-    Returns:
-        The module, without parameters.
-
     Raises:
-        ValueError: if the net cannot take images of that shape.
+        ValueError: if the net cannot take images of that shape, or the
+            estimator of the loss not the prior.
     """
     if isinstance(settings.net, settings_lib.ConvLadder):
         conv.check_image(len(settings.facets), image_shape)
-    return MFCVAE(
+    model = MFCVAE(
         facets=settings.facets,
         net=settings.net,
         initial_variance=settings.prior_init.variance,
         image_shape=image_shape,
     )
+    _check_estimator(model, settings.train.estimator)
+    return model
+
+
+def shapes(model: MFCVAE) -> dict[str, Any]:
+    """Returns shape and type of all variables; no array is made."""
+    noise = tuple(jnp.zeros((1, 1, d)) for d in model.facets.latent_dim)
+    variables = jax.eval_shape(
+        model.init,
+        jax.random.key(0),
+        jnp.zeros((1, *model.image_shape)),
+        noise,
+        jnp.ones(len(noise)),
+    )
+    return {"batch_stats": {}, **variables}
 
 
 def nets_cast(params: Any, precision: settings_lib.Precision) -> Any:
-    """Brings the nets' parameters to the type that the nets compute in.
-
-    Args:
-        params: of nets and priors.
-        precision: of the nets.
-
-    Returns:
-        The parameters; those of the priors stay as they are.
-    """
+    """Brings the nets' parameters to the type that the nets compute in."""
     return {
         name: part if name.startswith("priors_") else _cast(part, precision)
         for name, part in params.items()
@@ -277,7 +276,7 @@ def elbo_terms(
 
 
 def densities(
-    q: posterior.Posterior, mixture: prior.Mixture, z: chex.Array
+    q: posterior.Posterior, mixture: distrax.MixtureSameFamily, z: chex.Array
 ) -> elbo.Densities:
     """Returns what the estimators need to know of one facet.
 
@@ -287,14 +286,52 @@ def densities(
         z: samples of q(z_j|x), shape (L, B, D).
 
     Returns:
-        Log densities at the samples and their exact expectations.
+        Log densities at the samples and their exact expectations, if the
+        family of the components has them.
     """
+    family = mixture.components_distribution
+    expected = getattr(family, "expected_log_prob", None)
     return elbo.Densities(
-        log_p_z_c=prior.component_log_prob(mixture, z),
+        log_p_z_c=family.log_prob(z[..., None, :]),
         log_q_z=posterior.log_prob(q, z),
-        expected_log_p_z_c=prior.expected_component_log_prob(
-            mixture, q.mean, jnp.exp(q.log_var)
-        ),
+        expected_log_p_z_c=expected and expected(q.mean, jnp.exp(q.log_var)),
         expected_log_q_z=posterior.expected_log_prob(q),
-        log_weights=mixture.log_weights,
+        log_weights=mixture.mixture_distribution.logits,
     )
+
+
+def _check_estimator(model: MFCVAE, name: str) -> None:
+    """Raises ValueError if the loss needs expectations that a prior lacks."""
+    estimate = elbo.find_estimator(name)
+    for j, module in enumerate(_priors(model.facets, 1.0)):
+        if isinstance(module.family, settings_lib.GaussianPrior):
+            continue  # has all
+        zeros = jnp.zeros((1, 1, module.latent_dim))
+        q = posterior.Posterior(zeros[0], zeros[0])
+        of_facet = jax.eval_shape(
+            lambda m=module, q=q, z=zeros: densities(
+                q, m.init_with_output(jax.random.key(0))[0], z
+            )
+        )
+        try:
+            jax.eval_shape(estimate, of_facet)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"train.estimator={name!r} cannot be used with the prior of "
+                f"facet {j}, {type(module.family).__name__}: {error}"
+            ) from error
+
+
+def _priors(
+    facets: settings_lib.Facets, initial_variance: float
+) -> list[prior.MixturePrior]:
+    return [
+        prior.MixturePrior(k, d, covariance, initial_variance, family)
+        for k, d, covariance, family in zip(
+            facets.n_components,
+            facets.latent_dim,
+            facets.covariance,
+            facets.prior,
+            strict=True,
+        )
+    ]

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import chex
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
@@ -81,11 +80,7 @@ def as_official(settings: settings_lib.Settings) -> settings_lib.Settings:
 
     Its encoders of one facet each keep relu, whatever its activation flag says.
 
-    Args:
-        settings: with the flags of the official run.
-
-    Returns:
-        The same, with ``net.encoder_activation`` relu where the net has one.
+    So ``net.encoder_activation`` becomes relu where the net has one.
     """
     if not isinstance(settings.net, settings_lib.SeparateEncoders):
         return settings
@@ -123,7 +118,7 @@ def variables_from_state_dict(
             net is dense.
     """
     _check_net(settings, image_shape)
-    tree = _shapes(settings, image_shape)
+    tree = model_lib.shapes(model_lib.make_model(settings, image_shape))
     leaves = traverse_util.flatten_dict(tree)
     paths = {_key(path, settings, tree): path for path in leaves}
     given = {k for k in state_dict if not k.endswith("num_batches_tracked")}
@@ -166,9 +161,6 @@ def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     Args:
         path: a ``.pt`` file holding a state_dict, or a dict with one under
             ``"state_dict"``.
-
-    Returns:
-        Parameters and buffers as NumPy arrays.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -232,20 +224,6 @@ def _check_net(
             "channels last: only grey images (H, W, 1) can be imported, got "
             f"image shape {image_shape}"
         )
-
-
-def _shapes(
-    settings: settings_lib.Settings, image_shape: tuple[int, int, int]
-) -> dict[str, Any]:
-    """Returns the variables of our model, as shapes."""
-    noise = tuple(jnp.zeros((1, 1, d)) for d in settings.facets.latent_dim)
-    return jax.eval_shape(
-        model_lib.make_model(settings, image_shape).init,
-        jax.random.key(0),
-        jnp.zeros((1, *image_shape)),
-        noise,
-        jnp.ones(len(settings.facets)),
-    )
 
 
 def _key(

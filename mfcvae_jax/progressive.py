@@ -142,9 +142,6 @@ def make_schedule(
         settings: stages in epochs.
         n_facets: J, at least the number of stages.
         steps_per_epoch: optimiser steps in an epoch.
-
-    Returns:
-        The schedule.
     """
     ends = [int(n) * steps_per_epoch for n in np.cumsum(settings.stage_epochs)]
     last = len(ends) - 1
@@ -235,14 +232,7 @@ def _fade(schedule: Schedule, step: chex.Numeric) -> chex.Array:
 
 
 def full_coefficients(n_facets: int) -> Coefficients:
-    """Returns the coefficients of a model in which every facet is active.
-
-    Args:
-        n_facets: J.
-
-    Returns:
-        Ones; nobody pays a price.
-    """
+    """Returns ones: those of a model in which all J facets are active."""
     ones = jnp.ones(n_facets)
     return Coefficients(ones, ones, ones, ones, jnp.zeros((n_facets,) * 2))
 

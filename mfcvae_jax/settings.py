@@ -10,9 +10,18 @@ that differ by facet are tuples of length J in that order.
 
 import dataclasses
 import enum
-import math
 import operator
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated
+
+from mfcvae_jax.ladder.net_settings import (
+    Activation,
+    ConvLadder,
+    DenseLadder,
+    Merge,
+    SeparateEncoders,
+    SharedEncoder,
+)
+from mfcvae_jax.section import Count, Positive, Section, Weight, require
 
 __all__ = [
     "KINDS",
@@ -28,6 +37,7 @@ __all__ = [
     "Fade",
     "Figures",
     "Gaussian",
+    "GaussianPrior",
     "MeansInit",
     "Merge",
     "OutputUnits",
@@ -40,41 +50,14 @@ __all__ = [
     "Training",
 ]
 
-# What a number may be, in the words of an error.
-_RANGES = {
-    "at least 0": lambda value: value >= 0,
-    "at least 1": lambda value: value >= 1,
-    "positive and finite": lambda value: 0 < value < math.inf,
-    "in [0, 1]": lambda value: 0 <= value <= 1,
-    "in [0, 2**32)": lambda value: 0 <= value < 2**32,
-}
-Count = Annotated[int, "at least 1"]
-Positive = Annotated[float, "positive and finite"]
-Weight = Annotated[float, "in [0, 1]"]
-Widths = tuple[Count, ...]
-PerFacet = tuple[Widths, ...]
-
 
 class Covariance(enum.Enum):
-    """Form of a component's covariance in p(z|c)."""
+    """Form of the components' covariances in p(z|c)."""
 
     DIAGONAL = "diagonal"
     FULL = "full"
-
-
-class Activation(enum.Enum):
-    """Non-linearity after every hidden layer."""
-
-    RELU = "relu"
-    LEAKY_RELU = "leaky_relu"  # slope 0.01
-    ELU = "elu"  # alpha 1
-
-
-class Merge(enum.Enum):
-    """How a decoder rung joins the backbone from above."""
-
-    GATED_ADD = "gated_add"  # upper + 0.1 * rung
-    CONCATENATE = "concatenate"  # rung first, then upper
+    SPHERICAL = "spherical"  # a multiple of the identity for each component
+    TIED = "tied"  # one full matrix for all components
 
 
 class OutputUnits(enum.Enum):
@@ -108,28 +91,12 @@ class Precision(enum.Enum):
     BFLOAT16 = "bfloat16"  # activations too
 
 
-@dataclasses.dataclass(frozen=True)
-class _Section:
-    """Settings whose numbers are in the ranges that their types name."""
-
-    def __init_subclass__(cls, name: str = ""):
-        if name:
-            cls._path = f"{name}."
-
-    _path = ""
-
-    def __post_init__(self):
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            _check_range(self._path + field.name, field.type, value)
-
-
 # The data sets that are anyone's own.
 _FROM_PATH = ("npz", "npy", "folder", "hdf5")
 
 
 @dataclasses.dataclass(frozen=True)
-class Data(_Section, name="data"):
+class Data(Section, name="data"):
     """Which data set, and where its prepared files lie.
 
     Attributes:
@@ -151,13 +118,13 @@ class Data(_Section, name="data"):
     def __post_init__(self):
         super().__post_init__()
         if self.name in _FROM_PATH:
-            _require(
+            require(
                 self.path != "",
                 f"data.name={self.name!r} needs the file or folder to read in "
                 "data.path",
             )
         else:
-            _require(
+            require(
                 self.path == "",
                 f"data.path={self.path!r} is read by data.name="
                 f"{', '.join(_FROM_PATH)} only, got data.name={self.name!r}",
@@ -165,7 +132,12 @@ class Data(_Section, name="data"):
 
 
 @dataclasses.dataclass(frozen=True)
-class Facets(_Section, name="facets"):
+class GaussianPrior(Section, name="prior"):
+    """Components that are Gaussians."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Facets(Section, name="facets"):
     """The mixture priors, one entry a facet, shallowest first.
 
     Attributes:
@@ -174,24 +146,29 @@ class Facets(_Section, name="facets"):
         covariance: form of Sigma_c.
         learn_weights: whether the mixing weights pi_j are learnt; if not they
             stay uniform.
+        prior: family of the components; all are Gaussians if it is left out.
     """
 
     n_components: tuple[Count, ...]
     latent_dim: tuple[Count, ...]
     covariance: tuple[Covariance, ...]
     learn_weights: tuple[bool, ...]
+    prior: tuple[GaussianPrior, ...] = ()
 
     def __post_init__(self):
+        if not self.prior:
+            gaussians = (GaussianPrior(),) * len(self.n_components)
+            object.__setattr__(self, "prior", gaussians)
         super().__post_init__()
         lengths = {
             field.name: len(getattr(self, field.name))
             for field in dataclasses.fields(self)
         }
-        _require(
+        require(
             len(self.n_components) >= 1,
             "facets.n_components is empty: a model needs at least one facet",
         )
-        _require(
+        require(
             len(set(lengths.values())) == 1,
             "all settings under facets need one entry per facet, but their "
             f"lengths differ: {lengths}",
@@ -202,139 +179,12 @@ class Facets(_Section, name="facets"):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Net(_Section, name="net"):
-    """A net, whose settings of the type ``PerFacet`` have an entry a facet."""
-
-    def check(self, facets: Facets) -> None:
-        """Raises ValueError unless the net fits the facets."""
-        for field in dataclasses.fields(self):
-            if field.type is PerFacet:
-                value = getattr(self, field.name)
-                _require(
-                    len(value) == len(facets),
-                    f"net.{field.name} needs one entry per facet "
-                    f"({len(facets)}, from facets.n_components), got "
-                    f"{len(value)}: {value}",
-                )
-
-
-@dataclasses.dataclass(frozen=True)
-class DenseLadder(_Net):
-    """The dense variational ladder (the paper's Fig. 3 and App. D.2).
-
-    Every entry of a tuple lists the widths of one facet's hidden layers; an
-    empty entry is the identity.
-
-    Attributes:
-        encoder_backbone: the trunk below the branching point of each facet.
-        encoder_rungs: from the trunk to the facet's two heads.
-        decoder_rungs: from z_j to the merge with the trunk.
-        decoder_backbone: the trunk from the merge downwards.
-        activation: non-linearity after every hidden layer.
-        batch_norm: batch normalisation after every activation.
-        merge: how a decoder rung joins the trunk.
-    """
-
-    encoder_backbone: PerFacet
-    encoder_rungs: PerFacet
-    decoder_rungs: PerFacet
-    decoder_backbone: PerFacet
-    activation: Activation
-    batch_norm: bool
-    merge: Merge
-
-    def check(self, facets: Facets) -> None:
-        """Raises ValueError unless the ladder fits the facets."""
-        super().check(facets)
-        if self.merge is not Merge.GATED_ADD:
-            return
-        for j in range(len(facets) - 1):
-            rung = (facets.latent_dim[j], *self.decoder_rungs[j])[-1]
-            upper = (
-                facets.latent_dim[j + 1],
-                *self.decoder_rungs[j + 1],
-                *self.decoder_backbone[j + 1],
-            )[-1]
-            _require(
-                rung == upper,
-                f"net.merge='gated_add' adds the rung of facet {j} (last width "
-                f"{rung}, from net.decoder_rungs[{j}]) to the trunk from above "
-                f"(width {upper}, from net.decoder_backbone[{j + 1}]): make "
-                "the widths equal or use net.merge='concatenate'",
-            )
-
-
-@dataclasses.dataclass(frozen=True)
-class ConvLadder(_Net):
-    """The convolutional variational ladder (the paper's App. D.2).
-
-    The sizes and channels of its layers follow from the images and the number
-    of facets, see ``ladder.conv``; batch norm follows every activation.
-
-    Attributes:
-        activation: non-linearity after every hidden layer.
-        weight_norm: weight normalisation of the encoder's convolutions.
-        output_norm: whether the decoder's last layer, too, ends in activation
-            and batch norm, before the likelihood's output units.
-        official_init: whether data-dependent initialisation is that of the
-            official code, see ``training.data_init``, or does what it means.
-    """
-
-    activation: Activation
-    weight_norm: bool
-    output_norm: bool
-    official_init: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class SharedEncoder(_Net):
-    """No ladder: one encoder feeds the heads of all facets (App. E.1).
-
-    Attributes:
-        encoder: widths of the hidden layers of the one encoder.
-        decoder: widths of the decoder, which is fed all z_j side by side.
-        activation: non-linearity after every hidden layer.
-        batch_norm: batch normalisation after every activation.
-    """
-
-    encoder: Widths
-    decoder: Widths
-    activation: Activation
-    batch_norm: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class SeparateEncoders(_Net):
-    """No ladder: an encoder of its own for every facet (App. E.1).
-
-    Attributes:
-        encoders: widths of the hidden layers, one entry a facet.
-        decoder: widths of the decoder, which is fed all z_j side by side.
-        activation: non-linearity after every hidden layer.
-        batch_norm: batch normalisation after every activation.
-        encoder_activation: that of the encoders; without it, ``activation``.
-            The official code keeps relu there.
-    """
-
-    encoders: PerFacet
-    decoder: Widths
-    activation: Activation
-    batch_norm: bool
-    encoder_activation: Activation = None  # type: ignore[assignment]
-
-    def __post_init__(self):
-        if self.encoder_activation is None:
-            object.__setattr__(self, "encoder_activation", self.activation)
-        super().__post_init__()
-
-
-@dataclasses.dataclass(frozen=True)
-class Bernoulli(_Section, name="likelihood"):
+class Bernoulli(Section, name="likelihood"):
     """p(x|z) of grey pixels in [0, 1]: cross entropy from logits."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Gaussian(_Section, name="likelihood"):
+class Gaussian(Section, name="likelihood"):
     """p(x|z) = N(mean, std^2), pixel by pixel, with a fixed std.
 
     Attributes:
@@ -347,7 +197,7 @@ class Gaussian(_Section, name="likelihood"):
 
 
 @dataclasses.dataclass(frozen=True)
-class PriorInit(_Section, name="prior_init"):
+class PriorInit(Section, name="prior_init"):
     """Starting values of the mixture priors.
 
     Attributes:
@@ -362,7 +212,7 @@ class PriorInit(_Section, name="prior_init"):
 
 
 @dataclasses.dataclass(frozen=True)
-class Progressive(_Section, name="progressive"):
+class Progressive(Section, name="progressive"):
     """Progressive training: facets enter one by one, deepest first.
 
     Attributes:
@@ -391,7 +241,7 @@ class Progressive(_Section, name="progressive"):
 
     def __post_init__(self):
         super().__post_init__()
-        _require(
+        require(
             len(self.warm_ups) == len(self.stage_epochs)
             and all(map(operator.lt, self.warm_ups, self.stage_epochs)),
             "progressive.warm_up_epochs must have a value for each of "
@@ -406,7 +256,7 @@ class Progressive(_Section, name="progressive"):
 
 
 @dataclasses.dataclass(frozen=True)
-class Training(_Section, name="train"):
+class Training(Section, name="train"):
     """The optimiser and its steps.
 
     Attributes:
@@ -429,7 +279,7 @@ class Training(_Section, name="train"):
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluation(_Section, name="evaluate"):
+class Evaluation(Section, name="evaluate"):
     """How the held-out split is scored during training.
 
     Attributes:
@@ -445,7 +295,7 @@ class Evaluation(_Section, name="evaluate"):
 
 
 @dataclasses.dataclass(frozen=True)
-class Checkpoints(_Section, name="checkpoint"):
+class Checkpoints(Section, name="checkpoint"):
     """When the state is saved; the end of training always is.
 
     Attributes:
@@ -458,7 +308,7 @@ class Checkpoints(_Section, name="checkpoint"):
 
 
 @dataclasses.dataclass(frozen=True)
-class Figures(_Section, name="figures"):
+class Figures(Section, name="figures"):
     """How samples are drawn.
 
     Attributes:
@@ -471,8 +321,9 @@ class Figures(_Section, name="figures"):
 Net = ConvLadder | DenseLadder | SharedEncoder | SeparateEncoders
 Likelihood = Bernoulli | Gaussian
 
-# A section with a `kind` key becomes the dataclass that the kind names. Others
-# may be added: docs/extending.md says what goes with them.
+# Settings with a `kind` key become the dataclass that the kind names: the
+# sections net and likelihood, and each entry of facets.prior. Others may be
+# added: docs/extending.md says what goes with them.
 KINDS: dict[str, dict[str, type]] = {
     "net": {
         "conv_ladder": ConvLadder,
@@ -481,11 +332,12 @@ KINDS: dict[str, dict[str, type]] = {
         "separate_encoders": SeparateEncoders,
     },
     "likelihood": {"bernoulli": Bernoulli, "gaussian": Gaussian},
+    "prior": {"gaussian": GaussianPrior},
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings(_Section):
+class Settings(Section):
     """All settings of a run.
 
     Attributes:
@@ -521,34 +373,17 @@ class Settings(_Section):
 
     def __post_init__(self):
         super().__post_init__()
-        _require(
+        require(
             self.n_seeds == 1 or self.checkpoint.keep >= 2,
             f"n_seeds={self.n_seeds} needs checkpoint.keep >= 2, got "
             f"{self.checkpoint.keep}: seeds are saved one by one, and if that "
             "is cut short, all go on from the step before",
         )
         stages = self.progressive.stage_epochs
-        _require(
+        require(
             0 < len(stages) <= len(self.facets),
             "progressive.stage_epochs must have from 1 to "
             f"{len(self.facets)} values, at most one a facet; got "
             f"{len(stages)}: {stages}",
         )
         self.net.check(self.facets)
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
-
-
-def _check_range(name: str, kind: Any, value: Any) -> None:
-    """Raises ValueError unless the numbers of a setting are in their range."""
-    if get_origin(kind) is Annotated:
-        for words in kind.__metadata__:
-            _require(
-                _RANGES[words](value), f"{name} must be {words}, got {value}"
-            )
-    elif get_origin(kind) is tuple:
-        for i, item in enumerate(value):
-            _check_range(f"{name}[{i}]", get_args(kind)[0], item)

@@ -4,7 +4,7 @@
 
 config.json         the resolved settings
 data.json           what tells its data from others, see ``fingerprint``
-environment.json    versions, device and git revision
+environment.json    versions, device, git revision and the config file
 lock                held by the process that trains
 metrics.jsonl       one record a line, see ``training.recording``
 tensorboard/        the same for TensorBoard
@@ -26,6 +26,7 @@ import dataclasses
 import errno
 import fcntl
 import pathlib
+import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -35,6 +36,7 @@ from mfcvae_jax import config as config_lib
 from mfcvae_jax.datasets import fingerprint
 from mfcvae_jax.datasets.spec import Dataset
 from mfcvae_jax.settings import Settings
+from mfcvae_jax.variational import elbo
 
 __all__ = ["NotWrittenError", "Workdir"]
 
@@ -52,9 +54,18 @@ class Workdir:
 
     Attributes:
         path: of the folder.
+
+    Raises:
+        ValueError: if it is the address of a bucket.
     """
 
     def __init__(self, path: str | pathlib.Path):
+        # As a path it would be a local folder called "gs:".
+        if re.match(r"[A-Za-z][\w+.-]+:/", str(path)):
+            raise ValueError(
+                f"workdir {path} is an address, and a run is written into a "
+                "folder of this machine: name one, and copy it there afterwards"
+            )
         self.path = pathlib.Path(path).expanduser().resolve()
         self.config = self.path / "config.json"
         self.data = self.path / "data.json"
@@ -70,14 +81,7 @@ class Workdir:
         self.report = self.path / "report.html"
 
     def of_each_seed(self, settings: Settings) -> tuple["Workdir", ...]:
-        """Returns the folders of the seeds of a run.
-
-        Args:
-            settings: of the run.
-
-        Returns:
-            Folders within this one, or this one if there is one seed.
-        """
+        """Returns the folder of each seed, or this one if there is one seed."""
         if settings.n_seeds == 1:
             return (self,)
         return tuple(
@@ -92,6 +96,7 @@ class Workdir:
         *,
         resume: bool,
         dataset: Dataset | None = None,
+        config_file: str = "",
     ) -> Iterator[None]:
         """Makes the folder that of a run, or checks that it is already.
 
@@ -101,6 +106,7 @@ class Workdir:
             settings: of the run.
             resume: whether a run that is there may be continued.
             dataset: which it is trained on; its fingerprint is recorded.
+            config_file: that the run was started with, if any.
 
         Raises:
             ValueError: if the folder holds another run's settings, a run with
@@ -126,7 +132,7 @@ class Workdir:
             # Another may have come and gone since.
             self._check(settings, data, resume=resume)
             with self.writing():
-                self._write_settings(settings, data)
+                self._write_settings(settings, data, config_file)
             yield
 
     @contextlib.contextmanager
@@ -157,10 +163,12 @@ class Workdir:
             ) from error
 
     def _write_settings(
-        self, settings: Settings, data: dict[str, Any] | None
+        self, settings: Settings, data: dict[str, Any] | None, config_file: str
     ) -> None:
         """Writes the config first: it is what makes the folder a run's."""
         made_with = environment.describe()
+        if config_file:
+            made_with["config_file"] = str(pathlib.Path(config_file).resolve())
         seeds = [
             (
                 folder,
@@ -253,8 +261,9 @@ class Workdir:
     def settings(self) -> Settings:
         """Returns the settings of the run in the folder.
 
-        Returns:
-            The settings.
+        If they name a net, a likelihood, a prior or an estimator that nothing
+        has registered, the config file that the run was started with is run
+        once more.
 
         Raises:
             FileNotFoundError: if there is no run.
@@ -267,12 +276,23 @@ class Workdir:
             )
         config = json_files.read(self.config)
         try:
-            return config_lib.from_config(config)
+            return _known(config)
         except ValueError as error:
-            raise ValueError(
-                f"{self.config}, which mfcvae-jax {self._version()} wrote, "
-                f"cannot be used by mfcvae-jax {__version__}: {error}"
-            ) from error
+            unknown = error
+        file = self._config_file()
+        try:
+            if file is not None and file.is_file():
+                config_lib.load(file)
+                return _known(config)
+        except ValueError as error:
+            unknown = error
+        where = "" if file is None else f" (the run's was {file})"
+        raise ValueError(
+            f"{self.config}, which mfcvae-jax {self._version()} wrote, cannot "
+            f"be used by mfcvae-jax {__version__}: {unknown}. If that is a "
+            "part of your own, import the module that registers it first, or "
+            f"bring back the config file that does{where}"
+        ) from unknown
 
     def read_environment(self) -> dict[str, Any]:
         """Returns what environment.json says; nothing if there is none.
@@ -283,6 +303,13 @@ class Workdir:
         if not self.environment.exists():
             return {}
         return json_files.read(self.environment)
+
+    def _config_file(self) -> pathlib.Path | None:
+        """Where the config file of the run was, as far as it is known."""
+        with contextlib.suppress(ValueError, AttributeError):
+            found = self.read_environment().get("config_file")
+            return pathlib.Path(found) if isinstance(found, str) else None
+        return None
 
     def _version(self) -> str:
         """The version that wrote the run, as far as it is known."""
@@ -304,13 +331,13 @@ class Workdir:
         return json_files.read_records(self.metrics)
 
     def write_results(self, results: dict[str, Any]) -> None:
-        """Writes the scores of the finished run.
-
-        Args:
-            results: plain values for JSON.
-
-        Raises:
-            NotWrittenError: if the disk is full.
-        """
+        """Writes results.json, of plain values."""
         with self.writing():
             json_files.write(self.results, results)
+
+
+def _known(config: dict[str, Any]) -> Settings:
+    """Makes settings, or raises ValueError if a part is not registered."""
+    settings = config_lib.from_config(config)
+    elbo.find_estimator(settings.train.estimator)
+    return settings

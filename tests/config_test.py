@@ -69,8 +69,11 @@ def _configs(draw):
         facets={
             "n_components": per_facet(sizes),
             "latent_dim": per_facet(sizes),
-            "covariance": per_facet(st.sampled_from(["diagonal", "full"])),
+            "covariance": per_facet(
+                st.sampled_from(["diagonal", "full", "spherical", "tied"])
+            ),
             "learn_weights": per_facet(st.booleans()),
+            "prior": per_facet(st.just({"kind": "gaussian"})),
         },
         net={"kind": kind, "activation": activation, **nets[kind]()},
         likelihood=draw(st.sampled_from([{"kind": "bernoulli"}, gaussian])),
@@ -109,6 +112,20 @@ def test_config_without_a_warm_up_is_the_published_schedule():
     config["prior_init"] |= {"n_init": 5}
     assert config_lib.from_config(config) == plain
     assert plain.progressive.warm_ups == (0, 0)
+
+
+def test_prior_is_gaussian_unless_said_and_may_be_the_kind_alone():
+    config = examples.config()
+    assert "prior" not in config["facets"]
+    plain = config_lib.from_config(config)
+    config["facets"]["prior"] = ("gaussian", {"kind": "gaussian"})
+    assert config_lib.from_config(config) == plain
+    assert config_lib.differences(config_lib.from_config(config), plain) == []
+    config["facets"]["prior"] = ("gaussian", "cauchy")
+    with pytest.raises(
+        ValueError, match=r"facets.prior\[1\].kind must be .*gaussian.*'cauchy'"
+    ):
+        config_lib.from_config(config)
 
 
 def test_config_is_left_as_it_was():

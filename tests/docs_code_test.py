@@ -3,9 +3,8 @@
 """The code of README.md, docs/*.md and the notebooks does what it says.
 
 Python blocks run, in a folder of their own, the blocks of a page one after the
-other with the same names. Shell blocks run in bash with every program replaced
-by one that writes down how it was called; of each call, flags and settings are
-then read by the program itself. Readers do not see the comments
+other with the same names; shell blocks are checked, see ``documented``. Readers
+do not see the comments
 
     <!-- test: python ... -->   code of the test, in its place between blocks
     <!-- test: run -->          the commands of the next block run, made short
@@ -16,17 +15,10 @@ stages of a config. Pages share what they compile.
 
 import configparser
 import contextlib
-import importlib
 import io
-import os
-import pathlib
 import re
-import runpy
 import shlex
-import subprocess
-import sys
 import tempfile
-from typing import NamedTuple
 from unittest import mock
 
 import jax
@@ -34,271 +26,27 @@ import nbformat
 import numpy as np
 import pytest
 from absl import flags
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from jax.experimental.compilation_cache import compilation_cache
 from packaging.requirements import Requirement
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import model, settings
-from mfcvae_jax.commands import config_flag, running
-from mfcvae_jax.datasets import reader
 from mfcvae_jax.estimator import defaults
-from mfcvae_jax.report import exhibits
 from mfcvae_jax.variational import elbo
+from tests import documented
+from tests.documented import DOCS, NOTEBOOKS, PAGES, ROOT
 from tests.packaging_test import parse
 
-_ROOT = pathlib.Path(__file__).parents[1]
-_DOCS = _ROOT / "docs"
-_PAGES = tuple(
-    str(path.relative_to(_ROOT))
-    for path in (_ROOT / "README.md", *sorted(_DOCS.glob("*.md")))
-)
-_NOTEBOOKS = tuple(
-    str(path.relative_to(_ROOT))
-    for path in sorted((_DOCS / "notebooks").glob("*.ipynb"))
-)
-# A comment of the test, or a block with its language.
-_PART = re.compile(
-    r"^<!-- test: (?P<comment>.*?)\s*-->$|"
-    r"^(?P<fence>```+)(?P<language>.*?)\n(?P<code>.*?)^(?P=fence)$",
-    re.MULTILINE | re.DOTALL,
-)
 # What a page does not define.
 _GIVEN = {
     "README.md": {
         "np": np,
         "images": np.random.default_rng(0).random((200, 8, 8), np.float32),
-        "labels": np.tile([[0, 1], [1, 0]], (100, 1)),
+        "labels": np.stack([np.arange(200) % 10, np.arange(200) % 3], axis=1),
     }
 }
 _SHELL = {"", "sh", "bash", "shell"}
-_PROGRAMS = ("bash", "git", "make", "mfcvae", "pip", "python", "source")
-_SHORT = (
-    "--config.progressive.fade_in_steps=5",
-    "--config.evaluate.importance_samples=0",
-    "--config.evaluate.every_epochs=1",
-)
-_MOST_SEEDS = 3
-
-
-class Part(NamedTuple):
-    """A block, or a comment of the test.
-
-    Attributes:
-        language: of the block, "test" for a comment.
-        code: the text.
-        line: where it starts.
-    """
-
-    language: str
-    code: str
-    line: int
-
-
-def parts_of(page: str) -> list[Part]:
-    """The blocks and comments of a page in order, or a notebook's cells."""
-    text = (_ROOT / page).read_text()
-    if page in _NOTEBOOKS:
-        cells = nbformat.reads(text, as_version=4).cells
-        return [
-            Part("python", cell.source, i)
-            for i, cell in enumerate(cells)
-            if cell.cell_type == "code"
-        ]
-    return [
-        Part(
-            "test" if found["comment"] else found["language"].strip(),
-            found["comment"] or found["code"],
-            text.count("\n", 0, found.start()) + 1,
-        )
-        for found in _PART.finditer(text)
-    ]
-
-
-def calls_of(code: str) -> list[list[str]]:
-    """The calls of programs in a shell block, by the shell that runs it.
-
-    Raises:
-        AssertionError: if the shell stops, or a program is none of ours.
-    """
-    with tempfile.NamedTemporaryFile("r") as record:
-        record_call = f'{{ printf "%s\\0" "$@" "" >> {record.name}; }}'
-        lines = [
-            "set -u",
-            *(
-                f'{name}() {{ record {name} "$@"; }}'
-                for name in (*_PROGRAMS, "command_not_found_handle")
-            ),
-            f"record() {record_call}",
-            "PATH=",
-            code,
-            "wait",
-        ]
-        done = subprocess.run(
-            ["/bin/bash", "-c", "\n".join(lines)],
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode or done.stderr:
-            raise AssertionError(f"bash: {done.stderr or done.returncode}")
-        # An empty word ends a call.
-        calls, call = [], []
-        for word in record.read().split("\0")[:-1]:
-            if word:
-                call.append(word)
-            else:
-                calls.append(call)
-                call = []
-    for name, *rest in calls:
-        if name == "command_not_found_handle":
-            raise AssertionError(f"not known here: {shlex.join(rest)}")
-    return calls
-
-
-def parse_command(name: str, args: list[str]):
-    """Reads the flags of a command of ours, and its settings.
-
-    Returns:
-        The module and the values of its flags.
-    """
-    module = importlib.import_module(f"mfcvae_jax.commands.{name}")
-    values = running.parse(module, [name, *args])
-    if "config" in values:
-        found = config_flag.read(values)
-        # Data that the page has just made are read for real.
-        if found.data.path and pathlib.Path(found.data.path).exists():
-            reader.load(found.data.name, path=found.data.path)
-    if name == "paper":
-        unknown = set(values.make or ()) - set(exhibits.of_paper())
-        assert not unknown, f"--make: there is no {unknown}"
-    return module, values
-
-
-def parse_script(path: pathlib.Path, args: list[str]) -> None:
-    """Reads the flags of a script; nothing runs."""
-    before = set(flags.FLAGS)
-    argv = [str(path), *args]
-    with (
-        mock.patch.object(sys, "argv", argv),
-        mock.patch.object(sys, "path", [str(path.parent), *sys.path]),
-    ):
-        try:
-            script = runpy.run_path(str(path), run_name="documented")
-            rest = flags.FLAGS(argv)[1:]
-            if "config" in flags.FLAGS:
-                config_lib.from_config(flags.FLAGS.config.to_dict())
-            if path.name == "sweep.py":
-                script["make_arms"](
-                    flags.FLAGS.configs, flags.FLAGS.vary, flags.FLAGS.n_seeds
-                )
-        finally:
-            for name in set(flags.FLAGS) - before:
-                delattr(flags.FLAGS, name)
-            flags.FLAGS.unparse_flags()
-    if rest and path.name != "summarise.py":
-        raise AssertionError(f"{path.name}: unexpected arguments {rest}")
-
-
-def command_of(words: list[str]) -> tuple[str, list[str]] | None:
-    """Name and arguments of a call of `mfcvae`, or of a script that is one."""
-    match words:
-        case ["mfcvae", name, *args]:
-            return name.replace("-", "_"), args
-        case ["python", path, *args] if path.startswith("experiments/"):
-            found = re.search(
-                r"running\.start\((\w+), sys\.argv\)",
-                (_ROOT / path).read_text(),
-            )
-            return (found[1], args) if found else None
-    return None
-
-
-def check_call(words: list[str]) -> None:
-    """Checks one call of a program, as far as that goes without running it.
-
-    Raises:
-        AssertionError, SystemExit, OSError, ValueError or flags.Error: if it
-            would not run.
-    """
-    command = command_of(words)
-    if command:
-        parse_command(*command)
-        return
-    match words:
-        case ["source", path]:
-            assert path == ".venv/bin/activate", path
-        case ["make", *targets]:
-            known = re.findall(
-                r"^([a-z-]+):", (_ROOT / "Makefile").read_text(), re.MULTILINE
-            )
-            for target in targets:
-                assert "=" in target or target in known, f"make {target}"
-        case ["pip", "install", *what]:
-            check_install(what)
-        case ["bash", path]:
-            assert (_ROOT / path).exists(), path
-        case ["python", "-c", code]:
-            compile(code, "docs", "exec")
-        case ["python", path, *args] if path.startswith(
-            ("experiments/", "benchmarks/")
-        ):
-            parse_script(_ROOT / path, args)
-        case _:
-            raise AssertionError(f"not known here: {shlex.join(words)}")
-
-
-def check_install(what: list[str]) -> None:
-    """Checks that the extras and files of a pip install are there."""
-    config = configparser.ConfigParser()
-    config.read(_ROOT / "setup.cfg")
-    extras = config["options.extras_require"]
-    for word in what:
-        found = re.fullmatch(r"\.(?:\[([\w,]+)\])?", word)
-        if found and found[1]:
-            for extra in found[1].split(","):
-                assert extra in extras, f"no extra {extra}"
-        elif word.endswith(".txt"):
-            assert (_ROOT / word).exists(), word
-        else:
-            assert found or word in ("-e", "-r"), f"pip install {word}"
-
-
-def run_call(words: list[str], programs: str) -> None:
-    """Runs a command or script of ours with little training.
-
-    Args:
-        words: the call.
-        programs: folder of what is compiled.
-    """
-    command = command_of(words)
-    if command is None:
-        if words[0] == "python":
-            environment = os.environ | {"PYTHONPATH": str(_ROOT)}
-            subprocess.run(
-                [sys.executable, *words[1:]], check=True, env=environment
-            )
-        return  # the others make the environment
-    name, args = command
-    if name == "train":
-        _, values = parse_command(name, args)
-        n_stages = len(values.config.progressive.stage_epochs)
-        args = [
-            *args,
-            *_SHORT,
-            f"--compilation_cache={programs}",
-            f"--config.progressive.stage_epochs={(1,) * n_stages}",
-            f"--config.n_seeds={min(values.config.n_seeds, _MOST_SEEDS)}",
-        ]
-    module, values = parse_command(name, args)
-    assert module.main(values) == 0, shlex.join(words)
-
-
-@contextlib.contextmanager
-def own_folder():
-    """A new working folder, in which experiments/ lies as in the repository."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        os.symlink(_ROOT / "experiments", "experiments")
-        yield
 
 
 class ShellTest(parameterized.TestCase):
@@ -307,7 +55,7 @@ class ShellTest(parameterized.TestCase):
     def test_loops_and_continued_lines_are_those_of_the_shell(self):
         # Jobs in the background come in any order.
         self.assertCountEqual(
-            calls_of(
+            documented.calls_of(
                 "for i in 1 2; do\n  mfcvae x \\\n    --n=$i &\ndone; wait"
             ),
             [["mfcvae", "x", "--n=1"], ["mfcvae", "x", "--n=2"]],
@@ -334,7 +82,7 @@ class ShellTest(parameterized.TestCase):
     )
     def test_a_command_that_would_not_run_is_refused(self, code):
         with (
-            own_folder(),
+            documented.own_folder(),
             contextlib.redirect_stderr(io.StringIO()),
             self.assertRaises(
                 (
@@ -347,8 +95,8 @@ class ShellTest(parameterized.TestCase):
                 )
             ),
         ):
-            for call in calls_of(code):
-                check_call(call)
+            for call in documented.calls_of(code):
+                documented.check_call(call)
 
 
 @pytest.mark.slow
@@ -379,40 +127,41 @@ class PagesTest(parameterized.TestCase):
             self.enterContext(mock.patch.dict(table))
         for name in ("_STEPS_PER_FACET", "_LEAST_EPOCHS_PER_FACET"):
             self.enterContext(mock.patch.object(defaults, name, 2))
-        self.enterContext(own_folder())
+        self.enterContext(documented.own_folder())
 
-    @parameterized.parameters(*_PAGES, *_NOTEBOOKS)
+    @parameterized.parameters(*PAGES, *NOTEBOOKS)
     def test_code_runs(self, page):
         names = dict(_GIVEN.get(page, {}))
-        is_run = False
-        for part in parts_of(page):
+        is_next_run = False
+        for part in documented.parts_of(page):
             where = f"{page}:{part.line}"
+            # A block that fails leaves the subtest at once.
+            is_run, is_next_run = is_next_run, False
             with self.subTest(where):
                 # An HTML page shows no place of an error in exec.
                 if part.language == "test":
                     word, _, code = part.code.partition("\n")
                     self.assertIn(word, ("run", "python"), where)
-                    is_run = word == "run"
+                    is_next_run = word == "run"
                     if word == "python":
                         exec(compile(code, where, "exec"), names)
                     continue
                 if part.language == "python":
                     exec(compile(part.code, where, "exec"), names)
                 elif part.language in _SHELL:
-                    for call in calls_of(part.code):
-                        check_call(call)
+                    for call in documented.calls_of(part.code):
+                        documented.check_call(call)
                         if is_run:
-                            run_call(call, self.programs)
+                            documented.run_call(call, self.programs)
                 else:
                     self.assertRegex(part.language, r"^(text|\{.*\}.*)$", where)
-                is_run = False
 
 
 class NotebooksTest(parameterized.TestCase):
-    @parameterized.parameters(*((name,) for name in _NOTEBOOKS))
+    @parameterized.parameters(*((name,) for name in NOTEBOOKS))
     def test_what_is_stored_is_small_and_ran_in_order(self, name):
-        self.assertLess((_ROOT / name).stat().st_size, 500_000)
-        notebook = nbformat.read(_ROOT / name, as_version=4)
+        self.assertLess((ROOT / name).stat().st_size, 500_000)
+        notebook = nbformat.read(ROOT / name, as_version=4)
         nbformat.validate(notebook)
         cells = [c for c in notebook.cells if c.cell_type == "code"]
         self.assertEqual(
@@ -427,10 +176,10 @@ class NotebooksTest(parameterized.TestCase):
 class PlainTextTest(parameterized.TestCase):
     """What is named between backticks exists."""
 
-    @parameterized.parameters(*_PAGES)
+    @parameterized.parameters(*PAGES)
     def test_files_settings_and_flags_exist(self, page):
-        known = config_lib.load(_ROOT / "experiments/configs/svhn.py")
-        text = (_ROOT / page).read_text()
+        known = config_lib.load(ROOT / "experiments/configs/svhn.py")
+        text = (ROOT / page).read_text()
         for code in re.findall(r"`([^`\n]+)`", text):
             with self.subTest(code):
                 path = re.match(
@@ -439,12 +188,12 @@ class PlainTextTest(parameterized.TestCase):
                     code,
                 )
                 if path:
-                    self.assertTrue((_ROOT / path[0]).exists(), code)
+                    self.assertTrue((ROOT / path[0]).exists(), code)
                 if code.startswith("mfcvae ") and "--" in code:
                     # A table need not name the folder each time.
                     _, name, *args = shlex.split(code)
-                    with contextlib.chdir(_ROOT):
-                        parse_command(
+                    with contextlib.chdir(ROOT):
+                        documented.parse_command(
                             name.replace("-", "_"), ["--workdir=x", *args]
                         )
                 for setting in re.findall(r"--config\.([\w.]+)=", code):
@@ -454,10 +203,10 @@ class PlainTextTest(parameterized.TestCase):
 
     def test_pins_of_the_site_are_in_the_ranges_of_its_extra(self):
         config = configparser.ConfigParser()
-        config.read(_ROOT / "setup.cfg")
+        config.read(ROOT / "setup.cfg")
         pins = {
             pin.name: next(iter(pin.specifier)).version
-            for pin in parse((_DOCS / "requirements.txt").read_text())
+            for pin in parse((DOCS / "requirements.txt").read_text())
         }
         wanted: list[Requirement] = parse(
             config["options.extras_require"]["docs"]
@@ -468,7 +217,3 @@ class PlainTextTest(parameterized.TestCase):
                 requirement.specifier.contains(pins[requirement.name]),
                 requirement,
             )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -18,7 +18,7 @@ from tests import oracles
 
 _DOCS = pathlib.Path(__file__).parents[1] / "docs"
 _MATHS = (_DOCS / "maths.md").read_text()
-_MODULES = ("vade", "elbo", "prior", "posterior", "importance")
+_MODULES = ("vade", "elbo", "elliptical", "prior", "posterior", "importance")
 _NAME = re.compile(r"`((?:\w+\.)+\w+)`")
 
 

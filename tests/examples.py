@@ -2,17 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small model and data that many tests share."""
 
-import functools
 from typing import Any
 
-import flax.linen as nn
 import jax
 import numpy as np
 from sklearn import datasets
 
 from mfcvae_jax import config as config_lib
+from mfcvae_jax import model as model_lib
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.training import state
 
 
 def config(**overrides: Any) -> dict[str, Any]:
@@ -87,11 +85,9 @@ def images(n: int) -> np.ndarray:
     return (digits / 16).astype(np.float32)
 
 
-def variables(model: nn.Module, dtype: Any = np.float64) -> Any:
+def variables(model: model_lib.MFCVAE, dtype: Any = np.float64) -> Any:
     """Variables of a model, drawn by NumPy: JAX would compile every draw."""
-    shapes = jax.eval_shape(
-        functools.partial(state.initial_variables, model), jax.random.key(0)
-    )
+    shapes = model_lib.shapes(model)
     rng = np.random.default_rng(0)
 
     def draw(path, leaf):

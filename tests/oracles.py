@@ -7,14 +7,18 @@ are inverted as such, and bounds are sums as they stand in the paper.
 """
 
 import dataclasses
+from typing import NamedTuple
 
+import distrax
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
 from scipy import special, stats
 
 from mfcvae_jax.settings import Covariance
-from mfcvae_jax.variational import posterior, prior
+from mfcvae_jax.variational import posterior
+from mfcvae_jax.variational.elliptical import Gaussians
 
 
 class DoubleTestCase(parameterized.TestCase):
@@ -27,6 +31,35 @@ class DoubleTestCase(parameterized.TestCase):
     def assert_close(self, ours, theirs):
         """To nine digits, or nine places after the point."""
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def mixture(
+    log_weights, means, scale, covariance=None
+) -> distrax.MixtureSameFamily:
+    """The library's mixture of Gaussians of log weights, means and scale."""
+    return distrax.MixtureSameFamily(
+        distrax.Categorical(logits=jnp.asarray(log_weights, float)),
+        Gaussians(jnp.asarray(means), jnp.asarray(scale), covariance),
+    )
+
+
+class Parts(NamedTuple):
+    """What the library's mixture of Gaussians is made of."""
+
+    log_weights: np.ndarray  # (K,)
+    means: np.ndarray  # (K, D)
+    scale: np.ndarray  # (K, D) or (K, D, D)
+
+
+def parts(of: distrax.MixtureSameFamily) -> Parts:
+    """The reverse of ``mixture``."""
+    family = of.components_distribution
+    return Parts(
+        *map(
+            np.asarray,
+            (of.mixture_distribution.logits, family.loc, family.scale),
+        )
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +79,10 @@ class Facet:
             return np.stack([np.diag(std**2) for std in self.scale])
         return self.scale @ self.scale.swapaxes(-1, -2)
 
-    def ours(self) -> tuple[prior.Mixture, posterior.Posterior]:
+    def ours(self) -> tuple[distrax.MixtureSameFamily, posterior.Posterior]:
         """The same in the types of the library."""
         return (
-            prior.Mixture(np.log(self.weights), self.means, self.scale),
+            mixture(np.log(self.weights), self.means, self.scale),
             posterior.Posterior(self.q_mean, 2 * np.log(self.q_std)),
         )
 
@@ -123,10 +156,14 @@ def random_facet(
     """A facet whose components overlap, and q(z|x) of n examples."""
     rng = np.random.default_rng(seed)
     scale = rng.uniform(0.3, 1.5, (k, d))
-    if covariance is Covariance.FULL:
+    if covariance is Covariance.SPHERICAL:
+        scale = np.repeat(scale[:, :1], d, axis=1)
+    elif covariance is not Covariance.DIAGONAL:
         std = scale
         scale = 0.5 * np.tril(rng.normal(size=(k, d, d)), -1)
         scale[:, range(d), range(d)] = std
+    if covariance is Covariance.TIED:
+        scale = np.repeat(scale[:1], k, axis=0)
     return Facet(
         weights=rng.dirichlet(np.ones(k)),
         means=rng.normal(size=(k, d)),

@@ -158,18 +158,6 @@ class AgainstTheRulesTest(parameterized.TestCase):
                 ],
             )
 
-    def test_fade_in_that_outlasts_its_stage_is_complete_in_the_next(self):
-        _, found = _over_steps(_schedule((2, 3, 4), 10), 10)
-        np.testing.assert_allclose(
-            found.alpha,
-            [
-                *([0, 0, 1.0],) * 2,
-                *([0, n / 10, 1] for n in range(3)),
-                *([n / 10, 1, 1] for n in range(5)),
-            ],
-            atol=1e-6,
-        )
-
     def test_full_coefficients_leave_every_facet_in(self):
         *factors, price = progressive.full_coefficients(3)
         for value in factors:
@@ -204,21 +192,6 @@ class ScheduleTest(absltest.TestCase):
         self.assertEqual(progressive.fitted_at(schedule, 24_687), (1,))
         for step in (0, 23_517, 24_686, 35_217):
             self.assertEqual(progressive.fitted_at(schedule, step), ())
-
-    def test_phases_of_a_run_of_three_facets_are_these(self):
-        schedule = _schedule((2, 3, 4), 2)
-        wanted = {
-            0: (_WAITING, _WAITING, _ACTIVE),
-            2: (_WAITING, _FADING, _ACTIVE),
-            3: (_WAITING, _FADING, _ACTIVE),
-            4: (_WAITING, _ACTIVE, _ACTIVE),
-            5: (_FADING, _ACTIVE, _ACTIVE),
-            7: (_ACTIVE, _ACTIVE, _ACTIVE),
-            99: (_ACTIVE, _ACTIVE, _ACTIVE),
-        }
-        for step, row in wanted.items():
-            found = progressive.phases(schedule, step)
-            self.assertEqual(tuple(found), row, step)
 
     def test_facets_that_enter_together_warm_up_together(self):
         schedule = _schedule((6, 6), 2, n_facets=3, warm_ups=(3, 4))

@@ -294,85 +294,28 @@ def test_settings_can_be_neither_changed_nor_unhashed():
 
 
 def test_every_field_is_read_by_the_library():
-    root = pathlib.Path(mfcvae_jax.__file__).parent
-    read = set()
-    for path in root.rglob("*.py"):
-        if path.name != "settings.py":
-            read |= _reads(ast.parse(path.read_text(), str(path)))
-    assert not {
-        (cls.__name__, field.name)
-        for cls in _CLASSES.values()
-        for field in dataclasses.fields(cls)
-    }.difference(read)
+    """From a name like that of its section, or from ``settings`` or ``form``.
 
-
-def test_the_walk_knows_what_is_read():
-    source = """
-def f(chosen: settings.Training, x, options: Options):
-    a = chosen.batch_size + x.keep + options.temperature
-    return settings.prior_init.means, self.net.encoder
-
-match form:
-    case Gaussian(std=std):
-        pass
-"""
-    assert _reads(ast.parse(source)) == {
-        ("Training", "batch_size"),
-        ("Settings", "prior_init"),
-        ("PriorInit", "means"),
-        ("SharedEncoder", "encoder"),
-        ("Gaussian", "std"),
-    }
-
-
-_CLASSES = {
-    name: cls
-    for name, cls in vars(settings_lib).items()
-    if dataclasses.is_dataclass(cls)
-}
-_UNIONS = {
-    name: {cls.__name__ for cls in typing.get_args(getattr(settings_lib, name))}
-    for name in ("Net", "Likelihood")
-}
-# The classes that `settings`, and `settings.net` or a local `net`, may hold.
-_SECTIONS = {"settings": {"Settings"}} | {
-    name: {cls.__name__ for cls in typing.get_args(hint) or (hint,)}
-    for name, hint in typing.get_type_hints(settings_lib.Settings).items()
-}
-
-
-def _reads(tree):
-    """Pairs (class, field) of settings that a module reads.
-
-    An attribute counts as a field's if it is taken from a name that the module
-    annotates with the field's class, or that is called as its section is; so
-    ``Checkpoints.keep`` is not read by whatever else has a ``keep``.
+    So ``checkpoint.keep`` is not read by whatever else has a ``keep``.
     """
-    held = {name: set(classes) for name, classes in _SECTIONS.items()}
-    found = set()
-    nodes = list(ast.walk(tree))
-    for node in nodes:
-        annotation = getattr(node, "annotation", None)
-        if isinstance(node, ast.arg | ast.AnnAssign) and annotation:
-            name = getattr(node, "arg", None) or _last_name(node.target)
-            for word in map(_last_name, ast.walk(annotation)):
-                held.setdefault(name, set()).update(_UNIONS.get(word, {word}))
-    for node in nodes:
-        if isinstance(node, ast.Attribute):
-            for cls in held.get(_last_name(node.value), ()):
-                found.add((cls, node.attr))
-        elif isinstance(node, ast.MatchClass):
-            for name in node.kwd_attrs:
-                found.add((_last_name(node.cls), name))
-    return {
-        (cls, name)
-        for cls, name in found
-        if name in getattr(_CLASSES.get(cls), "__dataclass_fields__", ())
-    }
+    read = set()
+    for path in pathlib.Path(mfcvae_jax.__file__).parent.rglob("*.py"):
+        if "settings" not in path.name:
+            for node in ast.walk(ast.parse(path.read_text(), str(path))):
+                if isinstance(node, ast.Attribute):
+                    read.add((_last_name(node.value), node.attr))
+    unread = []
+    for name, hint in typing.get_type_hints(settings_lib.Settings).items():
+        holders = (name, "settings", "form")
+        if ("settings", name) not in read:
+            unread.append(name)
+        for cls in typing.get_args(hint) or (hint,):
+            for field in getattr(cls, "__dataclass_fields__", ()):
+                if not any((holder, field) in read for holder in holders):
+                    unread.append(f"{name}.{field}")
+    assert not unread
 
 
 def _last_name(node):
-    """``c`` of ``a.b.c``, or None."""
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else None
+    """``b`` of ``a.b``, or None."""
+    return getattr(node, "attr", getattr(node, "id", None))

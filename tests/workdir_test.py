@@ -16,16 +16,20 @@ from mfcvae_jax.training import writers
 from tests import examples
 
 
-class WorkdirTest(absltest.TestCase):
+class _Folder(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
         self.workdir = workdir.Workdir(f"{self.folder}/run")
 
-    def _claim(self, settings, *, resume=False, folder=None):
-        with (folder or self.workdir).claim(settings, resume=resume):
+    def _claim(self, settings, *, resume=False, folder=None, dataset=None):
+        with (folder or self.workdir).claim(
+            settings, resume=resume, dataset=dataset
+        ):
             pass
 
+
+class WorkdirTest(_Folder):
     def test_claimed_folder_gives_back_its_settings(self):
         settings = examples.settings(seed=7)
         self._claim(settings)
@@ -49,6 +53,17 @@ class WorkdirTest(absltest.TestCase):
         ):
             self._claim(other, resume=True)
         self.assertEqual(self.workdir.settings(), examples.settings())
+
+    def test_address_of_a_bucket_is_refused_and_no_folder_is_made(self):
+        here = pathlib.Path.cwd()
+        os.chdir(self.folder)
+        self.addCleanup(os.chdir, here)
+        for path in ("gs://bucket/run", "s3://bucket", pathlib.Path("gs://b")):
+            with self.assertRaisesRegex(ValueError, "is an address"):
+                self._claim(examples.settings(), folder=workdir.Workdir(path))
+        self.assertEqual(os.listdir("."), [])
+        # A colon alone makes no address.
+        self.assertEqual(workdir.Workdir("a:b").path.name, "a:b")
 
     def test_folder_of_something_else_is_refused(self):
         pathlib.Path(self.folder, "thesis.tex").write_text("years of work")
@@ -119,15 +134,10 @@ def _record(step, **values):
     return {"step": step, "epoch": step / 10, "split": "train", **values}
 
 
-class DamagedTest(parameterized.TestCase):
+class DamagedTest(_Folder):
     def setUp(self):
         super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.workdir = workdir.Workdir(f"{folder}/run")
-        with self.workdir.claim(
-            examples.settings(), resume=False, dataset=_dataset()
-        ):
-            pass
+        self._claim(examples.settings(), dataset=_dataset())
 
     @parameterized.product(
         name=("config", "environment", "data"),
@@ -190,24 +200,17 @@ class DamagedTest(parameterized.TestCase):
             self.assertEqual(self.workdir.records(), found[:-1])
 
 
-class DataTest(absltest.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.workdir = workdir.Workdir(f"{folder}/run")
-
-    def _claim(self, dataset, *, resume=False, **overrides):
-        with self.workdir.claim(
-            examples.settings(**overrides), resume=resume, dataset=dataset
-        ):
-            pass
+class DataTest(_Folder):
+    def _trained_on(self, dataset, *, resume=False, **overrides):
+        settings = examples.settings(**overrides)
+        self._claim(settings, resume=resume, dataset=dataset)
 
     def test_other_data_are_refused_and_named(self):
-        self._claim(_dataset())
+        self._trained_on(_dataset())
         # Nothing is lost by other data before the first checkpoint.
-        self._claim(_dataset(n=20))
+        self._trained_on(_dataset(n=20))
         (self.workdir.checkpoints / "11").mkdir(parents=True)
-        self._claim(_dataset(n=20), resume=True)
+        self._trained_on(_dataset(n=20), resume=True)
         self.workdir.check_data(_dataset(n=20))
         for other, message in (
             (_dataset(n=30), "training images: 20 of .* then, 30 of .* now"),
@@ -217,18 +220,18 @@ class DataTest(absltest.TestCase):
             with self.assertRaisesRegex(ValueError, message):
                 self.workdir.check_data(other)
             with self.assertRaisesRegex(ValueError, message):
-                self._claim(other, resume=True)
+                self._trained_on(other, resume=True)
 
     def test_run_of_a_version_that_recorded_no_data_is_read(self):
-        self._claim(None)
+        self._trained_on(None)
         (self.workdir.checkpoints / "11").mkdir(parents=True)
         self.assertFalse(self.workdir.data.exists())
         self.workdir.check_data(_dataset())
-        self._claim(_dataset(), resume=True)
+        self._trained_on(_dataset(), resume=True)
         self.assertTrue(self.workdir.data.exists())
 
     def test_folder_of_each_seed_knows_the_data(self):
-        self._claim(_dataset(), n_seeds=2)
+        self._trained_on(_dataset(), n_seeds=2)
         folders = self.workdir.of_each_seed(examples.settings(n_seeds=2))
         for folder in folders:
             with self.assertRaisesRegex(ValueError, "data are not"):

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands of ``mfcvae``, one file each: its flags and what it does.
 
-A command's file has three things: a docstring, which is its help;
-``define_flags``; and ``main``, which returns the exit code. ``main`` imports
-what it needs, for JAX and its libraries take seconds that help and a mistyped
-flag should not cost.
+A command's file has three things: a docstring, which is its help; ``FLAGS``;
+and ``main``, which returns the exit code. ``main`` imports what it needs, for
+JAX and its libraries take seconds that help and a mistyped flag should not
+cost.
 """

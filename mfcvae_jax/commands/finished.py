@@ -6,42 +6,30 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from mfcvae_jax.commands import running
+
 if TYPE_CHECKING:
     from mfcvae_jax.training.runs import Run
     from mfcvae_jax.training.state import TrainState
     from mfcvae_jax.workdir import Workdir
 
-__all__ = ["define_flags", "restore"]
+__all__ = ["FLAGS", "WORKDIR", "restore"]
 
+WORKDIR = running.string("workdir", "Folder of the run.", required=True)
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the two flags.
-
-    Args:
-        values: where to define them.
-    """
-    flags.DEFINE_string(
-        "workdir",
-        None,
-        "Folder of the run.",
-        required=True,
-        flag_values=values,
-    )
-    flags.DEFINE_bool(
+FLAGS = (
+    WORKDIR,
+    running.switch(
         "best",
-        False,
         "Take the checkpoint with the best held-out bound, not the last.",
-        flag_values=values,
-    )
+    ),
+)
 
 
 def restore(
     values: flags.FlagValues,
 ) -> tuple["Run", tuple["TrainState | None", ...], "Workdir"]:
     """Reads a run and the state of each of its seeds.
-
-    Args:
-        values: of the flags.
 
     Returns:
         The run, the states (None for a seed that was given up), the folder.

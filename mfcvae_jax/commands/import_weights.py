@@ -10,38 +10,20 @@ The config must describe the same model. With one encoder for each facet, the
 run gets ``net.encoder_activation="relu"``: the official code knows no other.
 """
 
-from collections.abc import Sequence
-
 from absl import flags
 
-from mfcvae_jax.commands import config_flag
+from mfcvae_jax.commands import config_flag, running
 
-__all__ = ["define_flags", "main"]
+__all__ = ["FLAGS", "main"]
 
-
-def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
-    """Defines the flags; see ``running.Command``."""
-    config_flag.define(values, argv, "File with the same model.")
-    flags.DEFINE_string(
-        "weights",
-        None,
-        "The .pt file of the official run.",
-        required=True,
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "workdir",
-        None,
-        "Folder to make.",
-        required=True,
-        flag_values=values,
-    )
-    flags.DEFINE_bool(
-        "glorot",
-        False,
-        "The official run had init_type_p_z_c='glorot'.",
-        flag_values=values,
-    )
+FLAGS = (
+    config_flag.config("File with the same model."),
+    running.string(
+        "weights", "The .pt file of the official run.", required=True
+    ),
+    running.string("workdir", "Folder to make.", required=True),
+    running.switch("glorot", "The official run had init_type_p_z_c='glorot'."),
+)
 
 
 def main(values: flags.FlagValues) -> int:

@@ -25,56 +25,43 @@ said, with the reason. (Fig. 1: figure_1.py. App. E.1: ablation.py.)
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
+
+from mfcvae_jax.commands import running
+from mfcvae_jax.commands.finished import WORKDIR
 
 if TYPE_CHECKING:
     from mfcvae_jax.report.exhibits import Made
     from mfcvae_jax.report.finished import Finished
     from mfcvae_jax.workdir import Workdir
 
-__all__ = ["define_flags", "main"]
+__all__ = ["FLAGS", "main"]
 
 
-def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
-    """Defines the flags; see ``running.Command``."""
-    flags.DEFINE_string(
-        "workdir",
-        None,
-        "Folder of the run.",
-        required=True,
-        flag_values=values,
-    )
-    flags.DEFINE_list(
-        "make", None, "What to draw; all by default.", flag_values=values
-    )
-    flags.DEFINE_integer(
-        "seed", None, "Which of several seeds to draw.", flag_values=values
-    )
-    flags.DEFINE_float(
+FLAGS = (
+    WORKDIR,
+    running.words("make", "What to draw; all by default."),
+    running.integer("seed", "Which of several seeds to draw."),
+    running.real(
         "temperature",
-        None,
         "Factor on standard deviations in figure_6 and diversity; by default "
         "that of the config.",
         lower_bound=0.0,
-        flag_values=values,
-    )
-    flags.DEFINE_list(
+    ),
+    running.words(
         "pairs",
-        None,
         "Held-out examples to swap in figure_5, a:b,c:d,...; by default the "
         "most confident.",
-        flag_values=values,
-    )
+    ),
+)
 
 
 def main(values: flags.FlagValues) -> int:
     """Draws what is wanted, as far as the run can have it."""
     from mfcvae_jax.report import exhibits
-    from mfcvae_jax.workdir import Workdir
 
     parts = exhibits.of_paper()
     wanted = list(parts) if values.make is None else values.make
@@ -83,12 +70,7 @@ def main(values: flags.FlagValues) -> int:
         raise ValueError(
             f"--make={','.join(unknown)}: choose from {', '.join(parts)}"
         )
-    finished = _finished(
-        Workdir(values.workdir),
-        values.seed,
-        values.temperature,
-        _pairs(values.pairs),
-    )
+    finished = _finished(values)
     folder = finished.workdir.path / "paper"
     for name in wanted:
         made = exhibits.draw(finished, folder, parts[name])
@@ -145,25 +127,21 @@ def _of_seed(whole: "Workdir", seed: int | None) -> "Workdir":
     return (going_on or list(folders.values()))[0]
 
 
-def _finished(
-    whole: "Workdir",
-    seed: int | None,
-    temperature: float | None,
-    pairs: np.ndarray | None,
-) -> "Finished":
+def _finished(values: flags.FlagValues) -> "Finished":
     """Restores the last state of a seed, with what the flags say of it."""
     from mfcvae_jax.report.finished import Finished
     from mfcvae_jax.training import disk, runs
+    from mfcvae_jax.workdir import Workdir
 
-    folder = _of_seed(whole, seed)
+    pairs = _pairs(values.pairs)
+    whole = Workdir(values.workdir)
+    folder = _of_seed(whole, values.seed)
     settings = folder.settings()
-    if temperature is not None:
-        settings = dataclasses.replace(
-            settings,
-            figures=dataclasses.replace(
-                settings.figures, temperature=temperature
-            ),
+    if values.temperature is not None:
+        figures = dataclasses.replace(
+            settings.figures, temperature=values.temperature
         )
+        settings = dataclasses.replace(settings, figures=figures)
     run = runs.make_run(settings)
     (state,) = disk.restore(run, folder)
     if state is None:

@@ -7,18 +7,13 @@
 This is what training ends with. For the scores alone: mfcvae evaluate.
 """
 
-from collections.abc import Sequence
-
 from absl import flags
 
 from mfcvae_jax.commands import finished
 
-__all__ = ["define_flags", "main"]
+__all__ = ["FLAGS", "main"]
 
-
-def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
-    """Defines the flags; see ``running.Command``."""
-    finished.define_flags(values)
+FLAGS = finished.FLAGS
 
 
 def main(values: flags.FlagValues) -> int:

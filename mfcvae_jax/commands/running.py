@@ -6,21 +6,38 @@ Exit codes are 0; 2 for bad usage and for errors, each with a line on stderr;
 and 128 plus the signal's number for a command that was stopped.
 """
 
+import functools
 import re
 import signal
 import sys
 import textwrap
 import traceback
 from collections.abc import Callable, Sequence
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from absl import app, flags, logging
 
-__all__ = ["Command", "exit_code", "parse", "start"]
+__all__ = [
+    "Command",
+    "Flag",
+    "exit_code",
+    "integer",
+    "parse",
+    "real",
+    "start",
+    "string",
+    "strings",
+    "switch",
+    "words",
+]
 
 _HELP = {"--help", "-help", "-h", "-?", "--helpshort", "--helpfull"}
 _HELP_INDENT = " " * 6
 _HELP_WIDTH = 78
+
+
+# Defines a flag, given where and the command line.
+Flag = Callable[[flags.FlagValues, Sequence[str]], None]
 
 
 class Command(Protocol):
@@ -28,34 +45,37 @@ class Command(Protocol):
 
     __doc__: str | None
 
-    def define_flags(
-        self, values: flags.FlagValues, argv: Sequence[str]
-    ) -> None:
-        """Defines the command's flags.
-
-        Args:
-            values: where to define them.
-            argv: the command line, for the flags that look at others.
-        """
+    @property
+    def FLAGS(self) -> Sequence[Flag]:
+        """What defines its flags, in the order of the help."""
 
     def main(self, values: flags.FlagValues) -> int:
-        """Does the work.
+        """Does the work, and returns the exit code."""
 
-        Args:
-            values: of the flags.
 
-        Returns:
-            The exit code.
-        """
+def _flag(
+    define: Callable[..., Any],
+    name: str,
+    text: str,
+    default: Any = None,
+    **rest: Any,
+) -> Flag:
+    """A flag for the FLAGS of a command, with what absl's function takes."""
+    return lambda values, argv: define(
+        name, default, text, flag_values=values, **rest
+    )
+
+
+integer = functools.partial(_flag, flags.DEFINE_integer)
+real = functools.partial(_flag, flags.DEFINE_float)
+string = functools.partial(_flag, flags.DEFINE_string)
+strings = functools.partial(_flag, flags.DEFINE_multi_string)
+switch = functools.partial(_flag, flags.DEFINE_bool, default=False)
+words = functools.partial(_flag, flags.DEFINE_list)
 
 
 def start(command: Command, argv: Sequence[str]) -> NoReturn:
-    """Runs a command as this process, and ends it.
-
-    Args:
-        command: a module.
-        argv: the command line, its name first.
-    """
+    """Runs a command as this process, and ends it; argv has its name first."""
     app.run(
         lambda values: exit_code(lambda: command.main(values)),
         list(argv),
@@ -65,14 +85,7 @@ def start(command: Command, argv: Sequence[str]) -> NoReturn:
 
 
 def parse(command: Command, argv: Sequence[str]) -> flags.FlagValues:
-    """Reads the flags of one command, and those of absl.
-
-    Args:
-        command: a module.
-        argv: the command line, its name first.
-
-    Returns:
-        The values.
+    """Reads the flags of one command, and those of absl; argv as in ``start``.
 
     Raises:
         SystemExit: with 0 after help, with 2 after a line on what is wrong.
@@ -80,7 +93,8 @@ def parse(command: Command, argv: Sequence[str]) -> flags.FlagValues:
     name, *args = argv
     values = flags.FlagValues()
     try:
-        command.define_flags(values, argv)
+        for define in command.FLAGS:
+            define(values, argv)
         asked = _HELP.intersection(args)
         if asked:
             print(_help(command, values))

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from mfcvae_jax.commands import finished
+from mfcvae_jax.commands import finished, running
 
 if TYPE_CHECKING:
     from mfcvae_jax.training.runs import Run
     from mfcvae_jax.training.state import TrainState
 
-__all__ = ["define_flags", "main"]
+__all__ = ["FLAGS", "main"]
 
 _ENDINGS = (".png", ".npz")
 # Of a plain sheet: fewest columns, and the side of a tile in pixels.
@@ -35,51 +35,40 @@ _N_COLUMNS = 10
 _TILE_SIZE = 64
 
 
-def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
-    """Defines the flags; see ``running.Command``."""
-    finished.define_flags(values)
-    flags.DEFINE_multi_string(
+FLAGS = (
+    *finished.FLAGS,
+    running.strings(
         "out",
-        None,
         "File to write, .png or .npz; give both if you want both.",
         required=True,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "facet",
-        None,
-        "Facet whose components are shown, from 0.",
-        lower_bound=0,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
+    ),
+    running.integer(
+        "facet", "Facet whose components are shown, from 0.", lower_bound=0
+    ),
+    running.integer(
         "component",
-        None,
         "Component of --facet, from 0; all if left out.",
         lower_bound=0,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
+    ),
+    running.integer(
         "n",
-        10,
         "Images, with --facet of each of its components.",
+        10,
         lower_bound=1,
-        flag_values=values,
-    )
-    flags.DEFINE_float(
+    ),
+    running.real(
         "temperature",
-        1.0,
         "Factor on the standard deviation of z; 0 gives component means.",
+        1.0,
         lower_bound=0.0,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
+    ),
+    running.integer(
         "seed",
-        0,
         "Of the draw: the same images for the same seed.",
+        0,
         lower_bound=0,
-        flag_values=values,
-    )
+    ),
+)
 
 
 def main(values: flags.FlagValues) -> int:

@@ -11,61 +11,34 @@ the command with --distributed.
 """
 
 import pathlib
-from collections.abc import Sequence
 
 from absl import flags
 
-from mfcvae_jax.commands import config_flag
+from mfcvae_jax.commands import config_flag, finished, running
 
-__all__ = ["define_flags", "main"]
+__all__ = ["FLAGS", "main"]
 
-
-def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
-    """Defines the flags; see ``running.Command``."""
-    config_flag.define(values, argv, "File with the settings.")
-    flags.DEFINE_string(
-        "workdir",
-        None,
-        "Folder of the run.",
-        required=True,
-        flag_values=values,
-    )
-    flags.DEFINE_bool(
-        "resume",
-        False,
-        "Continue from the last checkpoint in --workdir.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
+FLAGS = (
+    config_flag.config("File with the settings."),
+    finished.WORKDIR,
+    running.switch("resume", "Continue from the last checkpoint in --workdir."),
+    running.string(
         "compilation_cache",
-        None,
         "Folder of compiled programs, by default one in --workdir.",
-        flag_values=values,
-    )
-    flags.DEFINE_bool(
-        "distributed",
-        False,
-        "Run in several processes, each with this flag.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "coordinator",
-        None,
-        "host:port of process 0, unless the cluster tells.",
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "n_processes",
-        None,
-        "How many processes, unless the cluster tells.",
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "process_id",
-        None,
-        "Which process this is, unless the cluster tells.",
-        flag_values=values,
-    )
+    ),
+    running.switch(
+        "distributed", "Run in several processes, each with this flag."
+    ),
+    running.string(
+        "coordinator", "host:port of process 0, unless the cluster tells."
+    ),
+    running.integer(
+        "n_processes", "How many processes, unless the cluster tells."
+    ),
+    running.integer(
+        "process_id", "Which process this is, unless the cluster tells."
+    ),
+)
 
 
 def main(values: flags.FlagValues) -> int:
@@ -83,7 +56,11 @@ def main(values: flags.FlagValues) -> int:
     run = runs.make_run(settings)
     states, scored = loop.train(
         run,
-        disk.InWorkdir(folder, resume=values.resume),
+        disk.InWorkdir(
+            folder,
+            resume=values.resume,
+            config_file=config_flag.path(values),
+        ),
         compilation_cache=pathlib.Path(
             values.compilation_cache or folder.compilation_cache
         ),

@@ -73,13 +73,7 @@ _MENDS = {
 
 
 def load_npz(path: str) -> Dataset:
-    """Reads a data set from an .npz file.
-
-    Args:
-        path: of the file.
-
-    Returns:
-        The data set, named after the file, as `arrays.as_dataset` makes it.
+    """Reads a data set from an .npz file; see `arrays.as_dataset`.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -100,13 +94,7 @@ def load_npz(path: str) -> Dataset:
 
 
 def load_hdf5(path: str) -> Dataset:
-    """Reads a data set from an HDF5 file.
-
-    Args:
-        path: of the file.
-
-    Returns:
-        The data set, named after the file, as `arrays.as_dataset` makes it.
+    """Reads a data set from an HDF5 file; see `arrays.as_dataset`.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -141,13 +129,7 @@ def load_hdf5(path: str) -> Dataset:
 
 
 def load_npy(path: str) -> Dataset:
-    """Opens a data set in a folder of .npy files, without reading it whole.
-
-    Args:
-        path: of the folder.
-
-    Returns:
-        The data set, named after the folder; its images are memory-mapped.
+    """Opens a folder of .npy files, whose images are memory-mapped.
 
     Raises:
         FileNotFoundError: if the folder or the images are not there.

@@ -19,7 +19,6 @@ __all__ = [
     "as_images",
     "as_labelings",
     "as_labels",
-    "check_channels",
     "check_pixels",
     "existing",
     "on_black",
@@ -37,15 +36,7 @@ _MIN_OPAQUE = 1e-3
 
 
 def existing(path: str, kind: str) -> pathlib.Path:
-    """Finds what `data.path` names.
-
-    Args:
-        path: as the user wrote it; "~" is the home folder.
-        kind: "file" or "folder".
-
-    Raises:
-        FileNotFoundError: if it is not there, or is of the other kind.
-    """
+    """Finds the "file" or "folder" that `data.path` names, or raises."""
     found = pathlib.Path(path).expanduser()
     if found.is_file() if kind == "file" else found.is_dir():
         return found
@@ -64,9 +55,6 @@ def as_dataset(
     is_test: np.ndarray | None = None,
 ) -> Dataset:
     """Makes a data set of the arrays of one file.
-
-    Labels are taken as they are, so a labeling has as many classes as its
-    greatest label plus one, whether or not all of them occur.
 
     Args:
         file: where they are from; the data set is named after it.
@@ -129,7 +117,7 @@ def as_images(
             f"[0, 1]; got {images.dtype}. Convert them."
         )
     if len(shape) == 4:
-        check_channels(where, shape, key)
+        _check_channels(where, shape, key)
     check_pixels(where, images, key)
     if is_float:
         images = images.astype(np.float32, copy=False)
@@ -138,41 +126,8 @@ def as_images(
     return images if shape[-1] in (1, 3) else _opaque(where, images, key)
 
 
-def check_channels(
-    where: str, shape: tuple[int, ...], key: str = "images"
-) -> None:
-    """Checks that the last axis of images holds channels.
-
-    Args:
-        where: they are from, for the errors.
-        shape: of the images, four numbers.
-        key: what the array is called there.
-
-    Raises:
-        ValueError: if it has more than 4, with what to write instead.
-    """
-    if shape[-1] <= 4:
-        return
-    if shape[1] <= 4:
-        raise ValueError(
-            f"{where}: shape {shape} looks like channels first, (N, C, H, W). "
-            f"Expected (N, H, W, C): save {key}.transpose(0, 2, 3, 1)"
-        )
-    raise ValueError(
-        f"{where}: shape {shape} has {shape[-1]} channels in its last axis. "
-        "Expected (N, H, W, C) of 1 channel (grey), 3 (RGB), or 2 or 4, the "
-        f"last of which is opacity. Save three of them, {key}[..., :3], or, if "
-        f"the last axis counts the images, np.moveaxis({key}, -1, 0)"
-    )
-
-
 def check_pixels(where: str, images: np.ndarray, key: str = "images") -> None:
-    """Checks the range of images, in two passes.
-
-    Args:
-        where: they are from, for the errors.
-        images: uint8 or floats, any shape.
-        key: what the array is called there.
+    """Checks the range of images: uint8 or floats, of any shape.
 
     Raises:
         ValueError: if a pixel is not finite, a float lies outside of [0, 1],
@@ -226,15 +181,12 @@ def on_black(images: np.ndarray) -> np.ndarray:
 def as_labels(
     where: str, labels: np.ndarray | None, n_examples: int
 ) -> np.ndarray:
-    """Brings labels to int32, shape (N, M).
+    """Brings labels to int32, shape (N, M), or raises ValueError.
 
     Args:
         where: they are from, for the errors.
         labels: shape (N,) or (N, M); None for no labelings.
         n_examples: N.
-
-    Raises:
-        ValueError: if they are no labels of so many examples.
     """
     if labels is None:
         return np.zeros((n_examples, 0), np.int32)
@@ -271,11 +223,9 @@ def as_labelings(
 
     Args:
         where: the names are from, for the errors.
-        names: strings or bytes in UTF-8, shape (M,); None to make them up.
+        names: strings or bytes in UTF-8, all different, shape (M,); None to
+            make them up.
         labels: shape (N, M).
-
-    Raises:
-        ValueError: unless there is one name for each, all different.
     """
     n = labels.shape[1]
     if names is None:
@@ -299,6 +249,22 @@ def as_labelings(
     return tuple(
         Labeling(name, int(column.max(initial=0)) + 1)
         for name, column in zip(texts, labels.T, strict=True)
+    )
+
+
+def _check_channels(where: str, shape: tuple[int, ...], key: str) -> None:
+    if shape[-1] <= 4:
+        return
+    if shape[1] <= 4:
+        raise ValueError(
+            f"{where}: shape {shape} looks like channels first, (N, C, H, W). "
+            f"Expected (N, H, W, C): save {key}.transpose(0, 2, 3, 1)"
+        )
+    raise ValueError(
+        f"{where}: shape {shape} has {shape[-1]} channels in its last axis. "
+        "Expected (N, H, W, C) of 1 channel (grey), 3 (RGB), or 2 or 4, the "
+        f"last of which is opacity. Save three of them, {key}[..., :3], or, if "
+        f"the last axis counts the images, np.moveaxis({key}, -1, 0)"
     )
 
 

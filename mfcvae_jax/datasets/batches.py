@@ -22,9 +22,6 @@ def as_float(images: chex.Array) -> chex.Array:
 
     Returns:
         float32 in [0, 1] for uint8; floats come back as they are.
-
-    Raises:
-        ValueError: if the images are neither.
     """
     if jnp.issubdtype(images.dtype, jnp.floating):
         return images
@@ -57,21 +54,11 @@ def epoch_permutation(
 
 
 def n_batches(n_examples: int, batch_size: int) -> int:
-    """Counts the batches of an epoch.
+    """Counts the batches of an epoch, or raises ValueError if there is none.
 
     A last short batch is left out, so that all batches have one shape. Which
     examples that costs changes from epoch to epoch with the order; over a run
     every example has the same chance.
-
-    Args:
-        n_examples: N, in the training split.
-        batch_size: B.
-
-    Returns:
-        How many batches of B examples fit into N.
-
-    Raises:
-        ValueError: if there is no such batch.
     """
     if not 1 <= batch_size <= n_examples:
         raise ValueError(

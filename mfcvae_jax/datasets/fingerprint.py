@@ -45,10 +45,14 @@ def of(dataset: Dataset) -> dict[str, Any]:
             [labeling.name, labeling.n_classes]
             for labeling in dataset.spec.labelings
         ],
-        "train_images": _array(dataset.train.images),
-        "train_labels": _array(dataset.train.labels),
-        "test_images": _array(dataset.test.images),
-        "test_labels": _array(dataset.test.labels),
+        **{
+            f"{name}_{part}": _array(array)
+            for name, split in (
+                ("train", dataset.train),
+                ("test", dataset.test),
+            )
+            for part, array in split._asdict().items()
+        },
     }
 
 

@@ -46,9 +46,6 @@ class _Header(NamedTuple):
 def load_folder(path: str) -> Dataset:
     """Reads a data set from a folder of images.
 
-    Args:
-        path: of the folder.
-
     Returns:
         The data set, named after the folder; images uint8, shape (N, H, W, 1)
         or (N, H, W, 3).
@@ -109,15 +106,7 @@ def _check_sizes(files: list[pathlib.Path], headers: list[_Header]) -> None:
 
 
 def _decode(file: pathlib.Path, mode: str) -> np.ndarray:
-    """Decodes an image, upright and opaque.
-
-    Args:
-        file: to read.
-        mode: "L" or "RGB".
-
-    Returns:
-        uint8, shape (H, W, 1) or (H, W, 3).
-    """
+    """Decodes an image, upright and opaque, to shape (H, W, 1 or 3)."""
     with _opened(file) as opened:
         image = ImageOps.exif_transpose(opened)
         if image.has_transparency_data:

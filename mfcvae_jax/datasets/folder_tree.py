@@ -65,9 +65,6 @@ class Pictures(NamedTuple):
 def find(folder: pathlib.Path) -> Pictures:
     """Finds the images in a folder and below.
 
-    Args:
-        folder: an existing folder.
-
     Raises:
         FileNotFoundError: if there is no image.
         ValueError: if there are only kinds of pictures that are not read here,

@@ -3,7 +3,6 @@
 """Loads a data set by name and checks it, before anyone trains on it."""
 
 import difflib
-import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -17,26 +16,21 @@ from mfcvae_jax.datasets import (
     spec,
     tfds_source,
 )
-from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
+from mfcvae_jax.datasets.spec import Dataset, DatasetSpec
+from mfcvae_jax.section import require
 
 __all__ = ["check", "known_names", "load", "spec_of"]
 
-# A set's facts -> the function that reads it from a data directory.
-_READ: dict[DatasetSpec, Callable[[str], Dataset]] = {
-    spec.DIGITS: lambda _: digits.load_digits(),
-    spec.DIGITS_TINTED: lambda _: digits.load_digits_tinted(),
-    spec.MNIST: functools.partial(tfds_source.load, spec.MNIST),
-    spec.SVHN_CROPPED: functools.partial(tfds_source.load, spec.SVHN_CROPPED),
-    **{
-        known: functools.partial(shapes3d.load_original, known)
-        for known in (spec.SHAPES3D_FLOOR, spec.SHAPES3D_WALL)
-    },
-    spec.SHAPES3D_RENDERED_FLOOR: lambda _: shapes3d.load_rendered(
-        spec.SHAPES3D_RENDERED_FLOOR
-    ),
-    spec.SHAPES3D_RENDERED_WALL: lambda _: shapes3d.load_rendered(
-        spec.SHAPES3D_RENDERED_WALL
-    ),
+# A set's facts -> the function that reads it, given these and a data directory.
+_READ: dict[DatasetSpec, Callable[[DatasetSpec, str], Dataset]] = {
+    spec.DIGITS: lambda *_: digits.load_digits(),
+    spec.DIGITS_TINTED: lambda *_: digits.load_digits_tinted(),
+    spec.MNIST: tfds_source.load,
+    spec.SVHN_CROPPED: tfds_source.load,
+    spec.SHAPES3D_FLOOR: shapes3d.load_original,
+    spec.SHAPES3D_WALL: shapes3d.load_original,
+    spec.SHAPES3D_RENDERED_FLOOR: lambda s, _: shapes3d.load_rendered(s),
+    spec.SHAPES3D_RENDERED_WALL: lambda s, _: shapes3d.load_rendered(s),
 }
 _SPECS = {known.name: known for known in _READ}
 # The facts of these are in their files, so these names are without a spec.
@@ -69,20 +63,14 @@ def load(name: str, data_dir: str = "", path: str = "") -> Dataset:
     """
     if name in _FROM_PATH:
         return _FROM_PATH[name](path)
-    dataset = _READ[_known(name)](data_dir)
+    known = spec_of(name)
+    dataset = _READ[known](known, data_dir)
     check(dataset)
     return dataset
 
 
 def spec_of(name: str) -> DatasetSpec:
     """Returns a data set's facts without reading it.
-
-    Args:
-        name: one of `known_names()`, but for those that are read from a path:
-            their facts are in their files, so load them instead.
-
-    Returns:
-        Its name, image shape and labelings.
 
     Raises:
         ValueError: if the name is unknown, or has its facts in its files.
@@ -92,32 +80,6 @@ def spec_of(name: str) -> DatasetSpec:
             f"What data set {name!r} is depends on its file: load it, and "
             "look at the spec that comes with the data."
         )
-    return _known(name)
-
-
-def known_names() -> tuple[str, ...]:
-    """Returns the names that `load` knows."""
-    return (*_SPECS, *_FROM_PATH)
-
-
-def check(dataset: Dataset) -> None:
-    """Checks that a data set is what its spec says.
-
-    Args:
-        dataset: the data set, ours or anyone's.
-
-    Raises:
-        ValueError: if a split is empty, or its images or labels have another
-            shape, type or range than the spec and `Split` say.
-    """
-    for name, split in (("train", dataset.train), ("test", dataset.test)):
-        where = f"Data set {dataset.spec.name!r}, split {name!r}"
-        _check_images(where, split.images, dataset.spec)
-        _check_labels(where, split, dataset.spec)
-
-
-def _known(name: str) -> DatasetSpec:
-    """Looks a name up."""
     if name not in _SPECS:
         known = known_names()
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
@@ -129,53 +91,56 @@ def _known(name: str) -> DatasetSpec:
     return _SPECS[name]
 
 
-def _require(is_met: bool, message: str) -> None:
-    if not is_met:
-        raise ValueError(message)
+def known_names() -> tuple[str, ...]:
+    """Returns the names that `load` knows."""
+    return (*_SPECS, *_FROM_PATH)
 
 
-def _check_images(
-    where: str, images: np.ndarray, dataset_spec: DatasetSpec
-) -> None:
-    _require(
-        images.dtype in (np.uint8, np.float32),
-        f"{where}: images must be uint8, where 255 means 1.0, or float32 in "
-        f"[0, 1]; got {images.dtype}. Convert them.",
-    )
-    shape = dataset_spec.image_shape
-    _require(
-        images.ndim == 4 and images.shape[1:] == shape,
-        f"{where}: expected images of shape (N, H, W, C) = "
-        f"(N, {', '.join(map(str, shape))}), got {images.shape}. Reshape them "
-        "or correct image_shape.",
-    )
-    _require(
-        len(images) > 0,
-        f"{where}: no examples, at least one is needed. "
-        "Check how the split was made.",
-    )
-    arrays.check_pixels(where, images)
+def check(dataset: Dataset) -> None:
+    """Checks that a data set is what its spec says.
 
-
-def _check_labels(where: str, split: Split, dataset_spec: DatasetSpec) -> None:
-    labels, known = split.labels, dataset_spec.labelings
-    _require(
-        labels.dtype == np.int32,
-        f"{where}: labels must be int32, got {labels.dtype}. Convert them.",
-    )
-    expected = (len(split.images), len(known))
-    names = ", ".join(labeling.name for labeling in known)
-    _require(
-        labels.shape == expected,
-        f"{where}: expected labels of shape (N, M) = {expected}, one row for "
-        f"each image and one column for each labeling ({names}), got "
-        f"{labels.shape}.",
-    )
-    for column, labeling in zip(labels.T, known, strict=True):
-        low, high = column.min(), column.max()
-        _require(
-            0 <= low and high < labeling.n_classes,
-            f"{where}: labels of {labeling.name!r} must lie in "
-            f"[0, {labeling.n_classes - 1}], found values from {low} to "
-            f"{high}. Renumber them or correct n_classes.",
+    Raises:
+        ValueError: if a split is empty, or its images or labels have another
+            shape, type or range than the spec and `Split` say.
+    """
+    shape, known = dataset.spec.image_shape, dataset.spec.labelings
+    for name, split in (("train", dataset.train), ("test", dataset.test)):
+        where = f"Data set {dataset.spec.name!r}, split {name!r}"
+        images, labels = split
+        require(
+            images.dtype in (np.uint8, np.float32),
+            f"{where}: images must be uint8, where 255 means 1.0, or float32 "
+            f"in [0, 1]; got {images.dtype}. Convert them.",
         )
+        require(
+            images.ndim == 4 and images.shape[1:] == shape,
+            f"{where}: expected images of shape (N, H, W, C) = "
+            f"(N, {', '.join(map(str, shape))}), got {images.shape}. Reshape "
+            "them or correct image_shape.",
+        )
+        require(
+            len(images) > 0,
+            f"{where}: no examples, at least one is needed. "
+            "Check how the split was made.",
+        )
+        arrays.check_pixels(where, images)
+        require(
+            labels.dtype == np.int32,
+            f"{where}: labels must be int32, got {labels.dtype}. Convert them.",
+        )
+        expected = (len(images), len(known))
+        names = ", ".join(labeling.name for labeling in known)
+        require(
+            labels.shape == expected,
+            f"{where}: expected labels of shape (N, M) = {expected}, one row "
+            f"for each image and one column for each labeling ({names}), got "
+            f"{labels.shape}.",
+        )
+        for column, labeling in zip(labels.T, known, strict=True):
+            low, high = column.min(), column.max()
+            require(
+                0 <= low and high < labeling.n_classes,
+                f"{where}: labels of {labeling.name!r} must lie in "
+                f"[0, {labeling.n_classes - 1}], found values from {low} to "
+                f"{high}. Renumber them or correct n_classes.",
+            )

@@ -13,8 +13,6 @@ need none: `shapes3d_rendered` draws the same scenes. They look alike, but they
 are another data set, and results on them are no results on 3D Shapes.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from mfcvae_jax.datasets import tfds_source
@@ -41,9 +39,9 @@ FACTORS = {
 }
 # The hue that varies -> the hues that are fixed, in the paper's
 # configurations 1 and 2.
-_FIXED: dict[str, dict[str, Sequence[int]]] = {
-    "floor_hue": {"wall_hue": (5,), "object_hue": (6,)},
-    "wall_hue": {"floor_hue": (0,), "object_hue": (6,)},
+_FIXED = {
+    "floor_hue": {"wall_hue": 5, "object_hue": 6},
+    "wall_hue": {"floor_hue": 0, "object_hue": 6},
 }
 # Fixed for good: results on another split are results on another data set.
 _SPLIT_SEED = 20210607
@@ -71,7 +69,7 @@ def load_original(dataset_spec: DatasetSpec, data_dir: str = "") -> Dataset:
     # Not at the top: see `tfds_source.prepared`.
     import tensorflow_datasets as tfds
 
-    factors = _configuration(dataset_spec)
+    factors = combinations(**_FIXED[dataset_spec.labelings[0].name])
     # Where in the configuration each combination of factors belongs.
     place = np.full(tuple(FACTORS.values()), -1, np.int32)
     place[tuple(factors.T)] = np.arange(len(factors))
@@ -99,46 +97,25 @@ def load_original(dataset_spec: DatasetSpec, data_dir: str = "") -> Dataset:
 
 
 def load_rendered(dataset_spec: DatasetSpec) -> Dataset:
-    """Draws a configuration, which takes some seconds.
-
-    Args:
-        dataset_spec: the configuration.
-
-    Returns:
-        The data set, as `load_original` returns it and split in the same way.
-    """
-    factors = _configuration(dataset_spec)
-    images = halve(renderer.render(factors))
-    return _split(dataset_spec, images, factors)
+    """Draws a configuration, which takes some seconds; see `load_original`."""
+    factors = combinations(**_FIXED[dataset_spec.labelings[0].name])
+    return _split(dataset_spec, halve(renderer.render(factors)), factors)
 
 
-def combinations(**chosen: Sequence[int]) -> np.ndarray:
+def combinations(**fixed: int) -> np.ndarray:
     """Lists the combinations of factors, in storage order.
 
     Args:
-        **chosen: values of a factor in `FACTORS`; a factor that is not named
-            takes all of its values.
+        **fixed: the only value of a factor in `FACTORS`; the others take all of
+            theirs.
 
     Returns:
         One row of six values for each combination, in the order of `FACTORS`,
         int32, shape (N, 6).
-
-    Raises:
-        ValueError: if there is no such factor or value.
     """
-    for name, values in chosen.items():
-        if name not in FACTORS:
-            raise ValueError(
-                f"3D Shapes has no factor {name!r}; it has {', '.join(FACTORS)}"
-            )
-        unknown = [v for v in values if v not in range(FACTORS[name])]
-        if unknown or not len(values):
-            raise ValueError(
-                f"{name} takes the values 0 to {FACTORS[name] - 1}, at least "
-                f"one is needed; got {list(values)}"
-            )
     axes = [
-        sorted(set(chosen.get(name, range(n)))) for name, n in FACTORS.items()
+        [fixed[name]] if name in fixed else range(n)
+        for name, n in FACTORS.items()
     ]
     grid = np.meshgrid(*axes, indexing="ij")
     return np.stack([axis.ravel() for axis in grid], axis=1).astype(np.int32)
@@ -158,12 +135,6 @@ def halve(images: np.ndarray) -> np.ndarray:
     blocks = images.reshape(*batch, height // 2, 2, width // 2, 2, channels)
     total = blocks.sum(axis=(-4, -2), dtype=np.uint16)
     return ((total + 2) // 4).astype(np.uint8)
-
-
-def _configuration(dataset_spec: DatasetSpec) -> np.ndarray:
-    """The combinations of factors of a configuration, shape (N, 6)."""
-    hue = dataset_spec.labelings[0].name
-    return combinations(**_FIXED[hue])
 
 
 def _split(

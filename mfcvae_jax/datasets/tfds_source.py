@@ -135,14 +135,7 @@ def _advice(name: str, data_dir: str) -> str:
 
 
 def blocks(source: Any) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """Decodes a TFDS data source block by block.
-
-    Args:
-        source: the data source.
-
-    Yields:
-        Index of the first row of a block, and its rows.
-    """
+    """Decodes a TFDS data source: the first index of a block, and its rows."""
     n_rows = len(source)
     for start in range(0, n_rows, _N_ROWS_AT_ONCE):
         stop = min(start + _N_ROWS_AT_ONCE, n_rows)

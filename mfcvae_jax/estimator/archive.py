@@ -22,7 +22,6 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import jax
 import numpy as np
 from flax import traverse_util
 from sklearn.base import BaseEstimator
@@ -36,7 +35,6 @@ from mfcvae_jax.estimator.fitted import Fitted
 from mfcvae_jax.estimator.layout import Layout
 from mfcvae_jax.evaluation.pruning import Evidence
 from mfcvae_jax.settings import Settings
-from mfcvae_jax.training import state as state_lib
 
 __all__ = ["read", "write"]
 
@@ -49,12 +47,7 @@ _E = TypeVar("_E", bound=BaseEstimator)
 
 
 def write(path: str | os.PathLike[str], fitted: Fitted) -> None:
-    """Writes the file, in full or not at all.
-
-    Args:
-        path: of the file; another that is there is replaced, and a link is
-            followed.
-        fitted: what to write.
+    """Writes the file that ``MultiFacetClustering.save`` promises, whole.
 
     Raises:
         OSError: if it cannot be written there.
@@ -63,6 +56,8 @@ def write(path: str | os.PathLike[str], fitted: Fitted) -> None:
     kept = {**fitted.params}
     del kept["workdir"]
     kept["facets"] = [dataclasses.asdict(f) for f in kept["facets"]]
+    for facet in kept["facets"]:
+        del facet["prior"]  # it is in the settings
     for name in ("net", "likelihood"):
         if not isinstance(kept[name], str):
             kept[name] = None  # it is in the settings
@@ -80,30 +75,22 @@ def write(path: str | os.PathLike[str], fitted: Fitted) -> None:
         "feature_names_in": None if names is None else list(names),
         "history": fitted.history,
     }
-    arrays = {
-        "labels": fitted.labels,
-        "offset": layout.offset,
-        "scale": layout.scale,
-        "contrast": layout.contrast,
+    # Any, since a name could be that of an argument of savez; these have a "/".
+    members: dict[str, Any] = {
+        "about": np.array(json.dumps(about, default=lambda n: n.item())),
+        "arrays/labels": fitted.labels,
+        "arrays/offset": layout.offset,
+        "arrays/scale": layout.scale,
+        "arrays/contrast": layout.contrast,
     }
     for j, evidence in enumerate(fitted.evidence):
         if evidence is not None:
-            arrays[f"evidence_{j}"] = np.stack(evidence)
-    # Any, since a name could be that of an argument of savez; these have a "/".
-    members: dict[str, Any] = {
-        "about": np.array(json.dumps(about, default=_plain))
-    }
-    members |= {f"arrays/{name}": a for name, a in arrays.items()}
+            members[f"arrays/evidence_{j}"] = np.stack(evidence)
     flat = traverse_util.flatten_dict(fitted.variables, sep="/")
     members |= {f"net/{name}": np.asarray(a) for name, a in flat.items()}
     content = io.BytesIO()
     np.savez_compressed(content, **members)
     _replace(pathlib.Path(path).expanduser(), content.getvalue())
-
-
-def _plain(value: Any) -> Any:
-    """A number of NumPy's as one of Python's, for JSON."""
-    return value.item()
 
 
 def _replace(file: pathlib.Path, content: bytes) -> None:
@@ -128,10 +115,6 @@ def read(
     path: str | os.PathLike[str], estimator_class: type[_E]
 ) -> tuple[_E, Fitted]:
     """Reads a file that ``write`` made.
-
-    Args:
-        path: of the file.
-        estimator_class: called with the parameters.
 
     Returns:
         The estimator, not fitted, and what it had found.
@@ -184,7 +167,12 @@ def _sound(
     about = _about(members)
     settings = config_lib.from_config(about["settings"])
     params = dict(about["params"])
-    params["facets"] = tuple(Facet(**facet) for facet in params["facets"])
+    params["facets"] = tuple(
+        Facet(**facet, prior=family)
+        for facet, family in zip(
+            params["facets"], settings.facets.prior, strict=True
+        )
+    )
     for name in ("net", "likelihood"):
         if params[name] is None:
             params[name] = getattr(settings, name)
@@ -238,7 +226,10 @@ def _sound(
         # A net without batch norm has no statistics.
         {"batch_stats": {}, **traverse_util.unflatten_dict(net)},
         history,
-        [rows if rows is None else _evidence(rows) for rows in evidence],
+        [
+            rows if rows is None else Evidence(rows[0].astype(int), *rows[1:])
+            for rows in evidence
+        ],
         names,
         labels,
     )
@@ -285,10 +276,7 @@ def _needed(
             form = (4, facet.n_trained(n)), np.float64
             needed[f"arrays/evidence_{j}"] = form
     model = model_lib.make_model(settings, layout.image_shape)
-    variables = jax.eval_shape(
-        lambda key: state_lib.initial_variables(model, key), jax.random.key(0)
-    )
-    flat = traverse_util.flatten_dict(variables, sep="/")
+    flat = traverse_util.flatten_dict(model_lib.shapes(model), sep="/")
     return needed | {f"net/{k}": (v.shape, v.dtype) for k, v in flat.items()}
 
 
@@ -308,11 +296,6 @@ def _check_arrays(
             )
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds numbers that are not finite")
-
-
-def _evidence(rows: np.ndarray) -> Evidence:
-    n_components, *others = rows
-    return Evidence(n_components.astype(int), *others)
 
 
 def _require(condition: Any, name: str) -> None:

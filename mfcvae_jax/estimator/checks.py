@@ -11,18 +11,14 @@ __all__ = ["check_count", "check_index", "check_is_even"]
 
 
 def check_count(name: str, value: Any, alternative: str = "") -> None:
-    """Raises ValueError unless a value is a positive integer.
+    """Raises ValueError unless a value is an integer of at least 1.
 
     Args:
         name: of the value, for the message.
         value: to check.
         alternative: what else is allowed, for the message.
     """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, numbers.Integral)
-        or value < 1
-    ):
+    if not _is_integer(value) or value < 1:
         raise ValueError(
             f"{name} must be an integer of at least 1{alternative}, got "
             f"{value!r}"
@@ -31,14 +27,14 @@ def check_count(name: str, value: Any, alternative: str = "") -> None:
 
 def check_index(name: str, value: Any, n: int) -> None:
     """Raises ValueError unless a value is an integer from 0 to n - 1."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, numbers.Integral)
-        or not 0 <= int(value) < n
-    ):
+    if not _is_integer(value) or not 0 <= int(value) < n:
         raise ValueError(
             f"{name} must be an integer from 0 to {n - 1}, got {value!r}"
         )
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_is_even(X: Any) -> None:

@@ -45,14 +45,7 @@ class FacetComparison(NamedTuple):
 
 
 def format_comparisons(comparisons: Sequence[FacetComparison]) -> str:
-    """Writes comparisons as a Markdown table.
-
-    Args:
-        comparisons: of choices of facets, on the same data.
-
-    Returns:
-        A row for each, means over the seeds.
-    """
+    """Writes comparisons as a Markdown table, means over the seeds."""
     rows = []
     for found in comparisons:
         sizes = " and ".join(

@@ -69,6 +69,7 @@ def make_settings(
     steps_per_epoch = n_examples // batch
     stage_epochs = _stage_epochs(params["epochs"], len(facets), steps_per_epoch)
     n_epochs = sum(stage_epochs)
+    last_steps = min(stage_epochs[1:], default=0) * steps_per_epoch
     return settings_lib.Settings(
         seed=seed,
         n_seeds=1,
@@ -80,14 +81,7 @@ def make_settings(
         prior_init=settings_lib.PriorInit(settings_lib.MeansInit.GMM, 0.01),
         progressive=settings_lib.Progressive(
             stage_epochs=stage_epochs,
-            fade_in_steps=max(
-                round(
-                    _FADE_IN_SHARE
-                    * min(stage_epochs[1:], default=0)
-                    * steps_per_epoch
-                ),
-                1,
-            ),
+            fade_in_steps=max(round(_FADE_IN_SHARE * last_steps), 1),
             fade_in=settings_lib.Fade.LINEAR,
             pretrain_weight_z=0.0,
             pretrain_weight_c=0.0,
@@ -98,7 +92,9 @@ def make_settings(
             n_samples=1,
             # F in closed form gives better clusters than M, but can leave the
             # facets that come last few of them (docs/estimators.md).
-            estimator="closed_form" if len(facets) == 1 else "five_terms",
+            estimator="closed_form"
+            if len(facets) == 1 and facets[0].is_gaussian
+            else "five_terms",
             data_dependent_init=True,
             # Enough to hide the return to Python; an interrupt waits for one.
             steps_per_dispatch=25,

@@ -62,14 +62,7 @@ class Fitted:
         )
 
     def predict(self, images: np.ndarray) -> Predictions:
-        """Predicts, with the same noise in each call.
-
-        Args:
-            images: as ``Layout.to_model`` gives them.
-
-        Raises:
-            ValueError: if a probability is not finite.
-        """
+        """Predicts with the same noise in each call, or raises ValueError."""
         key = run_key(self.settings.seed, KeyUse.EVALUATION)
         found = self.trained.predict(images, key)
         is_finite = np.isfinite(np.concatenate(found.resp, 1)).all(axis=1)
@@ -97,15 +90,13 @@ class Fitted:
             raise ValueError(
                 f"temperature must be a number >= 0, got {temperature!r}"
             )
-        if facet is None and component is None:
-            pass
-        elif facet is None or component is None:
+        if (facet is None) != (component is None):
             raise ValueError(
                 "facet and component go together: give both, to sample that "
                 f"cluster, or neither; got facet={facet!r}, "
                 f"component={component!r}"
             )
-        else:
+        if facet is not None:
             check_index("facet", facet, len(facets))
             check_index("component", component, facets.n_components[facet])
         drawn, _ = self.trained.sample(

@@ -122,7 +122,7 @@ def _train(
                 # Orbax and TensorBoard take a second to import.
                 from mfcvae_jax.training import disk
 
-                folder = _free_folder(pathlib.Path(workdir).expanduser())
+                folder = _free_folder(Workdir(os.fspath(workdir)).path)
                 (state,), _ = loop.train(
                     run, disk.InWorkdir(folder), progress_bar=is_shown
                 )

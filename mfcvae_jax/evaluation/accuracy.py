@@ -12,7 +12,6 @@ Clusters are matched to classes on the same examples that are scored, as in
 the paper.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -24,11 +23,9 @@ from mfcvae_jax.datasets.spec import Labeling
 from mfcvae_jax.evaluation import contingency
 
 __all__ = [
-    "ScoreMatrix",
     "Scores",
     "adjusted_rand_index",
     "balanced_accuracy",
-    "format_matrix",
     "many_to_one_accuracy",
     "one_to_one_accuracy",
     "score",
@@ -54,51 +51,6 @@ class Scores(NamedTuple):
     balanced: float
     nmi: float
     ari: float
-
-
-@dataclasses.dataclass(frozen=True)
-class ScoreMatrix:
-    """The scores of J facets against M labelings.
-
-    Attributes:
-        n_examples: N.
-        n_components: K of each facet, length J.
-        n_used: clusters of each facet that hold an example, length J.
-        labelings: the M labelings.
-        scores: scores[j][m] is facet j against labeling m.
-        baseline: baseline[m] is what one single cluster scores against
-            labeling m: its many-to-one and one-to-one accuracy are the share
-            of the most frequent class.
-    """
-
-    n_examples: int
-    n_components: tuple[int, ...]
-    n_used: tuple[int, ...]
-    labelings: tuple[Labeling, ...]
-    scores: tuple[tuple[Scores, ...], ...]
-    baseline: tuple[Scores, ...]
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Returns one flat row for each facet and labeling.
-
-        Returns:
-            J * M dicts of plain numbers and strings, facet by facet, ready
-            for `json.dump` or a data frame.
-        """
-        return [
-            {
-                "facet": j,
-                "n_components": self.n_components[j],
-                "n_used": self.n_used[j],
-                "labeling": labeling.name,
-                "n_classes": labeling.n_classes,
-                "n_examples": self.n_examples,
-                **self.scores[j][m]._asdict(),
-                "majority": self.baseline[m].many_to_one,
-            }
-            for j in range(len(self.n_components))
-            for m, labeling in enumerate(self.labelings)
-        ]
 
 
 def many_to_one_accuracy(table: np.ndarray) -> float:
@@ -185,9 +137,6 @@ def score(
         n_components: K.
         n_classes: C.
 
-    Returns:
-        The scores.
-
     Raises:
         ValueError: see `contingency.contingency_table`.
     """
@@ -208,7 +157,7 @@ def score_matrix(
     labels: np.ndarray,
     n_components: Sequence[int],
     labelings: Sequence[Labeling],
-) -> ScoreMatrix:
+) -> list[dict[str, Any]]:
     """Scores every facet against every labeling.
 
     Args:
@@ -219,7 +168,10 @@ def score_matrix(
         labelings: the M labelings.
 
     Returns:
-        The table of scores.
+        J * M dicts of plain numbers and strings, facet by facet: the fields of
+        ``Scores``; K, the clusters that hold an example, C and N; and
+        "majority", the share of the most frequent class, which one single
+        cluster scores many-to-one and one-to-one.
 
     Raises:
         ValueError: if the shapes do not fit, there are no examples, or an
@@ -228,87 +180,20 @@ def score_matrix(
     facets = contingency.checked_columns(
         "assignments", "facet", assignments, n_components
     )
-    n_classes = [labeling.n_classes for labeling in labelings]
     truths = contingency.checked_columns(
-        "labels", "labeling", labels, n_classes
+        "labels", "labeling", labels, [x.n_classes for x in labelings]
     )
-    one_cluster = np.zeros(len(labels), np.int32)
-    *scores, baseline = [
-        tuple(
-            score(facet, truth, k, c)
-            for truth, c in zip(truths, n_classes, strict=True)
-        )
-        for facet, k in zip(
-            [*facets, one_cluster], [*n_components, 1], strict=True
-        )
+    return [
+        {
+            "facet": j,
+            "n_components": int(k),
+            "n_used": len(np.unique(facet)),
+            "labeling": labeling.name,
+            "n_classes": labeling.n_classes,
+            "n_examples": len(truth),
+            **score(facet, truth, k, labeling.n_classes)._asdict(),
+            "majority": float(np.bincount(truth).max() / len(truth)),
+        }
+        for j, (facet, k) in enumerate(zip(facets, n_components, strict=True))
+        for truth, labeling in zip(truths, labelings, strict=True)
     ]
-    return ScoreMatrix(
-        n_examples=len(labels),
-        n_components=tuple(int(k) for k in n_components),
-        n_used=tuple(len(np.unique(facet)) for facet in facets),
-        labelings=tuple(labelings),
-        scores=tuple(scores),
-        baseline=baseline,
-    )
-
-
-def format_matrix(matrix: ScoreMatrix, width: int = 100) -> str:
-    """Prints a score matrix as plain text, in per cent.
-
-    Rows are facets, then the single cluster that every facet should beat;
-    columns are labelings, and under each its five scores. Labelings that do
-    not fit beside each other follow below. Without labelings, all there is to
-    print is how many clusters are in use.
-
-    Args:
-        matrix: the scores.
-        width: columns of the terminal. One labeling is always printed, even
-            if it is wider.
-
-    Returns:
-        Lines, without a line break at the end.
-    """
-    heads = [
-        f"facet {j}  K={k} ({used} used)"
-        for j, (k, used) in enumerate(
-            zip(matrix.n_components, matrix.n_used, strict=True)
-        )
-    ]
-    if not matrix.labelings:
-        return "\n".join(
-            [*heads, f"{matrix.n_examples} examples without labels."]
-        )
-    heads.append("one cluster")
-    width_of_head = max(map(len, heads))
-    titles = [f"{x.name} ({x.n_classes} classes)" for x in matrix.labelings]
-    # Each labeling's lines: its name, the metrics, a rule, and the rows.
-    groups = [
-        [
-            f"{title[: len(_METRICS)]:^{len(_METRICS)}}",
-            _METRICS,
-            "-" * len(_METRICS),
-            *(
-                "".join(f"{100.0 * value:7.2f}" for value in row[m])
-                for row in (*matrix.scores, matrix.baseline)
-            ),
-        ]
-        for m, title in enumerate(titles)
-    ]
-    left = ["", "", "-" * width_of_head, *heads]
-    n_beside = (width - width_of_head) // len(f" | {_METRICS}")
-    lines = []
-    for first in range(0, len(groups), max(n_beside, 1)):
-        group = groups[first : first + max(n_beside, 1)]
-        for head, *cells in zip(left, *group, strict=True):
-            line = " | ".join([head.ljust(width_of_head), *cells])
-            lines.append(line.rstrip())
-        lines.append("")
-    return "\n".join([*lines, f"{matrix.n_examples} examples. {_LEGEND}"])
-
-
-_METRICS = "".join(f"{head:>7}" for head in ("m:1", "1:1", "bal", "NMI", "ARI"))
-_LEGEND = (
-    "All in per cent.\n"
-    "m:1 many-to-one accuracy (the paper's), 1:1 one-to-one (Hungarian),\n"
-    "bal many-to-one with every class counting the same."
-)

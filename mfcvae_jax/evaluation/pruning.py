@@ -21,18 +21,27 @@ needs; ICL asks how many clusters can be told apart.
 import warnings
 from typing import NamedTuple
 
+import distrax
 import numpy as np
 from scipy import special
 from sklearn import exceptions
 from sklearn.mixture import GaussianMixture
 
-from mfcvae_jax.variational.prior import Mixture
+from mfcvae_jax.settings import Covariance
+from mfcvae_jax.variational.elliptical import Gaussians
 
-__all__ = ["N_EXAMPLES", "Evidence", "prune"]
+__all__ = ["N_EXAMPLES", "Evidence", "check", "prune"]
 
 # So many examples tell enough; a caller samples q(z|x) of no more.
 N_EXAMPLES = 20_000
 
+# What scikit-learn calls the forms of covariances.
+_TYPES = {
+    Covariance.DIAGONAL: "diag",
+    Covariance.FULL: "full",
+    Covariance.SPHERICAL: "spherical",
+    Covariance.TIED: "tied",
+}
 _N_EM = 20
 # Added to variances, relative to that of all samples: no component may shrink
 # to a point.
@@ -62,30 +71,41 @@ class Evidence(NamedTuple):
         return int(self.n_components[np.argmax(self.criterion)])
 
 
-def prune(mixture: Mixture, z: np.ndarray) -> tuple[Mixture, Evidence]:
+def check(mixture: distrax.MixtureSameFamily) -> None:
+    """Raises ValueError unless the components can be fitted anew."""
+    family = mixture.components_distribution
+    if not isinstance(family, Gaussians):
+        raise ValueError(
+            f"the number of clusters is found for Gaussian components only, "
+            f"and these are {family.name}"
+        )
+
+
+def prune(
+    mixture: distrax.MixtureSameFamily, z: np.ndarray
+) -> tuple[distrax.MixtureSameFamily, Evidence]:
     """Takes components away, and keeps the number with the best criterion.
 
     Args:
-        mixture: prior of a trained facet, K components.
+        mixture: prior of a trained facet, K Gaussians.
         z: a sample of q(z|x) for each training example, shape (N, D), N > K.
 
     Returns:
         The mixture that is left, and the evidence.
+
+    Raises:
+        ValueError: if the components are no Gaussians.
     """
+    check(mixture)
     z = np.asarray(z, np.float64)
-    n, n_dims = z.shape
-    is_full = np.ndim(mixture.scale) == 3
-    n_of_covariance = n_dims * (n_dims + 1) // 2 if is_full else n_dims
-    price = np.log(n) / (2 * n)
     current = _as_scikit_learn(mixture, z)
     models, found = [], []
-    for k in range(len(mixture.means), 0, -1):
+    for k in range(len(current.means_), 0, -1):
         resp = current.predict_proba(z)
-        log_p_z = current.score(z)
         entropy = special.entr(resp).sum(axis=1).mean()
-        n_free = k * (1 + n_dims + n_of_covariance) - 1
+        criterion = -current.bic(z) / (2 * len(z)) - entropy
         models.append(current)
-        found.append((k, log_p_z, entropy, log_p_z - entropy - price * n_free))
+        found.append((k, current.score(z), entropy, criterion))
         if k > 1:
             # Mean of log p(z) without each component, the others as they are.
             rest = np.log(np.maximum(1.0 - resp, 1e-12)).mean(axis=0)
@@ -93,7 +113,8 @@ def prune(mixture: Mixture, z: np.ndarray) -> tuple[Mixture, Evidence]:
             current = _without(current, int(np.argmin(cost)), z)
     evidence = Evidence(*map(np.array, zip(*found, strict=True)))
     best = int(np.argmax(evidence.criterion))
-    return _as_mixture(models[best]), evidence
+    covariance = mixture.components_distribution.covariance
+    return _as_mixture(models[best], covariance), evidence
 
 
 def _without(
@@ -108,43 +129,55 @@ def _without(
         max_iter=_N_EM,
         weights_init=model.weights_[kept] / model.weights_[kept].sum(),
         means_init=model.means_[kept],
-        precisions_init=model.precisions_[kept],
+        precisions_init=model.precisions_
+        if model.covariance_type == "tied"
+        else model.precisions_[kept],
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
         return smaller.fit(z)
 
 
-def _as_scikit_learn(mixture: Mixture, z: np.ndarray) -> GaussianMixture:
+def _as_scikit_learn(
+    mixture: distrax.MixtureSameFamily, z: np.ndarray
+) -> GaussianMixture:
     """The same mixture as scikit-learn has it; nothing is fitted."""
-    scale = np.asarray(mixture.scale, np.float64)
-    is_full = scale.ndim == 3
+    family = mixture.components_distribution
+    scale = np.asarray(family.scale, np.float64)
     model = GaussianMixture(
         len(scale),
-        covariance_type="full" if is_full else "diag",
+        covariance_type=_TYPES[family.covariance],
         reg_covar=_LEAST_VARIANCE * z.var(axis=0).mean(),
     )
-    weights = np.exp(np.asarray(mixture.log_weights, np.float64))
+    weights = np.asarray(mixture.mixture_distribution.probs, np.float64)
     model.weights_ = weights / weights.sum()
-    model.means_ = np.asarray(mixture.means, np.float64)
-    if is_full:
-        model.covariances_ = scale @ scale.swapaxes(1, 2)
-        inverse = np.linalg.inv(scale)
-        model.precisions_cholesky_ = inverse.swapaxes(1, 2)
-        model.precisions_ = inverse.swapaxes(1, 2) @ inverse
+    model.means_ = np.asarray(family.loc, np.float64)
+    if family.covariance is Covariance.TIED:
+        scale = scale[0]
+    if family.covariance is Covariance.SPHERICAL:
+        scale = scale[:, 0]
+    if family.is_full:
+        factor = np.linalg.inv(scale).swapaxes(-2, -1)
+        model.covariances_ = scale @ scale.swapaxes(-2, -1)
+        model.precisions_ = factor @ factor.swapaxes(-2, -1)
     else:
+        factor = 1.0 / scale
         model.covariances_ = scale**2
-        model.precisions_cholesky_ = 1.0 / scale
-        model.precisions_ = 1.0 / scale**2
+        model.precisions_ = factor**2
+    model.precisions_cholesky_ = factor
     return model
 
 
-def _as_mixture(model: GaussianMixture) -> Mixture:
-    covariances = np.asarray(model.covariances_)
-    return Mixture(
-        np.log(model.weights_),
-        np.asarray(model.means_),
-        np.linalg.cholesky(covariances)
-        if covariances.ndim == 3
-        else np.sqrt(covariances),
+def _as_mixture(
+    model: GaussianMixture, covariance: Covariance
+) -> distrax.MixtureSameFamily:
+    means, found = np.asarray(model.means_), np.asarray(model.covariances_)
+    k, d = means.shape
+    if covariance in (Covariance.FULL, Covariance.TIED):
+        scale = np.broadcast_to(np.linalg.cholesky(found), (k, d, d))
+    else:
+        scale = np.broadcast_to(np.sqrt(found).reshape(k, -1), (k, d))
+    return distrax.MixtureSameFamily(
+        distrax.Categorical(logits=np.log(model.weights_)),
+        Gaussians(means, scale, covariance),
     )

@@ -15,34 +15,27 @@ import numpy as np
 
 from mfcvae_jax.evaluation import contingency
 
-__all__ = ["Redundancy", "Usage", "cluster_usage", "facet_redundancy"]
+__all__ = ["Redundancy", "facet_redundancy"]
 
 
 class Redundancy(NamedTuple):
-    """The information that pairs of facets share; symmetric.
+    """The information that pairs of facets share, and the clusters in use.
 
     Attributes:
-        mutual_information: nats, shape (J, J); on the diagonal the entropy of
-            each facet. The plug-in estimate: independent facets with K and K'
-            clusters in use show about (K - 1)(K' - 1) / (2 N), not 0.
+        mutual_information: nats, shape (J, J), symmetric; on the diagonal the
+            entropy of each facet. The plug-in estimate: independent facets
+            with K and K' clusters in use show about (K - 1)(K' - 1) / (2 N),
+            not 0.
         normalised: the same over the mean of the two facets' entropies, in
             [0, 1], shape (J, J); 0 where both facets are one single cluster.
-    """
-
-    mutual_information: np.ndarray
-    normalised: np.ndarray
-
-
-class Usage(NamedTuple):
-    """How many of its clusters each facet uses.
-
-    Attributes:
         n_used: clusters that hold at least one example, int64, shape (J,).
         effective: exp of the entropy of the cluster sizes, shape (J,): the
             number of clusters of equal size with that entropy; from 1 to
             n_used.
     """
 
+    mutual_information: np.ndarray
+    normalised: np.ndarray
     n_used: np.ndarray
     effective: np.ndarray
 
@@ -56,9 +49,6 @@ def facet_redundancy(
         assignments: the cluster of each example in each facet, integers,
             shape (N, J).
         n_components: K of each facet, length J.
-
-    Returns:
-        Mutual information and its normalised form.
 
     Raises:
         ValueError: if the shapes do not fit, there are no examples, or an
@@ -86,31 +76,5 @@ def facet_redundancy(
     normalised = np.divide(
         shared, mean, out=np.zeros_like(shared), where=mean > 0.0
     )
-    return Redundancy(shared, normalised)
-
-
-def cluster_usage(
-    assignments: np.ndarray, n_components: Sequence[int]
-) -> Usage:
-    """Counts the clusters each facet uses.
-
-    Args:
-        assignments: the cluster of each example in each facet, integers,
-            shape (N, J).
-        n_components: K of each facet, length J.
-
-    Returns:
-        Clusters in use and their effective number.
-
-    Raises:
-        ValueError: if the shapes do not fit, there are no examples, or an
-            assignment is outside its range.
-    """
-    columns = contingency.checked_columns(
-        "assignments", "facet", assignments, n_components
-    )
-    sizes = [np.bincount(column) for column in columns]
-    return Usage(
-        n_used=np.array([(counts > 0).sum() for counts in sizes]),
-        effective=np.exp([contingency.entropy(counts) for counts in sizes]),
-    )
+    n_used = np.array([len(np.unique(column)) for column in columns])
+    return Redundancy(shared, normalised, n_used, np.exp(entropies))

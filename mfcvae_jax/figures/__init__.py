@@ -4,7 +4,9 @@
 
 Nothing here knows of models, training or JAX. Every figure is readable when
 shown about 900 px wide, uses one colour per facet throughout, and is written
-without a display and without touching Matplotlib's global state. ::
+without a display and without touching Matplotlib's global state. Where to write
+is a path whose ending chooses the format, or an open file that gets a PNG.
+Images are grey or RGB, float in [0, 1] or uint8. ::
 
   clusters.py         examples of each cluster, per facet (the paper's Fig. 4)
   samples.py          samples of each cluster, per facet (the paper's Fig. 6)
@@ -30,7 +32,7 @@ from mfcvae_jax.figures.clusters import (
 )
 from mfcvae_jax.figures.confusion import confusion_matrices
 from mfcvae_jax.figures.curves import learning_curves
-from mfcvae_jax.figures.evidence import EvidenceCurve, evidence_curves
+from mfcvae_jax.figures.evidence import evidence_curves
 from mfcvae_jax.figures.grid import facet_grid
 from mfcvae_jax.figures.reconstructions import reconstruction_pairs
 from mfcvae_jax.figures.samples import cluster_samples
@@ -40,7 +42,6 @@ from mfcvae_jax.figures.traversals import latent_traversals
 __all__ = [
     "Arm",
     "ClusterOrder",
-    "EvidenceCurve",
     "SwapPage",
     "accuracy_over_training",
     "cluster_examples",

@@ -61,7 +61,7 @@ def accuracy_over_training(
 
     Args:
         arms: 1 to 8.
-        path: where to write; the ending chooses the format.
+        path: where to write.
         ylabel: what is measured; ', %' is added.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mfcvae_jax.figures import panels, style, tiles
+from mfcvae_jax.figures import panels, tiles
 
 __all__ = ["ClusterOrder", "cluster_examples", "order_clusters"]
 
@@ -27,14 +27,11 @@ class ClusterOrder(NamedTuple):
         components: index of each cluster in use, shape (U,), int.
         members: for each cluster in use, the indices of its examples, most
             confident first; U arrays of int.
-        mean_probabilities: mean assignment probability of the members of each
-            cluster in use, shape (U,), decreasing.
         n_components: K, of which U are in use.
     """
 
     components: np.ndarray
     members: tuple[np.ndarray, ...]
-    mean_probabilities: np.ndarray
     n_components: int
 
 
@@ -61,14 +58,12 @@ def order_clusters(responsibilities: np.ndarray) -> ClusterOrder:
 
     used = np.unique(assigned)
     means = np.array([probability[assigned == k].mean() for k in used])
-    rows = np.argsort(-means, kind="stable")
-    components = used[rows]
+    components = used[np.argsort(-means, kind="stable")]
     return ClusterOrder(
         components=components,
         members=tuple(
             by_confidence[assigned[by_confidence] == k] for k in components
         ),
-        mean_probabilities=means[rows],
         n_components=n_components,
     )
 
@@ -78,7 +73,6 @@ def cluster_examples(
     responsibilities: Sequence[np.ndarray],
     path: str | os.PathLike[str],
     *,
-    titles: Sequence[str] | None = None,
     n_rows: int | None = 10,
     n_columns: int = 10,
 ) -> None:
@@ -90,15 +84,14 @@ def cluster_examples(
     are left out.
 
     Args:
-        images: shape (N, H, W, C), grey or RGB, float in [0, 1] or uint8.
+        images: shape (N, H, W, C).
         responsibilities: one array per facet, shape (N, K_j), probabilities.
-        path: where to write; the ending chooses the format.
-        titles: one per facet; 'Facet 0', 'Facet 1', ... if None.
+        path: where to write.
         n_rows: clusters to show per facet; None for all that are in use.
         n_columns: members to show per cluster.
 
     Raises:
-        ValueError: if shapes do not fit together or a count is not positive.
+        ValueError: if shapes do not fit together or nothing is to be shown.
     """
     images = tiles.check_images(images, "NHWC", "images")
     if isinstance(responsibilities, np.ndarray) or not len(responsibilities):
@@ -107,8 +100,6 @@ def cluster_examples(
             f"least one; got {type(responsibilities).__name__} of length "
             f"{len(responsibilities)}."
         )
-    tiles.check_counts(n_rows=n_rows, n_columns=n_columns)
-    titles = style.facet_titles(titles, len(responsibilities))
     drawn = []
     for j, probabilities in enumerate(responsibilities):
         if np.shape(probabilities)[:1] != images.shape[:1]:
@@ -125,11 +116,10 @@ def cluster_examples(
             kept = indices[:n_columns]
             row[: len(kept)] = tiles.as_float(images[kept])
         drawn.append(
-            panels.Panel(
-                images=shown,
-                title=titles[j],
-                colour=style.facet_colour(j),
-                rows=tuple(str(k) for k in order.components[:n_rows]),
+            panels.of_facet(
+                j,
+                shown,
+                rows=tuple(map(str, order.components[:n_rows])),
                 notes=tuple(str(len(indices)) for indices in members),
                 headers=("k", "n"),
                 caption=f"{n_used} of {order.n_components} clusters in use; "

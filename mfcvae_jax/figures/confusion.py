@@ -23,7 +23,6 @@ _CELL_WIDTHS = (0.12, 0.42)
 _CELL_WIDEST = 0.7  # where there are few classes
 _NARROWEST = 1.7  # of a column of maps, for the text over them
 _SIDES = 0.85  # the labels beside a map
-_NAME_LONGEST = 1.1
 _CAPTION = 2.1  # under which the caption of a map takes two lines
 
 
@@ -64,8 +63,6 @@ def confusion_matrices(
     path: str | os.PathLike[str],
     *,
     labelings: Sequence[str],
-    titles: Sequence[str] | None = None,
-    class_names: Sequence[Sequence[str] | None] | None = None,
 ) -> None:
     """Draws the clusters of each facet against the classes of each labeling.
 
@@ -79,23 +76,29 @@ def confusion_matrices(
     Args:
         tables: J x M tables, `tables[j][m]` of shape (K_j, L_m): examples of
             each class of labeling m in each cluster of facet j.
-        path: where to write; the ending chooses the format.
+        path: where to write.
         labelings: names of the M labelings.
-        titles: one per facet; 'Facet 0', 'Facet 1', ... if None.
-        class_names: for each labeling the names of its classes, or None for
-            0, 1, ...; or None for all labelings.
 
     Raises:
         ValueError: if tables or names do not fit together.
     """
-    tables = _check_tables(tables, labelings)
-    titles = style.facet_titles(titles, len(tables))
-    names = _class_names(class_names, labelings, tables[0])
+    if not len(tables):
+        raise ValueError("Expected tables of at least one facet; got none.")
+    tables = [list(map(np.asarray, row)) for row in tables]
     orders = [[block_order(table) for table in row] for row in tables]
-    cells = _cell_widths([len(column) for column in names])
+    n_classes = [table.shape[1] for table in tables[0]]
+    labelings = style.check_texts(labelings, len(n_classes), "labelings")
+    for j, row in enumerate(tables):
+        if [table.shape[1] for table in row] != n_classes:
+            raise ValueError(
+                f"Expected one table for each labeling of facet {j}, with the "
+                f"classes of facet 0, {n_classes}; got shapes "
+                f"{[table.shape for table in row]}."
+            )
+    cells = _cell_widths(n_classes)
     widths = [
-        max(cell * len(column), _NARROWEST)
-        for cell, column in zip(cells, names, strict=True)
+        max(cell * n, _NARROWEST)
+        for cell, n in zip(cells, n_classes, strict=True)
     ]
     most = [max(map(len, row)) for row in orders]  # clusters in a row of maps
     separator = " " if min(widths) > _CAPTION else "\n"
@@ -108,10 +111,10 @@ def confusion_matrices(
         longest = max(row[m].max() for row in tables)
         size = 72 * (cells[m] - 0.04) / (0.64 * len(_count(longest)))
         _draw_map(axes, table[order], style.facet_colour(j), size)
-        _label(axes, table, order, names[m], cells[m])
+        _label(axes, table, order, cells[m])
         _write_head(
             axes,
-            f"{titles[j]} × {labelings[m]}",
+            f"Facet {j} × {labelings[m]}",
             f"{100 * accuracy.many_to_one_accuracy(table):.1f} % many-to-one,"
             f"{separator}{len(order)} of {len(table)} clusters in use",
             widths[m],
@@ -119,57 +122,6 @@ def confusion_matrices(
     page.figure.align_titles()
     page.fit()
     page.save(path)
-
-
-def _check_tables(
-    tables: Sequence[Sequence[np.ndarray]], labelings: Sequence[str]
-) -> list[list[np.ndarray]]:
-    if isinstance(labelings, str) or not len(labelings):
-        raise ValueError(
-            f"Expected labelings as a list of names; got {labelings!r}."
-        )
-    if not len(tables):
-        raise ValueError("Expected tables of at least one facet; got none.")
-    checked = [[np.asarray(table) for table in row] for row in tables]
-    wanted = [table.shape[1:] for table in checked[0]]
-    for j, row in enumerate(checked):
-        shapes = [table.shape for table in row]
-        if len(row) != len(labelings) or any(len(s) != 2 for s in shapes):
-            raise ValueError(
-                f"Expected for facet {j} one table of shape (clusters, "
-                f"classes) per labeling, {len(labelings)} in all; got shapes "
-                f"{shapes}."
-            )
-        if [shape[1:] for shape in shapes] != wanted:
-            raise ValueError(
-                f"Expected as many classes of each labeling in facet {j} as in "
-                f"facet 0; got shapes {shapes}."
-            )
-    return checked
-
-
-def _class_names(
-    class_names: Sequence[Sequence[str] | None] | None,
-    labelings: Sequence[str],
-    tables: Sequence[np.ndarray],
-) -> list[tuple[str, ...]]:
-    if class_names is None:
-        class_names = [None] * len(labelings)
-    if len(class_names) != len(labelings):
-        raise ValueError(
-            f"Expected class_names for {len(labelings)} labelings; got "
-            f"{len(class_names)}."
-        )
-    return [
-        style.check_texts(
-            range(table.shape[1]) if names is None else names,
-            table.shape[1],
-            f"class names of {labeling!r}",
-        )
-        for names, labeling, table in zip(
-            class_names, labelings, tables, strict=True
-        )
-    ]
 
 
 def _cell_widths(n_classes: Sequence[int]) -> list[float]:
@@ -226,16 +178,13 @@ def _label(
     axes: mpl_axes.Axes,
     table: np.ndarray,
     order: np.ndarray,
-    names: Sequence[str],
     cell: float,
 ) -> None:
     """Writes classes above, indices on the left and sizes on the right."""
-    upright = max(map(len, names)) > style.n_characters(cell - 0.02)
-    longest = style.n_characters(_NAME_LONGEST)
+    names = [str(c) for c in range(table.shape[1])]
+    upright = len(names[-1]) > style.n_characters(cell - 0.02)
     axes.set_xticks(
-        np.arange(len(names)) + 0.5,
-        [style.cut(name, longest) for name in names],
-        rotation=90 if upright else 0,
+        np.arange(len(names)) + 0.5, names, rotation=90 if upright else 0
     )
     axes.tick_params(axis="x", length=0, labeltop=True, labelbottom=False)
     axes.set_yticks([])

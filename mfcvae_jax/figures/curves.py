@@ -52,7 +52,6 @@ def learning_curves(
     path: str | os.PathLike[str],
     *,
     stages: Sequence[tuple[float, int, float]] = (),
-    title: str = "",
 ) -> None:
     """Draws the bounds, KL per facet and accuracies over the epochs of a run.
 
@@ -64,12 +63,11 @@ def learning_curves(
 
     Args:
         records: see `figures/records.py`; any order.
-        path: where to write; the ending chooses the format.
+        path: where to write.
         stages: of progressive training, (start_epoch, facet,
             fade_in_end_epoch) for each stage. The fade-in is shaded, and
             curves of a facet begin with its stage. Stages that begin after
             the last record are left out.
-        title: set above the figure; may be empty.
 
     Raises:
         ValueError: if there is no record with a bound, or if a record or a
@@ -88,16 +86,6 @@ def learning_curves(
             for panel in panels
         ],
     )
-    if title:
-        page.figure.suptitle(
-            style.wrap(
-                title, style.n_characters(_AXES + 1, style.SIZE_TITLE, "bold")
-            ),
-            x=0.043,
-            ha="left",
-            size=style.SIZE_TITLE + 1,
-            weight="bold",
-        )
     for axes, panel in zip(page.axes[:, 0], panels, strict=True):
         style.set_epochs(axes, span, is_labelled=panel is panels[-1])
         _draw_stages(axes, known)
@@ -167,18 +155,22 @@ def _panels(
             None,
         ),
         ("kl", "KL per facet", "nats per example, z and c together", 0.0),
+        (
+            "accuracy",
+            "Accuracy",
+            "many-to-one, each facet against each labeling, %",
+            None,
+        ),
     ):
-        if curves[key]:
+        if not curves[key]:
+            continue
+        limits = (0.0, 100.0)
+        if key != "accuracy":
             limits = records_lib.value_limits(
                 [curve.series for curve in curves[key]], span, floor=floor
             )
             unit += _off_scale(curves[key], limits)
-            panels.append(_Panel(heading, unit, curves[key], limits))
-    if curves["accuracy"]:
-        unit = "many-to-one, each facet against each labeling, %"
-        panels.append(
-            _Panel("Accuracy", unit, curves["accuracy"], (0.0, 100.0))
-        )
+        panels.append(_Panel(heading, unit, curves[key], limits))
     return panels
 
 

@@ -30,12 +30,11 @@ def facet_grid(
     """Draws one image for each pair of clusters of two facets.
 
     Args:
-        images: shape (R, Q, H, W, C), grey or RGB, float in [0, 1] or uint8.
-            An image that is NaN throughout is left out.
+        images: shape (R, Q, H, W, C); one that is NaN throughout is left out.
         rows: one text per row, R in all; long ones are broken.
         columns: one text per column, Q in all; they stand upright where one
             is wider than its column.
-        path: where to write; the ending chooses the format.
+        path: where to write.
         row_title: what the rows are, set along the left side.
         column_title: what the columns are, set above them.
 

@@ -11,7 +11,7 @@ type of the same size.
 import math
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import axes as mpl_axes
@@ -19,7 +19,7 @@ from matplotlib import figure as mpl_figure
 
 from mfcvae_jax.figures import style, tiles
 
-__all__ = ["Panel", "image_grid"]
+__all__ = ["Panel", "image_grid", "of_facet"]
 
 _TILES_WIDTH = 1500  # pixels that the tiles of all panels should take
 _TILE_LARGEST = 96
@@ -53,6 +53,12 @@ class Panel(NamedTuple):
     caption: str = ""
 
 
+def of_facet(facet: int, images: np.ndarray, **fields: Any) -> Panel:
+    """Returns a panel with the colour of a facet and its name as title."""
+    named = {"title": f"Facet {facet}"} | fields
+    return Panel(images, colour=style.facet_colour(facet), **named)
+
+
 @style.house_style
 def image_grid(
     panels: Sequence[Panel],
@@ -67,7 +73,7 @@ def image_grid(
 
     Args:
         panels: at least one; all with the same size of image.
-        path: where to write; the ending chooses the format.
+        path: where to write.
         row_groups: (n, gap) sets every n rows of tiles off from the next ones
             by so many pixels more than the gap between tiles.
         column_groups: the same of columns.
@@ -78,7 +84,10 @@ def image_grid(
     Raises:
         ValueError: if images differ in height or width.
     """
-    sizes = {panel.images.shape[2:4] for panel in panels}
+    sizes = {
+        tiles.check_images(panel.images, "RQHWC", "images").shape[2:4]
+        for panel in panels
+    }
     if len(sizes) > 1:
         raise ValueError(
             f"Expected images of one height and width in all panels; got "

@@ -54,9 +54,6 @@ class Series(NamedTuple):
 def check_records(records: Sequence[Mapping[str, Any]]) -> None:
     """Checks what every curve relies on.
 
-    Args:
-        records: see the module.
-
     Raises:
         ValueError: if a record lacks a split or an epoch, or none has a
             finite bound.

@@ -29,9 +29,8 @@ def cluster_samples(
 
     Args:
         samples: one array per facet, shape (K_j, n, H, W, C): n samples of
-            each component, grey or RGB, float in [0, 1] or uint8. Samples
-            that are NaN throughout are left out.
-        path: where to write; the ending chooses the format.
+            each component. Samples that are NaN throughout are left out.
+        path: where to write.
         orders: for each facet the component indices of its rows, from the
             top; `order_clusters(...).components` makes the rows those of
             `cluster_examples`. None for 0, 1, ..., K_j - 1.
@@ -39,11 +38,10 @@ def cluster_samples(
         n_rows: clusters to show per facet; None for all that are in `orders`.
 
     Raises:
-        ValueError: if a shape, an order or a count does not fit.
+        ValueError: if a shape or an order does not fit.
     """
     if not len(samples):
         raise ValueError("Expected samples of at least one facet; got none.")
-    tiles.check_counts(n_rows=n_rows)
     samples = [
         tiles.check_images(facet, "KnHWC", f"samples of facet {j}")
         for j, facet in enumerate(samples)
@@ -55,16 +53,18 @@ def cluster_samples(
             f"Expected one order per facet, {len(samples)} in all; got "
             f"{len(orders)}."
         )
-    titles = style.facet_titles(titles, len(samples))
+    if titles is None:
+        titles = [f"Facet {j}" for j in range(len(samples))]
+    titles = style.check_texts(titles, len(samples), "titles of facets")
     drawn = []
     for j, facet in enumerate(samples):
         rows = _check_order(orders[j], len(facet), j)[:n_rows]
         drawn.append(
-            panels.Panel(
-                images=facet[rows],
+            panels.of_facet(
+                j,
+                facet[rows],
                 title=titles[j],
-                colour=style.facet_colour(j),
-                rows=tuple(str(k) for k in rows),
+                rows=tuple(map(str, rows)),
                 headers=("k",),
                 caption=f"{len(rows)} of {len(facet)} clusters shown",
             )

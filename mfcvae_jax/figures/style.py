@@ -35,7 +35,6 @@ __all__ = [
     "cut",
     "epoch_span",
     "facet_colour",
-    "facet_titles",
     "house_style",
     "n_characters",
     "readable_on",
@@ -119,18 +118,11 @@ def facet_colour(facet: int) -> str:
 
 
 def check_texts(texts: Sequence[Any], n: int, name: str) -> tuple[str, ...]:
-    """Checks that there is one text for each of n things.
-
-    Args:
-        texts: not a single text.
-        n: their number.
-        name: what to call them in an error.
-
-    Returns:
-        The texts.
+    """Returns the texts, if there is one for each of n things.
 
     Raises:
-        ValueError: if there are more or fewer.
+        ValueError: if there are more or fewer, or a single text; it has the
+            name of the texts.
     """
     if isinstance(texts, str) or len(texts) != n:
         raise ValueError(
@@ -139,21 +131,8 @@ def check_texts(texts: Sequence[Any], n: int, name: str) -> tuple[str, ...]:
     return tuple(str(text) for text in texts)
 
 
-def facet_titles(
-    titles: Sequence[str] | None, n_facets: int
-) -> tuple[str, ...]:
-    """Returns one title per facet, 'Facet 0', 'Facet 1', ... if None."""
-    if titles is None:
-        titles = [f"Facet {j}" for j in range(n_facets)]
-    return check_texts(titles, n_facets, "titles of facets")
-
-
 def readable_on(colour: Sequence[float]) -> str:
-    """Returns white or ink, whichever reads better on a background.
-
-    Args:
-        colour: red, green and blue of the background, each in [0, 1].
-    """
+    """Returns white or ink, whichever reads better on a colour in [0, 1]^3."""
     lightness = np.dot(colour, (0.299, 0.587, 0.114))
     return BACKGROUND if lightness < 0.475 else INK
 
@@ -243,10 +222,7 @@ def n_characters(
 ) -> int:
     """Returns how many characters of running text a width holds, at least 1.
 
-    Args:
-        width: in inches.
-        size: of the type, in points.
-        weight: 'normal' or 'bold'.
+    The width is in inches, the size of the type in points.
     """
     return max(1, int(width * 72 / (size * _CHARACTER[weight])))
 
@@ -254,12 +230,8 @@ def n_characters(
 def wrap(text: str, length: int, n_lines: int = 3) -> str:
     """Breaks a text into lines; what does not fit ends in an ellipsis.
 
-    Words joined by no-break spaces count as one.
-
-    Args:
-        text: the text.
-        length: of a line, in characters; longer words are broken.
-        n_lines: lines at most.
+    Words joined by no-break spaces count as one. Words that are longer than a
+    line, whose length is in characters, are broken.
     """
     lines = textwrap.wrap(text, length)
     last = " ".join(lines[n_lines - 1 :])
@@ -276,11 +248,7 @@ def write_after(
 ) -> mpl_text.Text:
     """Writes a text on the same line as another one, after it.
 
-    Args:
-        axes: of both.
-        artist: the text that stands before it.
-        text: muted, unless the settings say otherwise.
-        **settings: of Matplotlib's Text.
+    It is muted, unless the settings of Matplotlib's Text say otherwise.
     """
     return axes.annotate(
         text,

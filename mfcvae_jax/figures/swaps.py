@@ -26,7 +26,7 @@ class SwapPage(NamedTuple):
 
     Attributes:
         title: set above the panel, such as the facet that is swapped.
-        inputs: shape (P, 2, H, W, C), grey or RGB, float in [0, 1] or uint8.
+        inputs: shape (P, 2, H, W, C).
         reconstructions: of the inputs, same shape.
         swapped: reconstructions after the swap, same shape; the first keeps
             all facets of the first input but the swapped one.
@@ -50,30 +50,26 @@ def swapped_pairs(
 
     Args:
         pages: at least one; the numbers of pairs may differ.
-        path: where to write; the ending chooses the format.
+        path: where to write.
 
     Raises:
-        ValueError: if there is no page, if a page has no pair, or if shapes
-            do not fit.
+        ValueError: if there is no page or no pair, or if shapes do not fit.
     """
     if not len(pages):
         raise ValueError("Expected at least one page of pairs; got none.")
     panels.image_grid(
-        [_panel(page, p) for p, page in enumerate(pages)],
+        [
+            _panel(page, f"page {p}, {page.title!r}")
+            for p, page in enumerate(pages)
+        ],
         path,
         column_groups=(2, 12),
         most_beside=_MOST_BESIDE,
     )
 
 
-def _panel(page: SwapPage, index: int) -> panels.Panel:
-    name = f"page {index}, {page.title!r}"
+def _panel(page: SwapPage, name: str) -> panels.Panel:
     shape = np.shape(page.inputs)
-    if shape[:1] == (0,):
-        raise ValueError(
-            f"Expected at least one pair on {name}; got inputs of shape "
-            f"{shape}. Leave the page out."
-        )
     groups = []
     for field in ("inputs", "reconstructions", "swapped"):
         images = tiles.check_images(

@@ -3,15 +3,14 @@
 """Images that are checked, and sheets of them on exact pixels. Pure NumPy.
 
 Tiles stand in rows and columns. A pixel of an image becomes a square of whole
-pixels of the sheet
-(nearest neighbour, integer factor), so that an 8 x 8 digit stays crisp.
+pixels of the sheet (nearest neighbour, integer factor), so that an 8 x 8 digit
+stays crisp.
 """
 
 import numpy as np
 
 __all__ = [
     "as_float",
-    "check_counts",
     "check_images",
     "offsets",
     "scale_for",
@@ -20,15 +19,12 @@ __all__ = [
 
 
 def check_images(images: np.ndarray, axes: str, name: str) -> np.ndarray:
-    """Checks the shape and the type of images.
+    """Returns images as an array, if they are grey or RGB, float or uint8.
 
     Args:
-        images: grey (C=1) or RGB (C=3), float in [0, 1] or uint8 in [0, 255].
+        images: to be checked.
         axes: the letters of the expected axes, ending in 'HWC'.
         name: what to call the images in an error.
-
-    Returns:
-        The images as an array.
 
     Raises:
         ValueError: if rank, channels or type are others.
@@ -54,20 +50,6 @@ def check_images(images: np.ndarray, axes: str, name: str) -> np.ndarray:
     return images
 
 
-def check_counts(**counts: int | None) -> None:
-    """Checks that numbers of rows or columns are at least 1, where given.
-
-    Raises:
-        ValueError: if one is less.
-    """
-    if any(count is not None and count < 1 for count in counts.values()):
-        raise ValueError(
-            f"Expected {' and '.join(counts)} to be at least 1; got "
-            + ", ".join(f"{name}={count}" for name, count in counts.items())
-            + "."
-        )
-
-
 def as_float(images: np.ndarray) -> np.ndarray:
     """Turns bytes into floats in [0, 1]; floats stay as they are."""
     if images.dtype == np.uint8:
@@ -79,12 +61,9 @@ def scale_for(size: int, target: float, minimum: float = 32) -> int:
     """Returns the whole factor that brings a tile near a wanted size.
 
     Args:
-        size: the longer side of an image, in pixels.
+        size: the longer side of an image, in pixels; never shrunk.
         target: the wanted side of a tile, in pixels.
         minimum: a tile is never smaller than this, in pixels.
-
-    Returns:
-        The factor, at least 1: images are enlarged, never shrunk.
     """
     return max(1, round(target / size), -int(-minimum // size))
 
@@ -92,7 +71,7 @@ def scale_for(size: int, target: float, minimum: float = 32) -> int:
 def offsets(
     n: int, size: int, gap: int, groups: tuple[int, int] = (1, 0)
 ) -> np.ndarray:
-    """Returns where the tiles of one axis begin.
+    """Returns where the n tiles of one axis begin, in pixels, shape (n,).
 
     Args:
         n: number of tiles.
@@ -100,10 +79,6 @@ def offsets(
         gap: space between neighbours, in pixels.
         groups: (n, gap): every n tiles are set off from the next ones by so
             many pixels more.
-
-    Returns:
-        First pixel of each tile, shape (n,), int; the axis ends at
-        `offsets(...)[-1] + size`.
     """
     index = np.arange(n)
     return index * (size + gap) + index // groups[0] * groups[1]
@@ -137,12 +112,20 @@ def sheet(
     """
     images = check_images(images, "RQHWC", "images")
     n_rows, n_columns, height, width, _ = images.shape
-    is_missing = _missing(images)
+    n_missing = np.isnan(images).sum(axis=(2, 3, 4))
+    broken = np.argwhere((n_missing > 0) & (n_missing < images[0, 0].size))
+    if len(broken):
+        row, column = broken[0]
+        raise ValueError(
+            f"Expected finite images, or tiles that are NaN throughout; the "
+            f"tile in row {row}, column {column} is NaN in "
+            f"{n_missing[row, column]} of its values."
+        )
     height, width = scale * height, scale * width
     rows = offsets(n_rows, height, gap, row_groups)
     columns = offsets(n_columns, width, gap, column_groups)
     result = np.full((rows[-1] + height, columns[-1] + width, 3), 255, np.uint8)
-    for r, q in np.argwhere(~is_missing):
+    for r, q in np.argwhere(n_missing == 0):
         tile = images[r, q]
         if tile.dtype != np.uint8:
             tile = np.round(np.clip(tile, 0.0, 1.0) * 255).astype(np.uint8)
@@ -150,18 +133,3 @@ def sheet(
             tile.repeat(scale, axis=0).repeat(scale, axis=1)
         )
     return result
-
-
-def _missing(images: np.ndarray) -> np.ndarray:
-    is_nan = np.isnan(images)
-    counts = is_nan.sum(axis=(2, 3, 4))
-    is_missing = is_nan.all(axis=(2, 3, 4))
-    broken = np.argwhere((counts > 0) & ~is_missing)
-    if len(broken):
-        row, column = broken[0]
-        raise ValueError(
-            f"Expected finite images, or tiles that are NaN throughout; the "
-            f"tile in row {row}, column {column} is NaN in "
-            f"{counts[row, column]} of its values."
-        )
-    return is_missing

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mfcvae_jax.figures import panels, style, tiles
+from mfcvae_jax.figures import panels, tiles
 
 __all__ = ["latent_traversals"]
 
@@ -25,11 +25,10 @@ def latent_traversals(
 
     Args:
         facets: one array per facet, shape (D_j, T, H, W, C): images decoded
-            at T places along each of the D_j latent dimensions of facet j,
-            grey or RGB, float in [0, 1] or uint8.
+            at T places along each of the D_j latent dimensions of facet j.
         steps: those places, in standard deviations of the prior from where
             the traversal starts, increasing, shape (T,).
-        path: where to write; the ending chooses the format.
+        path: where to write.
 
     Raises:
         ValueError: if there is no facet or if shapes do not fit.
@@ -42,30 +41,26 @@ def latent_traversals(
             "Expected steps of shape (T,), at least one and increasing; got "
             f"{steps.tolist()}."
         )
-    facets = [
-        tiles.check_images(facet, "DTHWC", f"images of facet {j}")
-        for j, facet in enumerate(facets)
-    ]
-    for j, facet in enumerate(facets):
-        if facet.shape[1] != len(steps):
-            raise ValueError(
-                f"Expected {len(steps)} images along each dimension of facet "
-                f"{j}, one per step; got shape {facet.shape}."
-            )
     columns = [f"{step:.3g}".replace("-", "−") for step in steps]
     if len(steps) > _MANY:
         kept = {0, len(steps) // 2, len(steps) - 1}
         columns = [text if t in kept else "" for t, text in enumerate(columns)]
-    drawn = [
-        panels.Panel(
-            images=facet,
-            title=f"Facet {j}",
-            colour=style.facet_colour(j),
-            rows=tuple(str(d) for d in range(len(facet))),
-            headers=("d",),
-            columns=tuple(columns),
-            caption="columns: prior standard deviations",
+    drawn = []
+    for j, facet in enumerate(facets):
+        images = tiles.check_images(facet, "DTHWC", f"images of facet {j}")
+        if images.shape[1] != len(steps):
+            raise ValueError(
+                f"Expected {len(steps)} images along each dimension of facet "
+                f"{j}, one per step; got shape {images.shape}."
+            )
+        drawn.append(
+            panels.of_facet(
+                j,
+                images,
+                rows=tuple(map(str, range(len(images)))),
+                headers=("d",),
+                columns=tuple(columns),
+                caption="columns: prior standard deviations",
+            )
         )
-        for j, facet in enumerate(facets)
-    ]
     panels.image_grid(drawn, path, most_beside=max(1, _MANY // len(steps)))

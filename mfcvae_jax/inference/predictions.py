@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mfcvae_jax.model import Forward
-from mfcvae_jax.variational import elbo, prior, vade
+from mfcvae_jax.variational import elbo, vade
 
 __all__ = ["Predictions", "of_pass"]
 
@@ -28,7 +28,8 @@ class Predictions(NamedTuple):
         kl_z: KL_z by the estimator at that one sample, nats, shape (N, J).
         kl_c: KL_c by the estimator at that one sample, nats, shape (N, J).
         mixture: each facet's block of M at that sample, nats, shape (N, J).
-        mean_field: each facet's block of F, exact, in nats, shape (N, J).
+        mean_field: each facet's block of F, exact, in nats, shape (N, J); NaN
+            where its prior does not have it.
     """
 
     resp: tuple[chex.Array, ...]
@@ -54,7 +55,8 @@ class Predictions(NamedTuple):
         Returns:
             ``mixture_bound`` (M), ``mean_field_bound`` (F), ``log_p_x_z``, and
             of each facet ``kl_z/<j>``, ``kl_c/<j>`` and ``gap/<j>``, its part
-            of M - F, an unbiased estimate of -log Z_j; in nats.
+            of M - F, an unbiased estimate of -log Z_j; in nats. F and the
+            gaps are left out where a prior does not have them.
         """
         is_in = np.asarray(is_in)
         log_p_x_z = np.mean(self.log_p_x_z)
@@ -69,7 +71,11 @@ class Predictions(NamedTuple):
             terms[f"kl_z/{j}"] = np.mean(self.kl_z[:, j])
             terms[f"kl_c/{j}"] = np.mean(self.kl_c[:, j])
             terms[f"gap/{j}"] = mixture[j] - mean_field[j]
-        return {name: float(value) for name, value in terms.items()}
+        return {
+            name: float(value)
+            for name, value in terms.items()
+            if not np.isnan(value)
+        }
 
 
 def of_pass(forward: Forward, terms: elbo.ElboTerms) -> Predictions:
@@ -83,14 +89,15 @@ def of_pass(forward: Forward, terms: elbo.ElboTerms) -> Predictions:
         Predictions for its examples.
     """
     latents = tuple(q.mean for q in forward.posteriors)
-    log_resp = tuple(
-        vade.log_posterior(
-            prior.component_log_prob(mixture, z), mixture.log_weights
-        )
-        for mixture, z in zip(forward.mixtures, latents, strict=True)
+    found = vade.sampled_assignments(
+        [
+            mixture.components_distribution.log_prob(z[None, :, None])
+            for mixture, z in zip(forward.mixtures, latents, strict=True)
+        ],
+        [mixture.mixture_distribution.logits for mixture in forward.mixtures],
     )
     return Predictions(
-        resp=tuple(map(jnp.exp, log_resp)),
+        resp=tuple(jnp.exp(facet.log_resp) for facet in found.facets),
         latents=latents,
         log_p_x_z=terms.log_p_x_z,
         kl_z=jnp.stack([f.kl_z for f in terms.facets], axis=-1),

@@ -3,7 +3,8 @@
 """A trained model: what it says of examples, and the examples that it makes.
 
 MFCVAE (arXiv:2106.05241), Figs. 4 to 6. Methods take and return arrays of the
-host, of any number of examples; chunks of ``batch_size`` bound the memory.
+host, of any number of examples. They work in chunks of one size, so that memory
+is bounded and one program serves. Images are uint8 or float in [0, 1].
 """
 
 import dataclasses
@@ -12,12 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import chex
+import distrax
 import jax
 import numpy as np
 
+from mfcvae_jax import forking
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.inference import predictions
-from mfcvae_jax.inference.chunks import in_chunks
 from mfcvae_jax.model import MFCVAE, Forward, elbo_terms, facets_in_force
 from mfcvae_jax.randomness import draw_noise
 from mfcvae_jax.settings import Likelihood
@@ -59,7 +61,7 @@ class Trained:
         return facets_in_force(self.model.net, self.alpha)
 
     @functools.cached_property
-    def mixtures(self) -> tuple[prior.Mixture, ...]:
+    def mixtures(self) -> tuple[distrax.MixtureSameFamily, ...]:
         """p(z_j, c_j) of each facet."""
         return jax.device_get(self._mixtures())
 
@@ -69,15 +71,11 @@ class Trained:
         """Predicts assignments, latents and terms of the bounds.
 
         Args:
-            images: shape (N, H, W, C), uint8 or float in [0, 1].
+            images: shape (N, H, W, C).
             key: of the samples of z that the terms take.
-
-        Returns:
-            Predictions for each image.
         """
-        return in_chunks(
+        return self._in_chunks(
             lambda i, x: self._predict_chunk(x, jax.random.fold_in(key, i)),
-            self.batch_size,
             images,
         )
 
@@ -85,7 +83,7 @@ class Trained:
         """Encodes images.
 
         Args:
-            images: shape (N, H, W, C), uint8 or float in [0, 1].
+            images: shape (N, H, W, C).
 
         Returns:
             Means of q(z_j|x), length J, each of shape (N, D_j).
@@ -101,7 +99,7 @@ class Trained:
         Returns:
             Parameters of q(z_j|x), length J.
         """
-        return in_chunks(lambda _, x: self._encode(x), self.batch_size, images)
+        return self._in_chunks(lambda _, x: self._encode(x), images)
 
     def sampled_latents(
         self, images: np.ndarray, key: chex.PRNGKey
@@ -109,15 +107,14 @@ class Trained:
         """Draws one z_j ~ q(z_j|x) per image and facet.
 
         Args:
-            images: shape (N, H, W, C), uint8 or float in [0, 1].
+            images: shape (N, H, W, C).
             key: PRNG key.
 
         Returns:
             Samples, length J, each of shape (N, D_j).
         """
-        return in_chunks(
+        return self._in_chunks(
             lambda i, x: self._latents_chunk(x, jax.random.fold_in(key, i)),
-            self.batch_size,
             images,
         )
 
@@ -129,18 +126,17 @@ class Trained:
         Memory is that of one sample for a chunk, whatever their number.
 
         Args:
-            images: shape (N, H, W, C), uint8 or float in [0, 1].
+            images: shape (N, H, W, C).
             key: PRNG key.
             n_samples: S, samples of z ~ q(z|x) per image.
 
         Returns:
             Estimates in nats and effective sample sizes, each of shape (N,).
         """
-        return in_chunks(
+        return self._in_chunks(
             lambda i, x: self._log_marginal_chunk(
                 x, jax.random.fold_in(key, i * self.batch_size), n_samples
             ),
-            self.batch_size,
             images,
         )
 
@@ -157,8 +153,8 @@ class Trained:
             np.asarray(z_j, np.float32).reshape(-1, np.shape(z_j)[-1])
             for z_j in z
         ]
-        images = in_chunks(
-            lambda _, *chunk: self._decode_chunk(chunk), self.batch_size, *flat
+        images = self._in_chunks(
+            lambda _, *chunk: self._decode_chunk(chunk), *flat
         )
         return images.reshape(*np.shape(z[0])[:-1], *images.shape[1:])
 
@@ -166,7 +162,7 @@ class Trained:
         """Decodes the modes of q(z|x).
 
         Args:
-            images: shape (N, H, W, C), uint8 or float in [0, 1].
+            images: shape (N, H, W, C).
 
         Returns:
             E[x|z] at z = mean of q(z|x), shape (N, H, W, C).
@@ -177,7 +173,7 @@ class Trained:
         """Exchanges one facet between the two images of every pair (Fig. 5).
 
         Args:
-            pairs: images, shape (P, 2, H, W, C), uint8 or float in [0, 1].
+            pairs: images, shape (P, 2, H, W, C).
             facet: j; z_j comes from the other image. All are modes of q(z|x).
 
         Returns:
@@ -195,7 +191,7 @@ class Trained:
         """Moves one dimension of a facet at a time, from the mode of q(z|x) on.
 
         Args:
-            image: shape (H, W, C), uint8 or float in [0, 1].
+            image: shape (H, W, C).
             steps: where to, in standard deviations of p(z_j) from its mean,
                 shape (T,).
             facet: j.
@@ -203,13 +199,12 @@ class Trained:
         Returns:
             E[x|z], shape (D_j, T, H, W, C).
         """
-        mean, std = prior.moments(self.mixtures[facet])
-        places = np.asarray(mean + steps[:, None] * std)  # (T, D_j)
+        p_z = self.mixtures[facet]
+        places = p_z.mean() + steps[:, None] * p_z.stddev()
+        places = np.asarray(places)  # (T, D_j)
         every = np.arange(places.shape[1])
-        z = [
-            np.tile(mode, (len(every), len(steps), 1))
-            for mode in self.modes(image[None])
-        ]
+        shape = (len(every), len(steps), 1)
+        z = [np.tile(mode, shape) for mode in self.modes(image[None])]
         z[facet][every, :, every] = places.T
         return self.decode(z)
 
@@ -218,7 +213,7 @@ class Trained:
         key: chex.PRNGKey,
         facet: int,
         n_samples: int,
-        temperature: float,
+        temperature: float = 1.0,
     ) -> np.ndarray:
         """Draws images from every component of one facet.
 
@@ -255,12 +250,12 @@ class Trained:
         Returns:
             E[x|z], shape (G, n, H, W, C).
         """
-        z = in_chunks(
+        z = self._in_chunks(
             lambda i, c: self._draw_of_combinations(
                 jax.random.fold_in(key, i), c, temperature, n_samples
             ),
-            min(max(self.batch_size // n_samples, 1), len(components)),
             components,
+            size=min(max(self.batch_size // n_samples, 1), len(components)),
         )
         return self.decode(z)
 
@@ -289,18 +284,42 @@ class Trained:
         of_components, of_images = jax.random.split(key)
         components = np.empty((n, len(self.mixtures)), np.int32)
         for j, mixture in enumerate(self.mixtures):
-            if j == facet and component is not None:
-                components[:, j] = component
-            else:
-                components[:, j] = jax.random.categorical(
-                    jax.random.fold_in(of_components, j),
-                    mixture.log_weights,
-                    shape=(n,),
-                )
+            key_j = jax.random.fold_in(of_components, j)
+            logits = mixture.mixture_distribution.logits
+            components[:, j] = (
+                jax.random.categorical(key_j, logits, shape=(n,))
+                if j != facet or component is None
+                else component
+            )
         images = self.sample_combinations(
             of_images, components, temperature=temperature
         )
         return images[:, 0], components
+
+    def _in_chunks(
+        self, call: Callable[..., Any], *rows: np.ndarray, size: int = 0
+    ) -> Any:
+        """Calls a function on chunks of rows; sets what it returns end to end.
+
+        It is given (index, *chunk), ``size`` rows of each array, by default
+        ``batch_size``, and returns a tree of arrays with as many rows. A short
+        last chunk is filled up with zeros, and what they give is dropped: the
+        draws for the rows do not depend on it.
+        """
+        forking.check()  # JAX would hang
+        size, n_rows, found = size or self.batch_size, len(rows[0]), []
+        for index, start in enumerate(range(0, n_rows, size)):
+            n = min(size, n_rows - start)
+            chunk = [
+                np.pad(
+                    np.asarray(part[start : start + n]),
+                    [(0, size - n)] + [(0, 0)] * (part.ndim - 1),
+                )
+                for part in rows
+            ]
+            of_chunk = jax.device_get(call(index, *chunk))
+            found.append(jax.tree.map(lambda a, n=n: a[:n], of_chunk))
+        return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
 
     def _apply(self, *args: Any, method: str) -> Any:
         return cast(Any, self.model.apply(self.variables, *args, method=method))
@@ -309,7 +328,7 @@ class Trained:
         return draw_noise(key, self.model.facets.latent_dim, 1, n)
 
     @jax.jit
-    def _mixtures(self) -> tuple[prior.Mixture, ...]:
+    def _mixtures(self) -> tuple[distrax.MixtureSameFamily, ...]:
         return self._apply(method="mixtures")
 
     @jax.jit
@@ -348,7 +367,7 @@ class Trained:
                 self.likelihood,
                 Forward(posteriors, z, output, mixtures),
                 x,
-                elbo.closed_form,
+                elbo.mixture_form,
             )
             # M at a single sample is the logarithm of its importance weight.
             log_w, _ = elbo.bounds(terms, self.is_in)
@@ -359,20 +378,21 @@ class Trained:
     @functools.partial(jax.jit, static_argnames=("facet", "n_samples"))
     def _draw_of_clusters(self, key, temperature, facet, n_samples):
         mixtures = self._mixtures()
-        n_components = len(mixtures[facet].means)
+        n_components = self.model.facets.n_components[facet]
         keys = jax.random.split(key, len(mixtures))
         z = []
         for j, mixture in enumerate(mixtures):
-            p_z = prior.distribution(mixture, temperature)
+            family = prior.tempered(
+                mixture.components_distribution, temperature
+            )
             if j == facet:
-                drawn = p_z.components_distribution.sample(
-                    seed=keys[j], sample_shape=(n_samples,)
-                ).swapaxes(0, 1)
+                z.append(_of_components(family, keys[j], n_samples))
             else:
-                drawn = p_z.sample(
-                    seed=keys[j], sample_shape=(n_components, n_samples)
+                p_z = distrax.MixtureSameFamily(
+                    mixture.mixture_distribution, family
                 )
-            z.append(drawn)
+                shape = (n_components, n_samples)
+                z.append(p_z.sample(seed=keys[j], sample_shape=shape))
         return z
 
     @functools.partial(jax.jit, static_argnames="n_samples")
@@ -381,12 +401,13 @@ class Trained:
         keys = jax.random.split(key, len(mixtures))
         z = []
         for j, mixture in enumerate(mixtures):
-            picked = prior.Mixture(
-                *(part[components[:, j]] for part in mixture)
-            )
-            p_z = prior.distribution(picked, temperature)
-            drawn = p_z.components_distribution.sample(
-                seed=keys[j], sample_shape=(n_samples,)
-            )
-            z.append(drawn.swapaxes(0, 1))
+            picked = mixture.components_distribution[components[:, j]]
+            family = prior.tempered(picked, temperature)
+            z.append(_of_components(family, keys[j], n_samples))
         return z
+
+
+def _of_components(family, key, n_samples):
+    """Draws n samples of each component, shape (K, n, D)."""
+    drawn = family.sample(seed=key, sample_shape=(n_samples,))
+    return drawn.swapaxes(0, 1)

@@ -27,29 +27,12 @@ _ACTIVATIONS = {
 
 
 def activate(activation: Activation, x: chex.Array) -> chex.Array:
-    """Applies a non-linearity elementwise.
-
-    Args:
-        activation: which.
-        x: any shape.
-
-    Returns:
-        The same shape.
-    """
+    """Applies a non-linearity elementwise."""
     return _ACTIVATIONS[activation](x)
 
 
 def dense(width: int, fan_in: int, name: str | None = None) -> nn.Dense:
-    """Makes a linear layer that starts from PyTorch's default draw.
-
-    Args:
-        width: units of the layer.
-        fan_in: units that it is fed.
-        name: of its parameters.
-
-    Returns:
-        The layer.
-    """
+    """Makes a linear layer that starts from PyTorch's default draw."""
 
     def draw(key, shape, dtype=jnp.float32):
         limit = fan_in**-0.5
@@ -79,26 +62,20 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> chex.Array:
-        """Normalises x, shape (..., C).
+        """Normalises activations.
 
         Args:
-            x: activations.
+            x: shape (..., C).
             train: whether to use, and record, the statistics of this batch.
-
-        Returns:
-            The same shape.
         """
         n_channels = x.shape[-1]
         dtype = x.dtype
         x = x.astype(jnp.promote_types(dtype, jnp.float32))
-        scale = self.param("scale", nn.initializers.ones, (n_channels,))
-        bias = self.param("bias", nn.initializers.zeros, (n_channels,))
-        running_mean = self.variable(
-            "batch_stats", "mean", jnp.zeros, (n_channels,)
-        )
-        running_var = self.variable(
-            "batch_stats", "var", jnp.ones, (n_channels,)
-        )
+        shape = (n_channels,)
+        scale = self.param("scale", nn.initializers.ones, shape)
+        bias = self.param("bias", nn.initializers.zeros, shape)
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+        running_var = self.variable("batch_stats", "var", jnp.ones, shape)
         if train:
             axes = tuple(range(x.ndim - 1))
             n = x.size // n_channels
@@ -140,15 +117,7 @@ class DenseBlock(nn.Module):
 
     @nn.compact
     def __call__(self, h: chex.Array, train: bool) -> chex.Array:
-        """Applies the layers.
-
-        Args:
-            h: shape (B, fan_in).
-            train: see ``BatchNorm``.
-
-        Returns:
-            Shape (B, widths[-1]).
-        """
+        """Applies the layers, (B, fan_in) -> (B, widths[-1])."""
         for i, width in enumerate(self.widths):
             h = dense(width, h.shape[-1], name=f"dense_{i}")(h)
             h = activate(self.activation, h)

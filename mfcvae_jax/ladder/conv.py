@@ -220,15 +220,7 @@ class ConvBlock(nn.Module):
 
     @nn.compact
     def __call__(self, h: chex.Array, train: bool) -> chex.Array:
-        """Applies the layers.
-
-        Args:
-            h: shape (B, H, W, channels).
-            train: see ``BatchNorm``.
-
-        Returns:
-            Images of the last layer's size and channels.
-        """
+        """Applies the layers to images of shape (B, H, W, channels)."""
         for i, layer in enumerate(self.layers):
             h = Convolution(
                 layer,
@@ -243,13 +235,7 @@ class ConvBlock(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """x -> q(z_j|x) for every facet.
-
-    Attributes:
-        net: form of the blocks.
-        latent_dim: D_j of each facet.
-        norm: makes a ``BatchNorm``.
-    """
+    """x -> q(z_j|x) for every facet; see ``LadderEncoder``."""
 
     net: ConvLadder
     latent_dim: tuple[int, ...]
@@ -257,7 +243,7 @@ class ConvEncoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
-        """Encodes images of shape (B, H, W, C); see ``LadderEncoder``."""
+        """Encodes images of shape (B, H, W, C)."""
         h = x
         posteriors = []
         for j, latent_dim in enumerate(self.latent_dim):
@@ -278,13 +264,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """z_1..z_J -> the last layer, from which the likelihood reads p(x|z).
-
-    Attributes:
-        net: form of the blocks.
-        image_shape: (H, W, C).
-        norm: makes a ``BatchNorm``.
-    """
+    """z_1..z_J -> the last layer; see ``LadderDecoder``."""
 
     net: ConvLadder
     image_shape: tuple[int, int, int]
@@ -294,16 +274,7 @@ class ConvDecoder(nn.Module):
     def __call__(
         self, z: tuple[chex.Array, ...], alpha: chex.Array, train: bool
     ) -> chex.Array:
-        """Decodes a batch; see ``LadderDecoder``.
-
-        Args:
-            z: one array of shape (B, D_j) per facet.
-            alpha: factor on each facet's rung, in [0, 1], shape (J,).
-            train: see ``BatchNorm``.
-
-        Returns:
-            Shape (B, H, W, C).
-        """
+        """Decodes a batch; see ``LadderDecoder``."""
         h: chex.Array = None
         for j in reversed(range(len(z))):
             shape = decoder_rung(j, self.image_shape)

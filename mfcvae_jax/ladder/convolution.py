@@ -33,12 +33,9 @@ def output_size(size: int, width: int, stride: int) -> int:
     """Returns the pixels that ``convolve`` leaves along an axis.
 
     Args:
-        size: pixels of the input along the axis.
-        width: K, taps of the kernel along the axis.
+        size: pixels of the input; the result is 0 or less if it is too small.
+        width: K, taps of the kernel.
         stride: S.
-
-    Returns:
-        The number of pixels, 0 or less if the kernel does not fit.
     """
     return (size + 2 - width) // stride + 1
 

@@ -21,13 +21,7 @@ __all__ = ["JointDecoder", "OneEncoder", "OneEncoderPerFacet"]
 
 
 class OneEncoder(nn.Module):
-    """x -> q(z_j|x) through features that all facets share.
-
-    Attributes:
-        net: widths of the encoder.
-        latent_dim: D_j of each facet.
-        norm: makes a ``BatchNorm``.
-    """
+    """x -> q(z_j|x) through one encoder; see ``LadderEncoder``."""
 
     net: SharedEncoder
     latent_dim: tuple[int, ...]
@@ -35,7 +29,7 @@ class OneEncoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
-        """Encodes images of shape (B, H, W, C); see ``LadderEncoder``."""
+        """Encodes images of shape (B, H, W, C)."""
         h = DenseBlock(
             self.net.encoder,
             self.net.activation,
@@ -49,13 +43,7 @@ class OneEncoder(nn.Module):
 
 
 class OneEncoderPerFacet(nn.Module):
-    """x -> q(z_j|x) through an encoder of its own for every facet.
-
-    Attributes:
-        net: widths of the encoders.
-        latent_dim: D_j of each facet.
-        norm: makes a ``BatchNorm``.
-    """
+    """x -> q(z_j|x) through one encoder each; see ``LadderEncoder``."""
 
     net: SeparateEncoders
     latent_dim: tuple[int, ...]
@@ -63,7 +51,7 @@ class OneEncoderPerFacet(nn.Module):
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
-        """Encodes images of shape (B, H, W, C); see ``LadderEncoder``."""
+        """Encodes images of shape (B, H, W, C)."""
         x = x.reshape(x.shape[0], -1)
         posteriors = []
         for j, latent_dim in enumerate(self.latent_dim):
@@ -78,13 +66,7 @@ class OneEncoderPerFacet(nn.Module):
 
 
 class JointDecoder(nn.Module):
-    """All z_j side by side -> the last layer.
-
-    Attributes:
-        net: widths of the decoder.
-        image_shape: (H, W, C).
-        norm: makes a ``BatchNorm``.
-    """
+    """All z_j side by side -> the last layer; see ``LadderDecoder``."""
 
     net: SharedEncoder | SeparateEncoders
     image_shape: tuple[int, ...]
@@ -98,14 +80,6 @@ class JointDecoder(nn.Module):
 
         As in the official code, the fade-in multiplies z_j where every facet
         has an encoder of its own, and nothing where they share one.
-
-        Args:
-            z: one array of shape (B, D_j) per facet.
-            alpha: factor on each facet, in [0, 1], shape (J,).
-            train: see ``BatchNorm``.
-
-        Returns:
-            Shape (B, H, W, C).
         """
         if isinstance(self.net, SeparateEncoders):
             z = tuple(alpha[j] * z_j for j, z_j in enumerate(z))

@@ -38,10 +38,7 @@ class Arm(NamedTuple):
 
 
 def read_arms(folder: pathlib.Path) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
-    """Reads the arms of a sweep.
-
-    Args:
-        folder: that experiments/sweep.py has written.
+    """Reads the arms of a sweep from the folder of experiments/sweep.py.
 
     Returns:
         The arms that recorded anything, and a line on each seed that did not,
@@ -101,10 +98,6 @@ def draw_accuracies(
 ) -> list[pathlib.Path]:
     """Draws many-to-one accuracy over training, every labeling apart.
 
-    Args:
-        arms: of one data set.
-        folder: where to write.
-
     Returns:
         The paths: one picture a labeling, and more of them if arms and facets
         are too many for one.
@@ -130,10 +123,7 @@ def draw_accuracies(
 
 
 def end_table(arms: Sequence[Arm]) -> str:
-    """Writes where the accuracies end.
-
-    Args:
-        arms: of one data set.
+    """Writes where the accuracies of the arms end.
 
     Returns:
         A Markdown table in %, mean (standard deviation) over the seeds.

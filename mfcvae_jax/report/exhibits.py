@@ -16,6 +16,7 @@ import numpy as np
 
 from mfcvae_jax import figures
 from mfcvae_jax.evaluation.contingency import contingency_table
+from mfcvae_jax.figures.records import BOUNDS
 from mfcvae_jax.report import paper
 from mfcvae_jax.report.finished import Finished, NotDrawnError
 
@@ -68,13 +69,7 @@ def draw(
 ) -> list[Made]:
     """Makes exhibits of a run, as far as it can have them.
 
-    Args:
-        finished: the run.
-        folder: where to write; made if missing.
-        exhibits: which.
-
-    Returns:
-        What came of each.
+    They are written to the folder, which is made if it is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = []
@@ -96,16 +91,21 @@ def draw(
 def facts(finished: Finished) -> dict[str, str]:
     """Returns what the words for pictures say of a run, by name."""
     terms = finished.scored.terms
+    try:
+        needed = ", ".join(str(e.n_kept) for _, e in finished.pruned)
+    except NotDrawnError:
+        needed = "none"
     return {
-        "bounds": f"{terms['mixture_bound']:.1f} and "
-        f"{terms['mean_field_bound']:.1f}",
+        "bounds": " and ".join(
+            f"{terms[name]:.1f}" for name in BOUNDS if name in terms
+        ),
         "facets": "; ".join(
             f"facet {j} has {len(order.components)} of {order.n_components} "
             "clusters in use, the most confident of them cluster "
             f"{order.components[0]}"
             for j, order in enumerate(_orders(finished))
         ),
-        "needed": ", ".join(str(e.n_kept) for _, e in finished.pruned),
+        "needed": needed,
         "labelings": ", ".join(
             labeling.name for labeling in finished.run.dataset.spec.labelings
         ),
@@ -122,16 +122,7 @@ def of_paper() -> dict[str, list[Exhibit]]:
 
 
 def png(figure: Callable[..., None], *args: Any, **kwargs: Any) -> bytes:
-    """Draws a figure in memory.
-
-    Args:
-        figure: takes where to write as the last of its arguments.
-        *args: those before.
-        **kwargs: others.
-
-    Returns:
-        A PNG file.
-    """
+    """Draws a figure, which takes where to write last, and returns its PNG."""
     file = io.BytesIO()
     figure(*args, file, **kwargs)
     return file.getvalue()
@@ -171,7 +162,8 @@ def _swaps(finished: Finished) -> bytes:
 
     Of two facets, swapping one is swapping the other, so one is shown.
     """
-    if finished.pairs is None or finished.n_facets == 1:
+    n_facets = finished.n_facets
+    if finished.pairs is None or n_facets == 1:
         tried = finished.confident_pairs
         n_shown = min(_N_PAIRS, len(tried))
     else:
@@ -182,40 +174,34 @@ def _swaps(finished: Finished) -> bytes:
         inputs.reshape(-1, *inputs.shape[2:])
     ).reshape(inputs.shape)
     pages, failures = [], []
-    for facet in range(1 if finished.n_facets == 2 else finished.n_facets):
+    for facet in range(1 if n_facets == 2 else n_facets):
         swapped, is_right = finished.try_swap(tried, facet)
         works = np.all(is_right, axis=(1, 2))
-        shown = slice(n_shown)
         pages.append(
             figures.SwapPage(
                 f"Facet {facet} swapped",
-                inputs[shown],
-                mirrored[shown],
-                swapped[shown],
-                tuple("" if ok else "fails" for ok in works[shown]),
+                inputs[:n_shown],
+                mirrored[:n_shown],
+                swapped[:n_shown],
+                tuple("" if ok else "fails" for ok in works[:n_shown]),
                 facet,
             )
         )
+        name = f"facet {facet}" if n_facets > 2 else ""
+        failing = np.flatnonzero(~works[n_shown:]) + n_shown
         failures += [
-            (turn, facet, inputs[i], mirrored[i], swapped[i])
-            for turn, i in enumerate(np.flatnonzero(~works[n_shown:]) + n_shown)
+            (turn, facet, inputs[i], mirrored[i], swapped[i], name)
+            for turn, i in enumerate(failing)
         ]
     if failures:
         # In turns, so that every facet's are seen; the most confident first.
         in_turns = sorted(failures, key=lambda failure: failure[:2])
         some = sorted(in_turns[:_N_PAIRS], key=lambda failure: failure[1])
-        _, of_facets, *stacks = map(np.stack, zip(*some, strict=True))
+        _, _, *stacks, labels = zip(*some, strict=True)
+        before, plain, after = map(np.stack, stacks)
         pages.append(
             figures.SwapPage(
-                "Swaps that fail",
-                stacks[0],
-                stacks[1],
-                stacks[2],
-                tuple(
-                    f"facet {facet}" if finished.n_facets > 2 else ""
-                    for facet in of_facets
-                ),
-                -1,
+                "Swaps that fail", before, plain, after, labels, -1
             )
         )
     return png(figures.swapped_pairs, pages)
@@ -261,15 +247,7 @@ def _traversals(finished: Finished) -> bytes:
 
 
 def _pruning(finished: Finished) -> bytes:
-    curves = [
-        figures.EvidenceCurve(
-            evidence.n_components,
-            evidence.log_p_z,
-            evidence.criterion,
-            evidence.n_kept,
-        )
-        for _, evidence in finished.pruned
-    ]
+    curves = [evidence for _, evidence in finished.pruned]
     return png(figures.evidence_curves, curves)
 
 
@@ -284,18 +262,16 @@ def _confusion(finished: Finished) -> bytes:
     if not labelings:
         raise NotDrawnError("these examples have no labels")
     assignments = finished.scored.predictions.assignments
+    labels = finished.run.dataset.test.labels
     tables = [
         [
-            contingency_table(
-                assignments[:, j],
-                finished.run.dataset.test.labels[:, m],
-                n_components,
-                labeling.n_classes,
-            )
-            for m, labeling in enumerate(labelings)
+            contingency_table(clusters, classes, k, labeling.n_classes)
+            for classes, labeling in zip(labels.T, labelings, strict=True)
         ]
-        for j, n_components in enumerate(
-            finished.run.settings.facets.n_components
+        for clusters, k in zip(
+            assignments.T,
+            finished.run.settings.facets.n_components,
+            strict=True,
         )
     ]
     names = [labeling.name for labeling in labelings]

@@ -10,6 +10,7 @@ import functools
 from typing import Any
 
 import chex
+import distrax
 import jax
 import numpy as np
 
@@ -21,7 +22,7 @@ from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import runs
 from mfcvae_jax.training.runs import Run
 from mfcvae_jax.training.state import TrainState
-from mfcvae_jax.variational import prior, shared_variance
+from mfcvae_jax.variational import shared_variance
 from mfcvae_jax.workdir import Workdir
 
 __all__ = ["Finished", "NotDrawnError"]
@@ -57,8 +58,17 @@ class Finished:
 
     def __post_init__(self):
         """Raises ValueError if there is no pair, or one has no example."""
-        if self.pairs is not None:
-            _check_pairs(self.pairs, len(self.run.dataset.test.images))
+        if self.pairs is None:
+            return
+        if not self.pairs.size:
+            raise ValueError("expected at least one pair of examples, got none")
+        n_examples = len(self.run.dataset.test.images)
+        low, high = self.pairs.min(), self.pairs.max()
+        if low < 0 or high >= n_examples:
+            raise ValueError(
+                f"pairs must name held-out examples 0 to {n_examples - 1}, got "
+                f"{low} to {high}"
+            )
 
     @property
     def n_facets(self) -> int:
@@ -83,7 +93,7 @@ class Finished:
 
     @property
     def trained(self) -> Trained:
-        """The model at the coefficients in force."""
+        """The model, with the facets that are in force."""
         return self.scored.trained
 
     @functools.cached_property
@@ -98,7 +108,7 @@ class Finished:
 
     @functools.cached_property
     def shared(self) -> redundancy.Redundancy:
-        """What pairs of facets share on the held-out split."""
+        """What facets share and use on the held-out split."""
         return redundancy.facet_redundancy(
             self.scored.predictions.assignments,
             self.run.settings.facets.n_components,
@@ -117,16 +127,18 @@ class Finished:
         return np.sum(shares, axis=1)
 
     @functools.cached_property
-    def usage(self) -> redundancy.Usage:
-        """How many clusters the held-out split uses."""
-        return redundancy.cluster_usage(
-            self.scored.predictions.assignments,
-            self.run.settings.facets.n_components,
-        )
+    def pruned(
+        self,
+    ) -> tuple[tuple[distrax.MixtureSameFamily, pruning.Evidence], ...]:
+        """What is left of each facet by ``evaluation.pruning``.
 
-    @functools.cached_property
-    def pruned(self) -> tuple[tuple[prior.Mixture, pruning.Evidence], ...]:
-        """What is left of each facet by ``evaluation.pruning``."""
+        Raises NotDrawnError if a facet's components are no Gaussians.
+        """
+        for j, mixture in enumerate(self.trained.mixtures):
+            try:
+                pruning.check(mixture)
+            except ValueError as error:
+                raise NotDrawnError(f"facet {j}: {error}") from error
         samples = self.trained.sampled_latents(
             self.run.dataset.train.images[: pruning.N_EXAMPLES],
             self.key(KeyUse.SAMPLES, self.n_facets + 1),
@@ -165,7 +177,7 @@ class Finished:
             of_samples = diversity.sample_diversity(
                 samples,
                 again.assignments.reshape(*samples.shape[:2], -1),
-                np.exp(mixture.log_weights),
+                np.asarray(mixture.mixture_distribution.probs),
                 facet,
             )
             of_inputs = diversity.within_share(
@@ -173,11 +185,10 @@ class Finished:
                 self.scored.predictions.assignments[:, facet],
             )
             found.append(
-                {
-                    "kept": of_samples.kept,
-                    "spread": of_samples.spread,
-                    "spread_of_inputs": of_inputs,
+                of_samples._asdict()
+                | {
                     "reach": of_samples.reach.tolist(),
+                    "spread_of_inputs": of_inputs,
                 }
             )
         return found
@@ -249,14 +260,4 @@ class Finished:
             self.scored.predictions.assignments[pairs],
             again.assignments.reshape(*pairs.shape, -1),
             facet,
-        )
-
-
-def _check_pairs(pairs: np.ndarray, n_examples: int) -> None:
-    if not pairs.size:
-        raise ValueError("expected at least one pair of examples, got none")
-    if pairs.min() < 0 or pairs.max() >= n_examples:
-        raise ValueError(
-            f"pairs must name held-out examples 0 to {n_examples - 1}, got "
-            f"{pairs.min()} to {pairs.max()}"
         )

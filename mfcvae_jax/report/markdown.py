@@ -11,30 +11,16 @@ __all__ = ["mean_std", "percent", "table"]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Writes a table in Markdown.
-
-    Args:
-        header: of the columns.
-        rows: of cells, written by ``str``; a bar in one is escaped.
-
-    Returns:
-        Lines of text.
-    """
+    """Writes a table in Markdown, cells by ``str``; bars are escaped."""
     lines = [header, ["---"] * len(header), *rows]
     cells = [[str(c).replace("|", r"\|") for c in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def mean_std(mean: float, std: float | None = None, n_decimals: int = 2) -> str:
-    """Writes a mean and its standard deviation.
+    """Writes a mean and its standard deviation, such as '92.02 (3.18)'.
 
-    Args:
-        mean: over some values.
-        std: their sample standard deviation; None or NaN if there is none.
-        n_decimals: of both.
-
-    Returns:
-        Text such as '92.02 (3.18)', or '92.02'.
+    Without a deviation, which is None or NaN then, it is '92.02'.
     """
     text = f"{mean:.{n_decimals}f}"
     if std is None or math.isnan(std):
@@ -45,11 +31,7 @@ def mean_std(mean: float, std: float | None = None, n_decimals: int = 2) -> str:
 def percent(values: Sequence[float]) -> str:
     """Writes fractions as mean (sample standard deviation) in %.
 
-    Args:
-        values: at least one; of one, the deviation is left out.
-
-    Returns:
-        Text such as '92.02 (3.18)'.
+    There must be at least one; of one, the deviation is left out.
     """
     std = 100 * statistics.stdev(values) if len(values) > 1 else None
     return mean_std(100 * statistics.mean(values), std)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables of a run, beside the numbers of the paper (arXiv:2106.05241)."""
 
+from typing import Any
+
 import numpy as np
 
 from mfcvae_jax.evaluation import accuracy, probes
@@ -9,7 +11,7 @@ from mfcvae_jax.randomness import KeyUse
 from mfcvae_jax.report import published, results, seeds
 from mfcvae_jax.report.finished import Finished, NotDrawnError
 from mfcvae_jax.report.markdown import mean_std, percent, table
-from mfcvae_jax.variational import prior, vade
+from mfcvae_jax.variational import vade
 
 __all__ = [
     "accuracies",
@@ -26,9 +28,6 @@ _N_PROBES = 3  # runs, as in the paper
 def probe(finished: Finished) -> str:
     """Trains probes on every facet and on all (Table 1).
 
-    Args:
-        finished: the run.
-
     Returns:
         A Markdown table: test accuracy in %, mean (standard deviation) over
         three runs, each with its own samples of q(z|x).
@@ -40,10 +39,12 @@ def probe(finished: Finished) -> str:
     spec, train, test = run.dataset.spec, run.dataset.train, run.dataset.test
     if not spec.labelings:
         raise NotDrawnError("these examples have no labels to tell")
-    names = [f"z of facet {j}" for j in range(finished.n_facets)]
+    parts = {
+        f"z of facet {j}": slice(j, j + 1) for j in range(finished.n_facets)
+    }
     if finished.n_facets > 1:
-        names.append("z of all facets")
-    found = np.empty((len(names), len(spec.labelings), _N_PROBES))
+        parts["z of all facets"] = slice(None)
+    found = np.empty((len(parts), len(spec.labelings), _N_PROBES))
     for r in range(_N_PROBES):
         train_z, test_z = (
             finished.trained.sampled_latents(
@@ -51,8 +52,7 @@ def probe(finished: Finished) -> str:
             )
             for i, split in enumerate((train, test))
         )
-        for i in range(len(names)):
-            part = slice(i, i + 1) if i < finished.n_facets else slice(None)
+        for i, part in enumerate(parts.values()):
             for m in range(len(spec.labelings)):
                 found[i, m, r] = probes.probe_accuracy(
                     np.concatenate(train_z[part], axis=1),
@@ -61,22 +61,19 @@ def probe(finished: Finished) -> str:
                     test.labels[:, m],
                     seed=r,
                 )
-    header, columns = ["inputs"], [names]
+    columns = {"inputs": list(parts)}
     for m, labeling in enumerate(spec.labelings):
-        header.append(f"{labeling.name}, %")
-        columns.append([percent(row) for row in found[:, m]])
+        columns[f"{labeling.name}, %"] = list(map(percent, found[:, m]))
         values = published.PROBES.get((spec.name, labeling.name), ())
-        if len(values) == len(names):
-            header.append(f"{labeling.name}, the paper")
-            columns.append([mean_std(*value) for value in values])
-    return table(header, list(zip(*columns, strict=True)))
+        if len(values) == len(parts):
+            columns[f"{labeling.name}, the paper"] = [
+                mean_std(*value) for value in values
+            ]
+    return table(list(columns), zip(*columns.values(), strict=True))
 
 
 def swap_rates(finished: Finished) -> str:
     """Tells how often a swapped facet, and only it, changes sides (Fig. 5).
-
-    Args:
-        finished: the run.
 
     Returns:
         A Markdown table over the most confident pairs, both directions.
@@ -88,16 +85,12 @@ def swap_rates(finished: Finished) -> str:
     rows = []
     for facet in range(finished.n_facets):
         _, is_right = finished.try_swap(pairs, facet)
-        others = np.all(np.delete(is_right, facet, axis=2), axis=2)
-        rows.append(
-            (
-                facet,
-                _share(is_right[:, :, facet]),
-                _share(others),
-                _share(others & is_right[:, :, facet]),
-                2 * len(pairs),
-            )
-        )
+        takes = is_right[:, :, facet]
+        keeps = np.all(np.delete(is_right, facet, axis=2), axis=2)
+        shares = [
+            f"{100 * x.mean():.1f}" for x in (takes, keeps, takes & keeps)
+        ]
+        rows.append((facet, *shares, 2 * len(pairs)))
     return table(
         (
             "swapped facet",
@@ -113,9 +106,6 @@ def swap_rates(finished: Finished) -> str:
 def diversity(finished: Finished) -> str:
     """Tells how diverse the samples of each cluster are (App. E.6).
 
-    Args:
-        finished: the run.
-
     Returns:
         A Markdown table, in %; see ``evaluation.diversity``.
     """
@@ -129,74 +119,50 @@ def diversity(finished: Finished) -> str:
 def pruning(finished: Finished) -> str:
     """Tells how many clusters each facet needs, and what that makes of scores.
 
-    Args:
-        finished: the run.
-
     Returns:
         A Markdown table; scores on the held-out split, before and after.
     """
     spec, test = finished.run.dataset.spec, finished.run.dataset.test
     predictions = finished.scored.predictions
-    rows = []
+    names = ("many_to_one", "one_to_one", "nmi")
+    rows: list[tuple[Any, ...]] = []
     for j, (mixture, evidence) in enumerate(finished.pruned):
-        before = predictions.assignments[:, j]
-        after = np.argmax(
-            vade.log_posterior(
-                prior.component_log_prob(mixture, predictions.latents[j]),
-                mixture.log_weights,
-            ),
-            axis=-1,
+        family, z = mixture.components_distribution, predictions.latents[j]
+        left = vade.sampled_assignments(
+            [family.log_prob(z[None, :, None])],
+            [mixture.mixture_distribution.logits],
         )
+        after = np.argmax(left.facets[0].log_resp, axis=-1)
+        n_before = predictions.resp[j].shape[-1]
+        facet = (j, n_before, evidence.n_kept)
         for m, labeling in enumerate(spec.labelings):
-            scores = [
+            before, after_it = (
                 accuracy.score(
                     assignments, test.labels[:, m], k, labeling.n_classes
                 )
                 for assignments, k in (
-                    (before, len(finished.trained.mixtures[j].means)),
+                    (predictions.assignments[:, j], n_before),
                     (after, evidence.n_kept),
                 )
+            )
+            cells = [
+                f"{100 * getattr(before, name):.1f} to "
+                f"{100 * getattr(after_it, name):.1f}"
+                for name in names
             ]
-            rows.append(
-                (
-                    j,
-                    len(finished.trained.mixtures[j].means),
-                    evidence.n_kept,
-                    f"{labeling.name} ({labeling.n_classes})",
-                    *(
-                        f"{100 * getattr(scores[0], name):.1f} to "
-                        f"{100 * getattr(scores[1], name):.1f}"
-                        for name in ("many_to_one", "one_to_one", "nmi")
-                    ),
-                )
-            )
+            labeling_cell = f"{labeling.name} ({labeling.n_classes})"
+            rows.append((*facet, labeling_cell, *cells))
         if not spec.labelings:
-            rows.append(
-                (j, len(finished.trained.mixtures[j].means), evidence.n_kept)
-                + ("",) * 4
-            )
-    return table(
-        (
-            "facet",
-            "K",
-            "kept",
-            "labeling (classes)",
-            "many-to-one, %",
-            "one-to-one, %",
-            "NMI, %",
-        ),
-        rows,
-    )
+            rows.append((*facet, "", "", "", ""))
+    scores = ("many-to-one, %", "one-to-one, %", "NMI, %")
+    return table(("facet", "K", "kept", "labeling (classes)", *scores), rows)
 
 
 def table_2(finished: Finished) -> str:
     """Puts the accuracies of all seeds beside the paper's (Table 2).
 
-    Args:
-        finished: a run of one of them.
-
     Returns:
-        See ``accuracies``.
+        See ``accuracies``; of the run that this seed is of.
 
     Raises:
         NotDrawnError: if no seed is at its end, the results are of an older
@@ -254,7 +220,3 @@ def accuracies(dataset: str, summary: seeds.Summary) -> str:
     return table(
         ("labeling", "method", "many-to-one, %", "one-to-one, %"), rows
     )
-
-
-def _share(values: np.ndarray) -> str:
-    return f"{100 * values.mean():.1f}"

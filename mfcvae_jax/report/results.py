@@ -7,12 +7,13 @@ the page of a run, the summary of several seeds and the table of a sweep are
 loops over ``Results.rows``.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mfcvae_jax.report.finished import Finished
+from mfcvae_jax.report.finished import Finished, NotDrawnError
 
 __all__ = [
     "MEASURES",
@@ -93,8 +94,9 @@ class Measure(NamedTuple):
         unit: "nats", "%" (values are fractions) or "" (numbers of something).
         label: in the summary of several seeds; the title if empty.
         key: in results.json; the name if empty.
-        find: computes the value of a run, a list of J, or of J x J; None for
-            what ``Results`` has in ``terms``, ``scores`` or ``diversity``.
+        find: computes the value of a run, a list of J, or of J x J, or raises
+            NotDrawnError if a run cannot have it; None for what ``Results`` has
+            in ``terms``, ``scores`` or ``diversity``.
     """
 
     section: Section
@@ -125,13 +127,13 @@ MEASURES = [
         FACETS,
         "clusters_in_use",
         "clusters in use",
-        find=lambda f: f.usage.n_used,
+        find=lambda f: f.shared.n_used,
     ),
     Measure(
         FACETS,
         "effective_clusters",
         "effective clusters",
-        find=lambda f: f.usage.effective,
+        find=lambda f: f.shared.effective,
     ),
     Measure(
         FACETS,
@@ -180,15 +182,17 @@ class Row(NamedTuple):
     """One value of a measure.
 
     Attributes:
-        measure: what it is.
+        measure: of which it is a value.
         facet: "" for the whole run, "0" for a facet, "0, 1" for two.
         labeling: its name; or the other facet, of samples; or "".
+        heads: the cells that open its line in a table.
         value: in nats, a fraction for "%", or a count.
     """
 
     measure: Measure
     facet: str
     labeling: str
+    heads: tuple[str, ...]
     value: float
 
     @property
@@ -264,12 +268,6 @@ class Results(NamedTuple):
     def from_json(cls, plain: Mapping[str, Any]) -> "Results":
         """Reads what ``to_json`` gave.
 
-        Args:
-            plain: values of results.json.
-
-        Returns:
-            The results.
-
         Raises:
             OldResultsError: if something is missing.
         """
@@ -295,96 +293,86 @@ class Results(NamedTuple):
         """Returns all rows as tables, one a section that has any."""
         rows = list(self.rows())
         sections = dict.fromkeys(row.measure.section for row in rows)
-        return tuple(self._table(section, rows) for section in sections)
-
-    def _table(self, section: Section, rows: Iterable[Row]) -> Table:
-        lines: dict[tuple[str, ...], dict[str, str]] = {}
-        for row in rows:
-            if row.measure.section is section:
-                column = row.measure.title
-                if section is not SCORES and row.labeling:
-                    column += f" in {row.labeling}"
-                cells = lines.setdefault(self._heads(row), {})
-                cells[column] = row.text
-        columns = dict.fromkeys(c for cells in lines.values() for c in cells)
-        return Table(
-            section.caption,
-            (*section.heads, *columns),
-            tuple(
-                (*heads, *(cells.get(column, "") for column in columns))
-                for heads, cells in lines.items()
-            ),
-            len(section.heads),
-            section.note,
-        )
-
-    def _heads(self, row: Row) -> tuple[str, ...]:
-        """The cells that open the line of a row."""
-        section = row.measure.section
-        if section is PAIRS:
-            return (f"Facets {row.facet.replace(', ', ' and ')}",)
-        if section is not SCORES:
-            return (f"Facet {row.facet}",) if row.facet else ()
-        score = next(
-            s
-            for s in self.scores
-            if (str(s["facet"]), s["labeling"]) == (row.facet, row.labeling)
-        )
-        return (
-            f"Facet {row.facet}, K = {score['n_components']}",
-            f"{row.labeling} ({score['n_classes']})",
-        )
+        return tuple(_table(section, rows) for section in sections)
 
 
 def of(finished: Finished) -> Results:
-    """Finds all numbers of a run.
-
-    Args:
-        finished: the run.
-
-    Returns:
-        The results.
-    """
+    """Finds all numbers of a run."""
+    measures = {}
+    for measure in MEASURES:
+        with contextlib.suppress(NotDrawnError):
+            if measure.find is not None:
+                value = np.asarray(measure.find(finished)).tolist()
+                measures[measure.key or measure.name] = value
     return Results(
         step=int(finished.state.step),
         split="test",
         n_examples=len(finished.images),
         terms=finished.scored.terms | finished.importance_terms,
-        scores=finished.scored.matrix.rows(),
+        scores=finished.scored.scores,
         diversity=finished.diversity,
-        measures={
-            m.key or m.name: np.asarray(m.find(finished)).tolist()
-            for m in MEASURES
-            if m.find is not None
-        },
+        measures=measures,
     )
 
 
 def _values(
     found: Results, measure: Measure
-) -> Iterator[tuple[str, str, float]]:
-    """The facet or facets, the labeling and the value of each row."""
+) -> Iterator[tuple[str, str, tuple[str, ...], float]]:
+    """The fields of each row, but for its measure.
+
+    What an older version did not know has no row.
+    """
     key = measure.key or measure.name
     if measure.section is BOUNDS and key in found.terms:
-        yield "", "", found.terms[key]
+        yield "", "", (), found.terms[key]
     elif measure.section is FACETS:
+        of_each = found.measures.get(key, ())
         for j in range(len(found.diversity)):
+            heads = (f"Facet {j}",)
             if f"{key}/{j}" in found.terms:
-                yield str(j), "", found.terms[f"{key}/{j}"]
-            elif key in found.measures:
-                yield str(j), "", found.measures[key][j]
+                yield str(j), "", heads, found.terms[f"{key}/{j}"]
+            elif of_each:
+                yield str(j), "", heads, of_each[j]
     elif measure.section is PAIRS:
         matrix = found.measures.get(key, ())
         for i in range(len(matrix)):
             for j in range(i):
-                yield f"{j}, {i}", "", matrix[j][i]
+                heads = (f"Facets {j} and {i}",)
+                yield f"{j}, {i}", "", heads, matrix[j][i]
     elif measure.section is SAMPLES:
         for j, of_facet in enumerate(found.diversity):
-            if not isinstance(of_facet[key], list):
-                yield str(j), "", of_facet[key]
-            else:
-                for i, value in enumerate(of_facet[key]):
-                    yield str(j), f"facet {i}", value
+            heads, value = (f"Facet {j}",), of_facet.get(key)
+            if isinstance(value, list):
+                for i, of_other in enumerate(value):
+                    yield str(j), f"facet {i}", heads, of_other
+            elif value is not None:
+                yield str(j), "", heads, value
     elif measure.section is SCORES:
         for score in found.scores:
-            yield str(score["facet"]), score["labeling"], score[key]
+            facet, labeling = str(score["facet"]), score["labeling"]
+            facet_head = f"Facet {facet}, K = {score['n_components']}"
+            names = (facet_head, f"{labeling} ({score['n_classes']})")
+            if key in score:
+                yield facet, labeling, names, score[key]
+
+
+def _table(section: Section, rows: Iterable[Row]) -> Table:
+    lines: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in rows:
+        if row.measure.section is section:
+            column = row.measure.title
+            if section is not SCORES and row.labeling:
+                column += f" in {row.labeling}"
+            cells = lines.setdefault(row.heads, {})
+            cells[column] = row.text
+    columns = dict.fromkeys(c for cells in lines.values() for c in cells)
+    return Table(
+        section.caption,
+        (*section.heads, *columns),
+        tuple(
+            (*heads, *(cells.get(column, "") for column in columns))
+            for heads, cells in lines.items()
+        ),
+        len(section.heads),
+        section.note,
+    )

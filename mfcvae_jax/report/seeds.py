@@ -66,13 +66,7 @@ class Summary(NamedTuple):
 
 
 def read(folders: Mapping[int, Workdir]) -> Summary:
-    """Sums up what finished runs have left.
-
-    Args:
-        folders: by seed.
-
-    Returns:
-        The summary.
+    """Sums up what finished runs have left in their folders, by seed.
 
     Raises:
         FileNotFoundError: if one is not finished.
@@ -100,9 +94,6 @@ def summarise(
     Args:
         results: by seed.
         assignments: by seed, each as in the assignments.npy of its run.
-
-    Returns:
-        The summary.
 
     Raises:
         ValueError: if there are none.
@@ -137,75 +128,45 @@ def summarise(
 
 
 def tables(summary: Summary) -> tuple[Table, ...]:
-    """Writes a summary as tables.
-
-    Args:
-        summary: to be written.
-
-    Returns:
-        One of numbers, and one of scores if there are any.
-    """
-    best, worst = (
-        f"seed {summary.seeds[0]}, best bound",
-        f"seed {summary.seeds[-1]}, worst bound",
-    )
-    numbers = [
-        (
-            name,
-            mean_std(spread.mean, spread.std),
-            f"{spread.best:.2f}",
-            f"{spread.worst:.2f}",
-        )
-        for name, spread in summary.numbers.items()
-    ] + [
+    """Returns a table of numbers, and one of scores if there are any."""
+    best = f"seed {summary.seeds[0]}, best bound"
+    worst = f"seed {summary.seeds[-1]}, worst bound"
+    rows: list[tuple[str, ...]] = [
+        (name, mean_std(x.mean, x.std), f"{x.best:.2f}", f"{x.worst:.2f}")
+        for name, x in summary.numbers.items()
+    ]
+    rows += [
         (_AGREEMENT.format(j), f"{100 * value:.2f}", "", "")
         for j, value in enumerate(summary.stability)
     ]
-    found = [
-        Table(
-            f"Over {len(summary.seeds)} seeds",
-            ("number", "mean (standard deviation)", best, worst),
-            tuple(numbers),
-            1,
-        )
-    ]
+    numbers = Table(
+        f"Over {len(summary.seeds)} seeds",
+        ("number", "mean (standard deviation)", best, worst),
+        tuple(rows),
+        1,
+    )
     if not summary.scores:
-        return tuple(found)
-    titles = {m.name: m.title for m in MEASURES}
+        return (numbers,)
     names = list(next(iter(summary.scores.values())))
+    titles = [m.title for name in names for m in MEASURES if m.name == name]
     rows = []
     for (facet, k, labeling), scores in summary.scores.items():
+        cells = [mean_std(x.mean, x.std, 1) for x in scores.values()]
         first = scores[names[0]]
-        rows.append(
-            (
-                f"Facet {facet}, K = {k}",
-                labeling,
-                *(mean_std(s.mean, s.std, 1) for s in scores.values()),
-                f"{first.best:.1f}",
-                f"{first.worst:.1f}",
-            )
-        )
-    header = (
-        "facet, K",
-        "labeling",
-        *(titles[name] for name in names),
-        f"{titles[names[0]]}: {best}",
-        worst,
+        ends = (f"{first.best:.1f}", f"{first.worst:.1f}")
+        rows.append((f"Facet {facet}, K = {k}", labeling, *cells, *ends))
+    heads = ("facet, K", "labeling")
+    table = Table(
+        "Facets against labelings, %: mean (standard deviation)",
+        (*heads, *titles, f"{titles[0]}: {best}", worst),
+        tuple(rows),
+        2,
     )
-    caption = "Facets against labelings, %: mean (standard deviation)"
-    found.append(Table(caption, header, tuple(rows), 2))
-    return tuple(found)
+    return numbers, table
 
 
 def to_json(summary: Summary) -> dict[str, Any]:
-    """Turns a summary into plain values, for the results.json of a run.
-
-    Args:
-        summary: to be turned.
-
-    Returns:
-        Dicts, lists, strings and numbers.
-    """
+    """Returns plain values, for the results.json of a run."""
     return {
         "seeds": list(summary.seeds),
         "stability": list(summary.stability),

@@ -16,7 +16,38 @@ from mfcvae_jax.training.runs import Run
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.workdir import Workdir
 
-__all__ = ["write_report", "write_reports"]
+__all__ = ["as_text", "finished_seeds", "write_report", "write_reports"]
+
+
+def finished_seeds(
+    run: Run,
+    states: Sequence[TrainState | None],
+    workdir: Workdir,
+    scored: Sequence[runs.Scored | None] | None = None,
+) -> dict[int, Finished | None]:
+    """Takes a run apart into its seeds.
+
+    Args:
+        run: whose states they are.
+        states: of each seed; None for one that was given up.
+        workdir: of the run.
+        scored: of each seed, its state on the held-out split, as far as it is
+            known already.
+
+    Returns:
+        Each seed as it was trained, None for one that was given up.
+    """
+    parts = zip(
+        runs.of_each_seed(run),
+        states,
+        workdir.of_each_seed(run.settings),
+        scored or [None] * len(states),
+        strict=True,
+    )
+    return {
+        one.settings.seed: state and Finished(one, state, folder, known=known)
+        for one, state, folder, known in parts
+    }
 
 
 def write_reports(
@@ -27,58 +58,40 @@ def write_reports(
 ) -> str:
     """Reports on every seed of a run, and sums several up.
 
-    Args:
-        run: whose states they are.
-        states: of each seed; None for one that was given up.
-        workdir: of the run.
-        scored: of each seed, its state on the held-out split, as far as it is
-            known already.
+    Args: see ``finished_seeds``.
 
     Returns:
         The reports, as text for a terminal.
     """
-    of_each_seed = runs.of_each_seed(run)
-    folders = workdir.of_each_seed(run.settings)
-    texts, found, assignments, pages, given_up = [], {}, {}, {}, []
-    for i, (one, state, folder) in enumerate(
-        zip(of_each_seed, states, folders, strict=True)
-    ):
-        seed = one.settings.seed
-        if state is None:
-            given_up.append(seed)
-            continue
-        finished = Finished(
-            one, state, folder, known=scored[i] if scored else None
-        )
-        text, found[seed] = write_report(finished)
-        texts.append(text)
-        assignments[seed] = finished.scored.predictions.assignments
-        pages[seed] = os.path.relpath(folder.report, workdir.path)
-    if len(of_each_seed) > 1:
-        summary = seeds.summarise(found, assignments)
-        workdir.write_results(seeds.to_json(summary))
-        title = f"{run.dataset.spec.name}, {len(of_each_seed)} seeds"
-        page = html.seeds_page(title, summary, pages, given_up)
-        workdir.report.write_text(page, encoding="utf-8")
-        texts += [
-            *(
-                f"{t.caption}\n\n{markdown.table(t.header, t.rows)}"
-                for t in seeds.tables(summary)
-            ),
-            f"report: {workdir.report}",
-        ]
-        if given_up:
-            texts.append(
-                f"Diverged and left out: seed {', '.join(map(str, given_up))}."
-            )
+    of_each_seed = finished_seeds(run, states, workdir, scored)
+    texts, found, assignments, pages = [], {}, {}, {}
+    for seed, finished in of_each_seed.items():
+        if finished:
+            text, found[seed] = write_report(finished)
+            texts.append(text)
+            assignments[seed] = finished.scored.predictions.assignments
+            pages[seed] = os.path.relpath(finished.workdir.report, workdir.path)
+    if len(of_each_seed) == 1:
+        return "\n\n".join(texts)
+    given_up = [seed for seed in of_each_seed if seed not in found]
+    summary = seeds.summarise(found, assignments)
+    workdir.write_results(seeds.to_json(summary))
+    title = f"{run.dataset.spec.name}, {len(of_each_seed)} seeds"
+    page = html.seeds_page(title, summary, pages, given_up)
+    workdir.report.write_text(page, encoding="utf-8")
+    texts += [
+        f"{t.caption}\n\n{markdown.table(t.header, t.rows)}"
+        for t in seeds.tables(summary)
+    ]
+    texts.append(f"report: {workdir.report}")
+    if given_up:
+        names = ", ".join(map(str, given_up))
+        texts.append(f"Diverged and left out: seed {names}.")
     return "\n\n".join(texts)
 
 
 def write_report(finished: Finished) -> tuple[str, results.Results]:
-    """Writes results.json, assignments.npy, figures and report.html.
-
-    Args:
-        finished: the run.
+    """Writes results.json, assignments.npy, figures and report.html of a seed.
 
     Returns:
         Scores and paths of the pictures, for a terminal, and the results.
@@ -89,11 +102,8 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
     np.save(
         workdir.assignments, scored.predictions.assignments.astype(np.int32)
     )
-    made = exhibits.draw(
-        finished,
-        workdir.figures,
-        [e for e in exhibits.EXHIBITS if e.name.endswith(".png")],
-    )
+    pictures = [e for e in exhibits.EXHIBITS if e.name.endswith(".png")]
+    made = exhibits.draw(finished, workdir.figures, pictures)
     drawn = [one for one in made if not one.reason]
     words = exhibits.facts(finished)
     plan = explorer.plan(scored.predictions.resp, finished.images.shape[1:])
@@ -118,18 +128,25 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
         tiles=_tiles(finished, plan),
     )
     workdir.report.write_text(html.run_page(page), encoding="utf-8")
-    lines = [
-        f"{run.dataset.spec.name}, {found.n_examples} held-out examples, "
-        f"step {found.step} of {run.stepper.schedule.n_steps}",
-        "",
-    ]
-    for table in found.tables():
-        lines += [table.caption, *_aligned(table), ""]
-    if not found.scores:
-        lines += ["These examples have no labels, so there are no scores.", ""]
-    lines += ["figures:", *(f"  {one.path}" for one in drawn)]
+    lines = [as_text(finished, found), "", "figures:"]
+    lines += [f"  {one.path}" for one in drawn]
     lines += ["report:", f"  {workdir.report}"]
     return "\n".join(lines), found
+
+
+def as_text(finished: Finished, found: results.Results) -> str:
+    """Writes the results of a seed for a terminal."""
+    run = finished.run
+    lines = [
+        f"{run.dataset.spec.name}, seed {run.settings.seed}, "
+        f"{found.n_examples} held-out examples, "
+        f"step {found.step} of {run.stepper.schedule.n_steps}"
+    ]
+    for table in found.tables():
+        lines += ["", table.caption, *_aligned(table)]
+    if not found.scores:
+        lines += ["", "These examples have no labels, so there are no scores."]
+    return "\n".join(lines)
 
 
 def _aligned(table: results.Table) -> list[str]:

@@ -31,11 +31,16 @@ class InWorkdir(Recorder):
         workdir: of the run.
         resume: whether a run that is there is continued, from its last
             checkpoint, or from the start if it had not come to one.
+        config_file: that the run was started with, if any: what it registers
+            is found again when the run is read.
     """
 
-    def __init__(self, workdir: Workdir, *, resume: bool = False):
+    def __init__(
+        self, workdir: Workdir, *, resume: bool = False, config_file: str = ""
+    ):
         self._workdir = workdir
         self._resume = resume
+        self._config_file = config_file
 
     @contextlib.contextmanager
     def recording(self, run: Run) -> Iterator[None]:
@@ -45,7 +50,10 @@ class InWorkdir(Recorder):
         with contextlib.ExitStack() as stack:
             stack.enter_context(
                 self._workdir.claim(
-                    run.settings, resume=self._resume, dataset=run.dataset
+                    run.settings,
+                    resume=self._resume,
+                    dataset=run.dataset,
+                    config_file=self._config_file,
                 )
             )
             self._checkpointers = [

@@ -8,10 +8,9 @@ means are used. ``glorot``: Xavier-normal draws.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,7 +20,13 @@ from sklearn import exceptions, mixture
 from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.settings import MeansInit, Settings
 
-__all__ = ["check", "fit_means", "fit_quietly", "with_initial_means"]
+__all__ = [
+    "check",
+    "check_warm_up",
+    "fit_means",
+    "fit_quietly",
+    "with_initial_means",
+]
 
 
 def with_initial_means(
@@ -40,27 +45,23 @@ def with_initial_means(
         seed: of the run.
 
     Returns:
-        The parameters with new ``means`` in every prior.
+        The parameters with new ``means`` in every prior that has any.
     """
     n_facets = sum(name.startswith("priors_") for name in params)
-    names = [f"priors_{j}" for j in range(n_facets)]
-    shapes = [params[name]["means"].shape for name in names]
-    means: Sequence[chex.Array]
-    if init is MeansInit.GMM:
-        latents = encode_means()
-        means = [
-            fit_means(encoded, n_components, seed)
-            for encoded, (n_components, _) in zip(latents, shapes, strict=True)
-        ]
-    else:
-        keys = jax.random.split(run_key(seed, KeyUse.PRIOR), len(names))
-        draw = jax.nn.initializers.glorot_normal()
-        means = [draw(*args) for args in zip(keys, shapes, strict=True)]
-    priors = {
-        name: {**params[name], "means": jnp.asarray(mean)}
-        for name, mean in zip(names, means, strict=True)
-    }
-    return {**params, **priors}
+    latents = encode_means() if init is MeansInit.GMM else ()
+    keys = jax.random.split(run_key(seed, KeyUse.PRIOR), n_facets)
+    new = dict(params)
+    for j in range(n_facets):
+        of_facet = params[f"priors_{j}"]
+        if "means" not in of_facet:
+            continue
+        shape = of_facet["means"].shape
+        if init is MeansInit.GMM:
+            means = jnp.asarray(fit_means(latents[j], shape[0], seed))
+        else:
+            means = jax.nn.initializers.glorot_normal()(keys[j], shape)
+        new[f"priors_{j}"] = {**of_facet, "means": means}
+    return new
 
 
 def check(settings: Settings, n_examples: int) -> None:
@@ -79,6 +80,21 @@ def check(settings: Settings, n_examples: int) -> None:
             f"{'a warm-up' if is_warm else 'prior_init.means=gmm'} fits "
             f"{n_components} components (facets.n_components) to {n_examples} "
             f"training examples: use fewer components, more data{cure}"
+        )
+
+
+def check_warm_up(facet: int, params: Mapping[str, Any]) -> None:
+    """Raises ValueError if a mixture of Gaussians is no value of a prior.
+
+    Args:
+        facet: j.
+        params: of its prior.
+    """
+    if "means" not in params or not {"raw_var", "raw_tril"} & params.keys():
+        raise ValueError(
+            "progressive.warm_up_epochs has a mixture of means and covariances "
+            f"fitted, but the prior of facet {facet} has other parameters: "
+            f"{', '.join(sorted(params))}. Leave its stage without a warm-up"
         )
 
 

@@ -40,8 +40,11 @@ def mean_metrics(
         "mean_field_bound": metrics.mean_field_bound.mean(),
         "log_p_x_z": metrics.log_p_x_z.mean(),
     }
+    if np.isnan(values["mean_field_bound"]):
+        del values["mean_field_bound"]  # a prior does not have it
     if is_warming.any():
-        values["mixture_bound"] = values["mean_field_bound"] = np.nan
+        bounds = {"mixture_bound", "mean_field_bound"}
+        values |= dict.fromkeys(bounds & values.keys(), np.nan)
     for name in ("kl_z", "kl_c"):
         for j, value in enumerate(getattr(metrics, name).mean(axis=0)):
             values[f"{name}/{j}"] = np.nan if is_warming[j] else value
@@ -55,7 +58,7 @@ def mean_metrics(
 def score_values(scored: runs.Scored) -> dict[str, float]:
     """The numbers of a score, by name."""
     values = dict(scored.terms)
-    for row in scored.matrix.rows():
+    for row in scored.scores:
         where = f"{row['facet']}/{row['labeling']}"
         for name in ("many_to_one", "one_to_one", "nmi"):
             values[f"{name}/{where}"] = row[name]
@@ -102,7 +105,7 @@ def line(
     phases = progressive.phases(schedule, step)
     found = [
         ("M", values["mixture_bound"]),
-        ("F", values["mean_field_bound"]),
+        ("F", values.get("mean_field_bound", np.nan)),
         ("log p(x|z)", values["log_p_x_z"]),
     ]
     for j, phase in enumerate(phases):

@@ -218,9 +218,12 @@ def first_state(run: Run) -> state_lib.TrainState:
 
     # What a warm-up will fit needs no fit now.
     starts = run.stepper.schedule.starts
-    is_fitted_later = all(entered < warm for entered, warm, _ in starts)
+    is_warm = [entered < warm for entered, warm, _ in starts]
+    for j, is_fitted in enumerate(is_warm):
+        if is_fitted:
+            prior_init.check_warm_up(j, variables["params"][f"priors_{j}"])
     params = prior_init.with_initial_means(
-        MeansInit.GLOROT if is_fitted_later else settings.prior_init.means,
+        MeansInit.GLOROT if all(is_warm) else settings.prior_init.means,
         variables["params"],
         encode_means,
         settings.seed,
@@ -260,13 +263,13 @@ class Scored(NamedTuple):
         trained: the model, at the coefficients in force.
         predictions: for each example.
         terms: the bounds and their terms, means in nats per example, by name.
-        matrix: scores of facets against labelings.
+        scores: of facets against labelings, see ``score_matrix``.
     """
 
     trained: Trained
     predictions: Predictions
     terms: dict[str, float]
-    matrix: accuracy.ScoreMatrix
+    scores: list[dict[str, Any]]
 
 
 def score(run: Run, state: state_lib.TrainState) -> Scored:

@@ -49,14 +49,15 @@ class Densities(NamedTuple):
     Attributes:
         log_p_z_c: log p(z^l|c) at L samples of q(z|x), nats, shape (L, B, K).
         log_q_z: log q(z^l|x) of the same samples, in nats, shape (L, B).
-        expected_log_p_z_c: E_q(z|x) log p(z|c), exact, in nats, shape (B, K).
+        expected_log_p_z_c: E_q(z|x) log p(z|c), exact, in nats, shape (B, K);
+            None if the family of the components does not have it.
         expected_log_q_z: E_q(z|x) log q(z|x), exact, in nats, shape (B,).
         log_weights: log p(c), in nats, shape (K,).
     """
 
     log_p_z_c: chex.Array
     log_q_z: chex.Array
-    expected_log_p_z_c: chex.Array
+    expected_log_p_z_c: chex.Array | None
     expected_log_q_z: chex.Array
     log_weights: chex.Array
 
@@ -96,7 +97,8 @@ class ElboTerms(NamedTuple):
         log_p_x_z: E_q(z|x) log p(x|z), in nats, shape (B,).
         facets: the estimator's terms of each facet, length J.
         mixture: the block of M of each facet, in nats, shape (B, J).
-        mean_field: the block of F of each facet, in nats, shape (B, J).
+        mean_field: the block of F of each facet, in nats, shape (B, J); NaN
+            where it is not known exactly.
     """
 
     log_p_x_z: chex.Array
@@ -134,8 +136,11 @@ def mean_field_block(densities: Densities) -> chex.Array:
         densities: of the facet.
 
     Returns:
-        The facet's part of F, in nats, shape (B,).
+        The facet's part of F, in nats, shape (B,); NaN without exact
+        expectations.
     """
+    if densities.expected_log_p_z_c is None:
+        return jnp.full_like(densities.expected_log_q_z, jnp.nan)
     kl_z_c = vade.component_kl(
         densities.expected_log_p_z_c, densities.expected_log_q_z
     )
@@ -218,9 +223,7 @@ def closed_form(densities: Densities) -> FacetTerms:
     """
     return _exact_terms(
         densities,
-        vade.closed_form_log_resp(
-            densities.expected_log_p_z_c, densities.log_weights
-        ),
+        vade.closed_form_log_resp(_exact(densities), densities.log_weights),
     )
 
 
@@ -294,9 +297,22 @@ def loss(
 
 
 def _sampled_assignment(densities: Densities) -> vade.Assignment:
-    """The optimal q(c|x), with E log p(c|z) as the mean over the samples."""
-    log_p_c_z = vade.log_posterior(densities.log_p_z_c, densities.log_weights)
-    return vade.optimal_assignment(jnp.mean(log_p_c_z, axis=0))
+    """The optimal q(c|x); it factorises, so each facet has its own."""
+    found = vade.sampled_assignments(
+        [densities.log_p_z_c], [densities.log_weights]
+    )
+    return found.facets[0]
+
+
+def _exact(densities: Densities) -> chex.Array:
+    """E log p(z|c), or ValueError if it is not known."""
+    if densities.expected_log_p_z_c is None:
+        raise ValueError(
+            "E log p(z|c) is not known exactly for these components: take an "
+            "estimator that needs samples only, five_terms or mixture_form, or "
+            "give the components the method expected_log_prob"
+        )
+    return densities.expected_log_p_z_c
 
 
 def _exact_terms(densities: Densities, log_resp: chex.Array) -> FacetTerms:
@@ -304,9 +320,7 @@ def _exact_terms(densities: Densities, log_resp: chex.Array) -> FacetTerms:
     return _facet_terms(
         log_resp,
         densities.log_weights,
-        log_p_z_c=jnp.sum(
-            jnp.exp(log_resp) * densities.expected_log_p_z_c, axis=-1
-        ),
+        log_p_z_c=jnp.sum(jnp.exp(log_resp) * _exact(densities), axis=-1),
         log_q_z=densities.expected_log_q_z,
     )
 

@@ -17,7 +17,7 @@ log p(z|c) + log p(c) by log p(z), which does not depend on c, so ::
 
     q(c|x) proportional to p(c) exp(E_q(z|x) log p(z|c)),
 
-and that expectation is exact: ``prior.expected_component_log_prob``.
+and that expectation is exact: ``elliptical.Gaussians.expected_log_prob``.
 
 The functions take log densities and moments, not models; docs/maths.md derives
 them. Axes: L samples, B examples, K components, J facets.
@@ -36,10 +36,10 @@ __all__ = [
     "closed_form_bound",
     "closed_form_log_resp",
     "component_kl",
-    "expected_kl",
     "log_posterior",
     "optimal_assignment",
     "optimal_assignments",
+    "sampled_assignments",
 ]
 
 
@@ -124,19 +124,23 @@ def optimal_assignments(
     return Assignments(tuple(map(optimal_assignment, expected_log_p_c_z)))
 
 
-def expected_kl(
-    log_q_c: chex.Array, expected_log_p_c_z: chex.Array
-) -> chex.Array:
-    """Returns E KL[q(c|x) || p(c|z)], what Theorem 1 minimises (Eq. 6).
+def sampled_assignments(
+    log_p_z_c: Sequence[chex.Array], log_weights: Sequence[chex.Array]
+) -> Assignments:
+    """``optimal_assignments``, the expectations being means over samples.
+
+    Training takes samples of q(z|x), predictions one z, the mean of q(z|x).
 
     Args:
-        log_q_c: log q(c|x), any normalised one, in nats, shape (..., K).
-        expected_log_p_c_z: E_q(z|x) log p(c|z), in nats, shape (..., K).
+        log_p_z_c: log p(z_j^l|c_j) of each facet, in nats, J arrays of shape
+            (L, ..., K_j).
+        log_weights: log p(c_j) of each facet, in nats, J arrays (K_j,).
 
     Returns:
-        Divergences in nats, shape (...).
+        The factors of the optimum.
     """
-    return jnp.sum(jnp.exp(log_q_c) * (log_q_c - expected_log_p_c_z), axis=-1)
+    log_p_c_z = map(log_posterior, log_p_z_c, log_weights)
+    return optimal_assignments([jnp.mean(p, axis=0) for p in log_p_c_z])
 
 
 def closed_form_log_resp(

@@ -76,7 +76,3 @@ class ImportWeightsTest(absltest.TestCase):
         net = json.loads((folder / "config.json").read_text())["net"]
         self.assertEqual(net["encoder_activation"], "relu")
         self.assertEqual(net["activation"], "elu")
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""experiments/paper.py and ablation.py, on a trained run of three seeds."""
+"""The paper's figures and arms, of a trained run of three seeds."""
 
 import json
 import pathlib
@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from typing import NamedTuple
 from unittest import mock
 
 import pytest
@@ -19,49 +18,20 @@ from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.report import exhibits, write
 from mfcvae_jax.training import disk, loop, runs
 from tests import examples, untrained
+from tests.commands.calls import Done, call
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
-# Calls the scripts one after the other as a user would, but imports jax once.
-_DRIVER = """
-import contextlib, io, json, runpy, sys
-from absl import app, flags, logging
 
-outcomes = []
-for script, *args in json.load(sys.stdin):
-    sys.argv = [script, *args]
-    before, texts = set(flags.FLAGS), (io.StringIO(), io.StringIO())
-    with contextlib.redirect_stdout(texts[0]):
-        with contextlib.redirect_stderr(texts[1]):
-            try:
-                runpy.run_path(f"experiments/{script}", run_name="__main__")
-            except SystemExit as done:
-                outcomes.append([done.code, *(t.getvalue() for t in texts)])
-    for name in set(flags.FLAGS) - before:
-        delattr(flags.FLAGS, name)
-json.dump(outcomes, open("OUTCOMES", "w"))
-"""
-
-
-class _Outcome(NamedTuple):
-    code: int | None
-    out: str
-    errors: str
-
-
-def _call(calls):
-    """Outcomes of calls, each a script and its arguments, by name."""
-    with tempfile.NamedTemporaryFile(mode="r") as file:
-        done = subprocess.run(
-            [sys.executable, "-c", _DRIVER.replace("OUTCOMES", file.name)],
-            input=json.dumps([list(map(str, call)) for call in calls.values()]),
-            capture_output=True,
-            text=True,
-            cwd=_ROOT,
-        )
-        assert done.returncode == 0, done.stderr
-        outcomes = [_Outcome(*outcome) for outcome in json.load(file)]
-    return dict(zip(calls, outcomes, strict=True))
+def _ablation(folder):
+    """The comparison of arms, as a script in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "experiments/ablation.py", f"--sweep={folder}"],
+        capture_output=True,
+        text=True,
+        cwd=_ROOT,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def _train(folder, **overrides):
@@ -71,14 +41,6 @@ def _train(folder, **overrides):
     states, _ = loop.train(run, disk.InWorkdir(home))
     with mock.patch.object(exhibits, "draw", return_value=[]):
         write.write_reports(run, states, home)
-    return home
-
-
-def _adopt(folder, **overrides):
-    """A run that was not trained here: it has clusters of all facets."""
-    run = runs.make_run(examples.settings(**overrides))
-    home = workdir_lib.Workdir(folder)
-    disk.adopt(run, home, runs.first_state(run).variables)
     return home
 
 
@@ -133,41 +95,39 @@ class PaperTest(absltest.TestCase):
         (old / "seed_1" / "results.json").write_text(json.dumps(results))
 
         def paper(home, *args):
-            return ("paper.py", f"--workdir={home}", *args)
+            return call("paper", f"--workdir={home}", *args)
 
         run = cls.home.path
         cls.half = half
-        cls.outcomes = _call(
-            {
-                "all": paper(run),
-                "no run": paper(folder),
-                "no checkpoint": paper(bare),
-                "old": paper(old, "--make=table_2,figure_6"),
-                "half": paper(half, "--make=grid,table_2"),
-                "diverged": paper(half, "--make=grid", "--seed=0"),
-                "seed": paper(run, "--seed=3"),
-                "chosen seed": paper(run, "--seed=1", "--make=grid"),
-                "make": paper(run, "--make=figure_5,figure_9"),
-                "empty make": paper(run, "--make="),
-                "pairs": paper(run, "--pairs=3-4"),
-                "negative pair": paper(run, "--pairs=-1:4"),
-                "far pair": paper(run, "--pairs=3:4,0:359"),
-                "good pairs": paper(run, "--make=figure_5", "--pairs=3:4,7:7"),
-                "sweep": ("ablation.py", f"--sweep={run}"),
-                "no sweep": ("ablation.py", f"--sweep={bare}"),
-            }
-        )
+        cls.outcomes = {
+            "all": paper(run),
+            "no run": paper(folder),
+            "no checkpoint": paper(bare),
+            "old": paper(old, "--make=table_2,figure_6"),
+            "half": paper(half, "--make=grid,table_2"),
+            "diverged": paper(half, "--make=grid", "--seed=0"),
+            "seed": paper(run, "--seed=3"),
+            "chosen seed": paper(run, "--seed=1", "--make=grid"),
+            "make": paper(run, "--make=figure_5,figure_9"),
+            "empty make": paper(run, "--make="),
+            "pairs": paper(run, "--pairs=3-4"),
+            "negative pair": paper(run, "--pairs=-1:4"),
+            "far pair": paper(run, "--pairs=3:4,0:359"),
+            "good pairs": paper(run, "--make=figure_5", "--pairs=3:4,7:7"),
+            "sweep": _ablation(run),
+            "no sweep": _ablation(bare),
+        }
 
     def _error(self, name):
         outcome = self.outcomes[name]
         self.assertEqual(outcome.code, 2, outcome)
-        self.assertRegex(outcome.errors, r"^error: .*\n$")
-        self.assertEqual(outcome.errors.count("\n"), 1)
-        return outcome.errors
+        self.assertRegex(outcome.err, r"^error: .*\n$")
+        self.assertEqual(outcome.err.count("\n"), 1)
+        return outcome.err
 
     def test_all_is_drawn_of_the_seed_with_the_best_bound(self):
         outcome = self.outcomes["all"]
-        self.assertEqual(outcome.code, 0, outcome.errors)
+        self.assertEqual(outcome.code, 0, outcome.err)
         seed = self.home.path / f"seed_{self.best}"
         self.assertIn(f"{seed}, step 66 of 66\n\n", outcome.out)
         self.assertNotIn("not drawn", outcome.out)
@@ -198,7 +158,7 @@ class PaperTest(absltest.TestCase):
 
     def test_results_of_an_older_version_stop_nothing_else(self):
         outcome = self.outcomes["old"]
-        self.assertEqual(outcome.code, 0, outcome.errors)
+        self.assertEqual(outcome.code, 0, outcome.err)
         parts = _parts(outcome.out)
         self.assertRegex(
             parts["table_2"], "not drawn: .* seed 1 .* with mfcvae report"
@@ -207,7 +167,7 @@ class PaperTest(absltest.TestCase):
 
     def test_half_finished_run_is_drawn_and_says_so(self):
         outcome = self.outcomes["half"]
-        self.assertEqual(outcome.code, 0, outcome.errors)
+        self.assertEqual(outcome.code, 0, outcome.err)
         # The first seed that has not diverged.
         self.assertIn(f"{self.half}/seed_1, step 33 of 66\n", outcome.out)
         self.assertIn("This run is not at its end", outcome.out)
@@ -244,19 +204,15 @@ class PaperTest(absltest.TestCase):
 
     def test_given_pairs_are_swapped(self):
         outcome = self.outcomes["good pairs"]
-        self.assertEqual(outcome.code, 0, outcome.errors)
+        self.assertEqual(outcome.code, 0, outcome.err)
         part = _parts(outcome.out)["figure_5"]
         self.assertIn("/paper/swaps.png\n", part)
         self.assertIn("| swapped facet |", part)
 
     def test_ablation_of_the_seeds(self):
         outcome = self.outcomes["sweep"]
-        self.assertEqual(outcome.code, 0, outcome.errors)
+        self.assertEqual(outcome.code, 0, outcome.err)
         self.assertIn(f"{self.home.path}/accuracy_digit.png\n", outcome.out)
         table = (self.home.path / "accuracies.md").read_text()
         self.assertIn("| seed_2 | 0, K = 12 | digit |", table)
         self.assertIn("no runs in", self._error("no sweep"))
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -40,24 +40,18 @@ class EpochPermutationTest(parameterized.TestCase):
         order = batches.epoch_permutation(jax.random.key(0), 3, n_examples)
         np.testing.assert_array_equal(np.sort(order), np.arange(n_examples))
 
-    def test_same_key_and_epoch_give_the_same_order(self):
-        draw = jax.jit(batches.epoch_permutation, static_argnums=2)
-        np.testing.assert_array_equal(
-            batches.epoch_permutation(jax.random.key(5), 2, 50),
-            draw(jax.random.key(5), jnp.int32(2), 50),
-        )
-
-    def test_epochs_and_keys_differ(self):
-        orders = {
-            tuple(
-                batches.epoch_permutation(
-                    jax.random.key(seed), epoch, 50
-                ).tolist()
+    def test_key_and_epoch_settle_the_order(self):
+        orders = [
+            tuple(draw(jax.random.key(seed), epoch, 50).tolist())
+            for draw in (
+                batches.epoch_permutation,
+                jax.jit(batches.epoch_permutation, static_argnums=2),
             )
             for seed in range(3)
             for epoch in range(4)
-        }
-        self.assertLen(orders, 12)
+        ]
+        self.assertLen(set(orders), 12)
+        self.assertEqual(orders[:12], orders[12:])
 
     def test_every_example_is_left_out_about_as_often(self):
         # 7 examples in batches of 3: one is left out of each epoch.
@@ -122,10 +116,6 @@ class TakeBatchTest(parameterized.TestCase):
         images = _numbered_images(5)
         found = batches.take_batch(images, jnp.array([4, 1, 0, 3]), 1, 2)
         np.testing.assert_array_equal(found, images[np.array([0, 3])])
-
-    def test_order_of_several_axes_is_refused(self):
-        with self.assertRaises(AssertionError):
-            batches.take_batch(_numbered_images(5), jnp.ones((2, 2), int), 0, 2)
 
 
 if __name__ == "__main__":

@@ -64,19 +64,25 @@ class LoadTest(parameterized.TestCase):
         (folder / "dataset_info.json").write_text(info)
         return folder
 
-    def _fake_builder(self, sources):
+    def _fake_builder(self, shape=(28, 28, 1), **n_rows):
         builder = mock.Mock()
-        builder.as_data_source.return_value = sources
+        builder.as_data_source.return_value = {
+            split: FakeSource(n, shape) for split, n in n_rows.items()
+        }
         return self.enter_context(
             mock.patch.object(
                 tfds, "builder_from_directory", return_value=builder
             )
         )
 
+    def _refused(self, message, data_dir=""):
+        with self.assertRaisesRegex(FileNotFoundError, message):
+            tfds_source.load(spec.MNIST, data_dir)
+
     @parameterized.parameters(1, 4096, 4097, 9000)
     def test_every_row_arrives_in_order(self, n_rows):
         self._prepare("3.0.1")
-        self._fake_builder({"train": FakeSource(n_rows), "test": FakeSource(3)})
+        self._fake_builder(train=n_rows, test=3)
         dataset = tfds_source.load(spec.MNIST)
         reader.check(dataset)
         index = np.arange(n_rows)
@@ -86,18 +92,13 @@ class LoadTest(parameterized.TestCase):
         np.testing.assert_array_equal(dataset.train.labels[:, 0], index % 10)
         self.assertLen(dataset.test.images, 3)
 
-    def test_svhn_is_read_in_colour(self):
+    def test_svhn_is_read_in_colour_and_grey_is_not_spread_over_channels(self):
         self._prepare("3.1.0", name="svhn_cropped")
-        sources = [FakeSource(n, (32, 32, 3)) for n in (7, 3)]
-        self._fake_builder(dict(zip(("train", "test"), sources, strict=True)))
+        self._fake_builder((32, 32, 3), train=7, test=3)
         dataset = reader.load("svhn_cropped", str(self.root))
         self.assertEqual(dataset.train.images.shape, (7, 32, 32, 3))
         self.assertEqual(dataset.test.labels[:, 0].tolist(), [0, 1, 2])
-
-    def test_images_of_another_shape_are_not_spread_over_the_channels(self):
-        self._prepare("3.1.0", name="svhn_cropped")
-        sources = [FakeSource(n, (32, 32, 1)) for n in (7, 3)]
-        self._fake_builder(dict(zip(("train", "test"), sources, strict=True)))
+        self._fake_builder((32, 32, 1), train=7, test=3)
         with self.assertRaisesRegex(
             FileNotFoundError, r"\(32, 32, 3\), got \(32, 32, 1\)"
         ):
@@ -108,61 +109,34 @@ class LoadTest(parameterized.TestCase):
         newest = self._prepare("3.0.10")
         self._prepare("4.0.0.incomplete")
         (self.root / "mnist" / "5.0.0").mkdir()
-        opened = self._fake_builder(
-            {"train": FakeSource(1), "test": FakeSource(1)}
-        )
+        opened = self._fake_builder(train=1, test=1)
         tfds_source.load(spec.MNIST, str(self.root))
         opened.assert_called_once_with(newest)
 
-    def test_given_folder_goes_before_the_environment(self):
-        self._prepare("3.0.1")
-        elsewhere = _temporary_folder(self)
-        with self.assertRaisesRegex(FileNotFoundError, elsewhere):
-            tfds_source.load(spec.MNIST, elsewhere)
-
     def test_missing_set_says_where_it_looked_and_what_to_do(self):
-        with self.assertRaises(FileNotFoundError) as caught:
-            tfds_source.load(spec.MNIST)
-        message = str(caught.exception)
-        for part in (
-            str(self.root / "mnist"),
-            "--config.data.data_dir=",
-            'pip install ".[prepare]"',
-            "tfds.builder('mnist', file_format='array_record')"
-            ".download_and_prepare()",
-        ):
-            self.assertIn(part, message)
-
-    def test_advice_prepares_the_set_where_it_was_looked_for(self):
-        with self.assertRaisesRegex(
-            FileNotFoundError, "file_format='array_record', data_dir='/no/such'"
-        ):
-            tfds_source.load(spec.MNIST, "/no/such")
-
-    def test_default_folder_is_the_one_of_tfds(self):
+        self._refused(
+            rf"(?s){self.root}/mnist.*--config.data.data_dir=.*"
+            r"pip install \"\.\[prepare\]\".*tfds.builder\('mnist', "
+            r"file_format='array_record'\).download_and_prepare\(\)"
+        )
+        # The folder that is given goes before that of the environment.
+        self._prepare("3.0.1")
+        self._refused("file_format='array_record', data_dir='/no'", "/no")
         del os.environ["TFDS_DATA_DIR"]
         os.environ["HOME"] = str(self.root / "home")
-        with self.assertRaisesRegex(
-            FileNotFoundError, "home/tensorflow_datasets/mnist"
-        ):
-            tfds_source.load(spec.MNIST)
+        self._refused("home/tensorflow_datasets/mnist")
 
-    @parameterized.named_parameters(
-        ("half_an_info", '{"name": ', "damaged"),
-        ("no_splits", '{"name": "mnist", "version": "3.0.1"}', "damaged"),
+    @parameterized.parameters(
+        '{"name": ', '{"name": "mnist", "version": "3.0.1"}'
     )
-    def test_damaged_description(self, info, expected):
+    def test_damaged_description(self, info):
         folder = self._prepare("3.0.1", info)
-        with self.assertRaisesRegex(
-            FileNotFoundError, f"{folder} is {expected}"
-        ):
-            tfds_source.load(spec.MNIST)
+        self._refused(f"{folder} is damaged")
 
     def test_missing_split(self):
         self._prepare("3.0.1")
-        self._fake_builder({"train": FakeSource(1)})
-        with self.assertRaisesRegex(FileNotFoundError, "KeyError: 'test'"):
-            tfds_source.load(spec.MNIST)
+        self._fake_builder(train=1)
+        self._refused("KeyError: 'test'")
 
 
 @pytest.mark.skipif(not _HAS_MNIST, reason=f"no prepared MNIST in {_PREPARED}")
@@ -177,16 +151,13 @@ class FaultyCopyTest(parameterized.TestCase):
         (self.info,) = pathlib.Path(root).rglob("dataset_info.json")
         (self.shard,) = self.info.parent.glob("mnist-train*")
 
-    def test_missing_shard(self):
-        self.shard.unlink()
-        with self.assertRaisesRegex(FileNotFoundError, "damaged"):
-            tfds_source.load(spec.MNIST, self.root)
-
-    def test_truncated_shard(self):
+    def test_missing_or_cut_shard(self):
         content = self.shard.read_bytes()
         self.shard.write_bytes(content[: len(content) // 2])
-        with self.assertRaisesRegex(FileNotFoundError, "damaged"):
-            tfds_source.load(spec.MNIST, self.root)
+        for _ in range(2):
+            with self.assertRaisesRegex(FileNotFoundError, "damaged"):
+                tfds_source.load(spec.MNIST, self.root)
+            self.shard.unlink(missing_ok=True)
 
     def test_format_that_only_tensorflow_reads(self):
         text = self.info.read_text().replace("array_record", "tfrecord")

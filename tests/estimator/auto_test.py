@@ -3,8 +3,6 @@
 """Facets whose number of clusters is found."""
 
 import dataclasses
-import pathlib
-import tempfile
 
 import numpy as np
 import pytest
@@ -60,26 +58,6 @@ class AutoFacetTest(absltest.TestCase):
             np.testing.assert_array_equal(z, same)
         np.testing.assert_array_equal(
             given.labels_[:, 1], self.model.labels_[:, 1]
-        )
-
-    def test_saved_and_loaded(self):
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        path = pathlib.Path(folder) / "model.npz"
-        self.model.save(path)
-        again = MultiFacetClustering.load(path)
-        self.assertEqual(again.facets, self.facets)
-        np.testing.assert_array_equal(
-            again.predict(self.images), self.model.labels_
-        )
-        self.assertIsNone(again.evidence_[1])
-        for j in (0, 2):
-            for part, same in zip(
-                again.evidence_[j], self.model.evidence_[j], strict=True
-            ):
-                np.testing.assert_array_equal(part, same)
-        self.assertEqual(
-            again.sample(3, facet=0, component=0, random_state=0).shape,
-            (3, 8, 8),
         )
 
 

@@ -3,7 +3,7 @@
 """Diversity of samples, on ones made up, and against sums of squares."""
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from scipy import stats
 from sklearn import preprocessing
 
@@ -169,7 +169,3 @@ class SampleDiversityTest(parameterized.TestCase):
         self.assertEqual(found.kept, 1)
         self.assertAlmostEqual(found.spread, 1)
         np.testing.assert_array_equal(found.reach, 1)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -57,7 +57,3 @@ class ProbeAccuracyTest(absltest.TestCase):
             self._accuracy(0, seed=3),
             np.mean(classifier.classes_[told] == self.test[2]),
         )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -76,21 +76,20 @@ def test_collapsed_facets_repeat_nothing():
     ],
 )
 def test_faults(assignments, message):
-    for function in (redundancy.facet_redundancy, redundancy.cluster_usage):
-        with pytest.raises(ValueError, match=message):
-            function(assignments, (3, 2, 3))
+    with pytest.raises(ValueError, match=message):
+        redundancy.facet_redundancy(assignments, (3, 2, 3))
 
 
-def test_usage_by_hand():
+def test_clusters_in_use_by_hand():
     assignments = np.array([[0, 0, 0], [7, 0, 0], [7, 0, 1], [0, 0, 2]])
-    usage = redundancy.cluster_usage(assignments, (8, 1, 25))
-    np.testing.assert_array_equal(usage.n_used, [2, 1, 3])
+    found = redundancy.facet_redundancy(assignments, (8, 1, 25))
+    np.testing.assert_array_equal(found.n_used, [2, 1, 3])
     # Sizes 2 2; 4; 2 1 1, whose entropy is 1.5 bits.
-    np.testing.assert_allclose(usage.effective, [2.0, 1.0, 2.0**1.5])
+    np.testing.assert_allclose(found.effective, [2.0, 1.0, 2.0**1.5])
 
 
 def test_effective_number_is_at_most_the_number_in_use():
     assignments = np.random.default_rng(0).geometric(0.3, size=(300, 4)) - 1
-    usage = redundancy.cluster_usage(assignments, (99,) * 4)
-    assert np.all(usage.effective < usage.n_used)
-    assert np.all(usage.effective > 1.0)
+    found = redundancy.facet_redundancy(assignments, (99,) * 4)
+    assert np.all(found.effective < found.n_used)
+    assert np.all(found.effective > 1.0)

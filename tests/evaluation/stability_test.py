@@ -35,7 +35,3 @@ class StabilityTest(absltest.TestCase):
             stability([self.base])
         with self.assertRaisesRegex(ValueError, r"\(300, 2\)"):
             stability([self.base, self.base[:300]])
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import numpy as np
-from absl.testing import absltest
 
 from tests.experiments import scripts
 from tests.figures import pages
@@ -43,7 +42,3 @@ class BoundsTest(pages.FigureCase):
             bounds.bounds_and_estimates(
                 (1, 2), {"one": self.values}, {}, self.path
             )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -6,7 +6,7 @@ import pathlib
 import tempfile
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from matplotlib import colors as mpl_colors
 from matplotlib import patches
 
@@ -172,7 +172,3 @@ class FigureTest(pages.FigureCase):
             drawn.append(self.path.read_bytes())
         self.assertEqual(drawn[0], drawn[1])
         self.assertNotEqual(drawn[0], drawn[2])
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -93,7 +93,3 @@ class GradientNoiseTest(absltest.TestCase):
         )
         apart = np.sqrt(sum(jax.tree.leaves(squares)))
         np.testing.assert_allclose(apart, np.sqrt(2) * found, rtol=1e-4)
-
-
-if __name__ == "__main__":
-    absltest.main()

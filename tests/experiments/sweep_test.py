@@ -210,7 +210,3 @@ class SweepTest(absltest.TestCase):
         for path, time in before.items():
             self.assertEqual(path.stat().st_mtime_ns, time)
         self.assertTrue((folder / "results.csv").exists())
-
-
-if __name__ == "__main__":
-    absltest.main()

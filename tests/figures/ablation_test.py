@@ -4,7 +4,7 @@
 import statistics
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import ablation
 from tests.figures import pages
@@ -87,39 +87,3 @@ class AblationTest(pages.FigureCase):
     def test_one_epoch(self, second):
         figure = self._draw([ablation.Arm("one", [3], [[0.5], second], ())])
         self.assertEmpty(pages.clashes(figure))
-
-    @parameterized.named_parameters(
-        ("none", [], "got 0"),
-        ("many", [_arm()] * 9, "got 9"),
-        (
-            "columns",
-            [ablation.Arm("a", [0, 1], np.ones((3, 3)), ())],
-            r"arm 0, 'a'.*\(S, 2\).*\(3, 3\)",
-        ),
-        ("rank", [ablation.Arm("a", [0], np.ones(1), ())], r"\(1,\)"),
-        ("no_seed", [ablation.Arm("a", [0], np.ones((0, 1)), ())], r"\(0, 1\)"),
-        (
-            "order",
-            [ablation.Arm("a", [1, 0], np.ones((1, 2)), ())],
-            r"\[1.0, 0.0\]",
-        ),
-        ("no_epoch", [ablation.Arm("a", [], np.ones((1, 0)), ())], r"\[\]"),
-        (
-            "percent",
-            [_arm(), ablation.Arm("b", [0], [[55.0]], ())],
-            "arm 1, 'b'.*Divide percentages by 100",
-        ),
-        (
-            "no_value",
-            [ablation.Arm("a", [0], [[_NAN]], ())],
-            "leave an arm without values out",
-        ),
-    )
-    def test_refuses(self, arms, came):
-        with self.assertRaisesRegex(ValueError, came):
-            ablation.accuracy_over_training(arms, self.path, ylabel="accuracy")
-        self.assertFalse(self.path.exists())
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import curves, style
 from tests.figures import pages
@@ -40,11 +40,9 @@ class CurvesTest(pages.FigureCase):
         figure = self._draw(
             _run(n_facets, labelings, n_epochs),
             stages=[(20.0 * j, j, 20.0 * j + 5) for j in range(n_facets)],
-            title="A title",
         )
         self.assertLen(figure.axes, 3 if labelings else 2)
         texts = pages.texts(figure)
-        self.assertIn("A title", texts)
         for j in range(n_facets):
             self.assertEqual(
                 f"facet {j} enters" in texts, 20 * j < max(n_epochs - 1, 1)
@@ -111,32 +109,3 @@ class CurvesTest(pages.FigureCase):
     def test_a_fade_in_longer_than_the_run(self):
         figure = self._draw(_run(1, (), 5), stages=[(0, 0, 1000)])
         self.assertEqual(figure.axes[0].get_xlim(), (0, 4))
-
-    @parameterized.named_parameters(
-        ("none", [], (), "0 records"),
-        ("no_bound", [{"epoch": 0, "split": "test"}], (), "1 records"),
-        (
-            "split",
-            [{"epoch": 0, "split": "dev", "mixture_bound": 1}],
-            (),
-            "'dev'",
-        ),
-        (
-            "no_epoch",
-            [{"split": "test", "mixture_bound": 1}],
-            (),
-            "record 0; got 'test' and None",
-        ),
-        ("epoch", [{"epoch": float("nan"), "split": "test"}], (), "nan"),
-        ("stage", None, [(5, 0, 1)], r"stage 0.*\(5, 0, 1\)"),
-        ("short", None, [(0, 0, 1), (1, 2)], r"stage 1.*\(1, 2\)"),
-    )
-    def test_refuses(self, records, stages, came):
-        if records is None:
-            records = _run(1, (), 3)
-        with self.assertRaisesRegex(ValueError, came):
-            curves.learning_curves(records, self.path, stages=stages)
-
-
-if __name__ == "__main__":
-    absltest.main()

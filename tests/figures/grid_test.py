@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import grid
 from tests.figures import pages
@@ -53,24 +53,3 @@ class GridTest(pages.FigureCase):
             figure = self._draw(images, ["r"], [text] * 10, row_title="")
             labels = figure.axes[0].get_xticklabels()
             self.assertEqual({t.get_rotation() for t in labels}, {expected})
-
-    @parameterized.named_parameters(
-        ("rank", (2, 4, 4, 1), ["a", "b"], ["c"], r"\(2, 4, 4, 1\)"),
-        ("rows", (2, 1, 4, 4, 1), ["a"], ["c"], r"rows.*2 in all.*\['a'\]"),
-        (
-            "columns",
-            (1, 2, 4, 4, 1),
-            ["a"],
-            ["c"],
-            r"columns.*2 in all.*\['c'\]",
-        ),
-        ("text", (2, 1, 4, 4, 1), "ab", ["c"], "'ab'"),
-    )
-    def test_refuses(self, shape, rows, columns, came):
-        with self.assertRaisesRegex(ValueError, came):
-            self._draw(np.zeros(shape), rows, columns)
-        self.assertFalse(self.path.exists())
-
-
-if __name__ == "__main__":
-    absltest.main()

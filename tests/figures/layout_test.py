@@ -6,9 +6,10 @@ import functools
 
 import matplotlib
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax import figures
+from mfcvae_jax.evaluation.pruning import Evidence
 from tests.figures import pages
 
 _WORD = "Donaudampfschifffahrtsgesellschaft"
@@ -21,7 +22,6 @@ def _clusters(n_facets, size, n_columns=10):
         figures.cluster_examples,
         np.zeros((30, *size), np.uint8),
         resp[:n_facets],
-        titles=[_WORD * 3, _WORDS * 4, "short"][:n_facets],
         n_rows=2,
         n_columns=n_columns,
     )
@@ -63,11 +63,8 @@ def _confusion(n_facets, n_classes):
             [100 * rng.integers(0, 99, (6 + j, n)) for n in n_classes]
             for j in range(n_facets)
         ],
-        labelings=[f"labeling {m}" for m in range(len(n_classes))],
-        titles=["A facet whose title takes many words"] * n_facets,
-        class_names=[
-            None if m % 2 else [f"class {i}" for i in range(n)]
-            for m, n in enumerate(n_classes)
+        labelings=[
+            f"labeling {m} of many words" for m in range(len(n_classes))
         ],
     )
 
@@ -85,7 +82,6 @@ def _curves(n_facets, n_epochs, stages, labelings):
         figures.learning_curves,
         records,
         stages=[(start, j, start + 4) for j, start in enumerate(stages)],
-        title=_WORDS * 6,
     )
 
 
@@ -109,8 +105,8 @@ def _arms(n_arms, n_seeds):
 
 def _evidence(n_facets):
     sizes = np.arange(1, 26)
-    curve = figures.EvidenceCurve(sizes, -np.log(sizes), -5000.0 / sizes, 9)
-    return functools.partial(figures.evidence_curves, [curve] * n_facets)
+    found = Evidence(sizes, -np.log(sizes), 0 * sizes, -5000.0 / sizes)
+    return functools.partial(figures.evidence_curves, [found] * n_facets)
 
 
 _DRAWN = {
@@ -120,12 +116,13 @@ _DRAWN = {
     "clusters_large": _clusters(3, (64, 64, 3)),
     "clusters_one_column": _clusters(1, (8, 8, 1), 1),
     "samples": functools.partial(
-        figures.cluster_samples, [np.zeros((1, 1, 8, 8, 3))]
+        figures.cluster_samples,
+        [np.zeros((1, 1, 8, 8, 3))] * 2,
+        titles=[_WORD * 3, _WORDS * 4],
     ),
     "reconstructions": functools.partial(
         figures.reconstruction_pairs,
         *[np.zeros((5, 8, 8, 3))] * 2,
-        title="A title",
     ),
     "swaps_1": _swaps(1, 8),
     "swaps_5": _swaps(5, 40),
@@ -175,7 +172,3 @@ class LayoutTest(pages.FigureCase):
         path = self.path.with_suffix(".pdf")
         _DRAWN["evidence_1"](path)
         self.assertEqual(path.read_bytes()[:4], b"%PDF")
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -139,7 +139,3 @@ class LimitsTest(parameterized.TestCase):
         low, high = self._limits([value] * 3)
         self.assertLess(low, value)
         self.assertGreater(high, value)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import clusters, samples
 from tests.figures import pages
@@ -64,30 +64,3 @@ class SamplesTest(pages.FigureCase):
             for figure in figures
         )
         np.testing.assert_allclose(examples, drawn, atol=1e-3)
-
-    @parameterized.named_parameters(
-        ("shape", [np.zeros((2, 3, 4, 1))], {}, r"facet 0.*\(2, 3, 4, 1\)"),
-        ("no_facet", [], {}, "none"),
-        (
-            "sizes",
-            [np.zeros((1, 1, 4, 4, 1)), np.zeros((1, 1, 5, 4, 1))],
-            {},
-            r"\(5, 4\)",
-        ),
-        ("n_orders", None, {"orders": [[0], [1]]}, "got 2"),
-        ("index", None, {"orders": [[0, 3]]}, r"facet 0.*\[0, 3\]"),
-        ("negative", None, {"orders": [[-1]]}, r"\[-1\]"),
-        ("twice", None, {"orders": [[1, 1]]}, r"\[1, 1\]"),
-        ("empty", None, {"orders": [[]]}, r"\[\]"),
-        ("float", None, {"orders": [[1.0]]}, r"\[1.0\]"),
-        ("rows", None, {"n_rows": 0}, "n_rows=0"),
-    )
-    def test_refuses(self, facets, settings, came):
-        if facets is None:
-            facets = [_samples(3)]
-        with self.assertRaisesRegex(ValueError, came):
-            samples.cluster_samples(facets, self.path, **settings)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -7,7 +7,7 @@ import sys
 
 import matplotlib
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import style
 
@@ -84,7 +84,3 @@ class StyleTest(parameterized.TestCase):
                         or name.startswith("mfcvae_jax.evaluation"),
                         f"{path.name} imports {name}",
                     )
-
-
-if __name__ == "__main__":
-    absltest.main()

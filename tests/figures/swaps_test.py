@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import style, swaps
 from tests.figures import pages
@@ -67,33 +67,3 @@ class SwapsTest(pages.FigureCase):
         lowest = min(a.get_position().y0 for a in figure.axes[: expected[0]])
         for axes in figure.axes[expected[0] :]:
             self.assertLess(axes.get_position().y1, lowest)
-
-    @parameterized.named_parameters(
-        ("no_page", [], "got none"),
-        (
-            "no_pair",
-            [_page(), _page(title="empty", inputs=np.zeros((0, 2, 8, 8, 1)))],
-            r"page 1, 'empty'.*\(0, 2, 8, 8, 1\)",
-        ),
-        (
-            "pairs",
-            [_page(inputs=np.zeros((2, 3, 8, 8, 1)))],
-            r"inputs of page 0.*\(2, 3, 8, 8, 1\)",
-        ),
-        (
-            "other",
-            [_page(swapped=np.zeros((2, 2, 8, 9, 1)))],
-            r"swapped of page 0.*\(2, 2, 8, 8, 1\).*\(2, 2, 8, 9, 1\)",
-        ),
-        ("rank", [_page(inputs=np.zeros((2, 8, 8, 1)))], r"\(2, 8, 8, 1\)"),
-        ("labels", [_page(labels=("a",))], r"2 in all; got \('a',\)"),
-        ("sizes", [_page(size=8), _page(size=9)], r"\(9, 9\)"),
-    )
-    def test_refuses(self, drawn, came):
-        with self.assertRaisesRegex(ValueError, came):
-            self._draw(drawn)
-        self.assertFalse(self.path.exists())
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -3,7 +3,7 @@
 
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.figures import traversals
 from tests.figures import pages
@@ -57,25 +57,3 @@ class TraversalsTest(pages.FigureCase):
         boxes = [axes.get_position() for axes in figure.axes]
         self.assertLen({round(box.x0, 6) for box in boxes}, expected[0])
         self.assertLen({round(box.y0, 6) for box in boxes}, expected[1])
-
-    @parameterized.named_parameters(
-        ("no_facet", [], _STEPS, "got none"),
-        ("rank", [np.zeros((5, 8, 8, 1))], _STEPS, r"\(5, 8, 8, 1\)"),
-        (
-            "steps",
-            [_images(2), _images(2, 4)],
-            _STEPS,
-            r"5 images.*facet 1.*\(2, 4, 8, 8, 1\)",
-        ),
-        ("sizes", [_images(2), _images(2, size=9)], _STEPS, r"\(9, 9\)"),
-        ("order", [_images(1, 2)], [1, -1], r"\[1.0, -1.0\]"),
-        ("rank_of_steps", [_images(1, 2)], [[1, 2]], r"\[\[1.0, 2.0\]\]"),
-    )
-    def test_refuses(self, facets, steps, came):
-        with self.assertRaisesRegex(ValueError, came):
-            self._draw(facets, steps)
-        self.assertFalse(self.path.exists())
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -4,11 +4,9 @@
 
 import functools
 
-import hypothesis
 import jax
 import numpy as np
 from absl.testing import parameterized
-from hypothesis import strategies as st
 from scipy import stats
 
 from mfcvae_jax.ladder import block
@@ -47,35 +45,6 @@ class BatchNormTest(oracles.DoubleTestCase):
         theirs, after = nets.batch_norm(*variables.values(), x, train)
         self.assert_close(ours, theirs)
         jax.tree.map(self.assert_close, updated["batch_stats"], after)
-
-    def test_running_variance_is_the_unbiased_one_in_the_long_run(self):
-        x = np.array([[-1.0], [1.0]])  # variance 1 biased, 2 unbiased
-        variables = _random_batch_norm(np.random.default_rng(1), 1)
-        for _ in range(200):
-            _, updated = _batch_norm(variables, x, True)
-            variables = {**variables, **jax.device_get(updated)}
-        np.testing.assert_allclose(variables["batch_stats"]["var"], [2.0])
-        np.testing.assert_allclose(
-            variables["batch_stats"]["mean"], [0.0], atol=1e-8
-        )
-
-    @hypothesis.settings(max_examples=25)
-    @hypothesis.given(
-        seed=st.integers(0, 2**32 - 1),
-        shift=st.floats(-1e3, 1e3),
-        factor=st.floats(0.1, 1e3),
-    )
-    def test_output_in_training_ignores_shift_and_factor_of_the_input(
-        self, seed, shift, factor
-    ):
-        rng = np.random.default_rng(seed)
-        variables = _random_batch_norm(rng, 3)
-        x = rng.normal(size=(8, 3))
-        # Away from the 1e-5 that is added to the variance.
-        x *= 10 / x.std(axis=0)
-        before, _ = _batch_norm(variables, x, True)
-        after, _ = _batch_norm(variables, shift + factor * x, True)
-        np.testing.assert_allclose(before, after, rtol=1e-4, atol=1e-4)
 
     def test_starting_values_are_kept_while_initialising(self):
         x = 5 + np.random.default_rng(2).normal(size=(4, 2))

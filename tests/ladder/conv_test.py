@@ -10,26 +10,16 @@ from unittest import mock
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
-from mfcvae_jax import config as config_lib
 from mfcvae_jax import model as model_lib
-from mfcvae_jax import progressive
 from mfcvae_jax.ladder import conv, convolution
 from mfcvae_jax.settings import (
     Activation,
     ConvLadder,
     Covariance,
     Facets,
-    Fade,
-    Gaussian,
-    OutputUnits,
-    Progressive,
 )
-from mfcvae_jax.training import optimiser, state, steps
-from mfcvae_jax.variational import elbo
-from tests import examples
 from tests.ladder import nets
 
 _NET = ConvLadder(
@@ -139,14 +129,9 @@ class PublishedNetsTest(parameterized.TestCase):
             ),
         ):
             for block, kernels in wanted.items():
-                layers = variables["params"][block]
-                self.assertEqual(
-                    [
-                        layers[f"convolution_{i}"][name].shape
-                        for i in range(len(kernels))
-                    ],
-                    kernels,
-                )
+                layers = variables["params"][block].values()
+                found = [each[name].shape for each in layers if name in each]
+                self.assertEqual(found, kernels)
 
 
 class SizesTest(parameterized.TestCase):
@@ -179,35 +164,8 @@ class SizesTest(parameterized.TestCase):
         (2, (32, 4, 1), "too small for 2 .*rung 0 leaves 7 x 0"),
     )
     def test_image_that_does_not_fit_is_refused(self, n, shape, message):
-        config = examples.config(
-            net={
-                "kind": "conv_ladder",
-                "activation": "elu",
-                "weight_norm": True,
-                "output_norm": True,
-                "official_init": False,
-            },
-            facets={
-                "n_components": (2,) * n,
-                "latent_dim": (1,) * n,
-                "covariance": ("full",) * n,
-                "learn_weights": (True,) * n,
-            },
-            progressive={"stage_epochs": (1,) * n},
-        )
-        found = config_lib.from_config(config)
         with self.assertRaisesRegex(ValueError, message):
-            model_lib.make_model(found, shape)
-
-    def test_images_of_another_number_of_channels_are_refused(self):
-        model = _model(1, (8, 8, 3))
-        with self.assertRaisesRegex(ValueError, r"\(2, 8, 8, 1\)"):
-            nets.shapes(
-                model,
-                jnp.zeros((2, 8, 8, 1)),
-                (jnp.zeros((1, 2, 2)),),
-                jnp.ones(1),
-            )
+            conv.check_image(n, shape)
 
 
 class ByHandTest(parameterized.TestCase):
@@ -301,40 +259,3 @@ class ConvolutionTest(parameterized.TestCase):
             for d in (v, v * np.arange(1, 6))
         )
         np.testing.assert_allclose(short, long, rtol=1e-4, atol=1e-5)
-
-
-class TrainTest(absltest.TestCase):
-    @pytest.mark.slow
-    def test_two_facets_learn(self):
-        n_facets, size = 2, 16
-        facets = _facets(n_facets)
-        with _narrow(4):
-            stepper = steps.Stepper(
-                model=_model(n_facets, (size, size, 3)),
-                likelihood=Gaussian(std=0.3, output=OutputUnits.SIGMOID),
-                optimiser=optimiser.make_optimiser(1e-2, facets),
-                schedule=progressive.make_schedule(
-                    Progressive((1,) * n_facets, 5, Fade.LINEAR, 0.0, 0.0),
-                    n_facets,
-                    steps_per_epoch=5,
-                ),
-                estimate=elbo.five_terms,
-            )
-            at = state.make_state(
-                state.initial_variables(stepper.model, jax.random.key(0)),
-                stepper.optimiser,
-                jax.random.key(1),
-            )
-            # Discs of a random colour: two numbers say what an image shows.
-            rng = np.random.default_rng(0)
-            grid = np.hypot(*np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j])
-            disc = grid < rng.uniform(0.3, 0.9, (16, 1, 1))
-            images = disc[..., None] * rng.random((16, 1, 1, 3))
-            noise = [rng.normal(size=(1, 16, d)) for d in facets.latent_dim]
-            batch = jax.tree.map(np.float32, (images, tuple(noise)))
-            update, log_p_x_z = jax.jit(stepper.update), []
-            for _ in range(20):
-                at, metrics = update(at, *batch)
-                self.assertTrue(np.isfinite(metrics.loss))
-                log_p_x_z.append(float(metrics.log_p_x_z))
-        self.assertLess(log_p_x_z[0] + 100, log_p_x_z[-1])

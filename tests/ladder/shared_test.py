@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nets without a ladder, against forward passes written out by hand."""
 
-import functools
-
-import jax
 import numpy as np
 from absl.testing import parameterized
 
@@ -57,24 +54,6 @@ class EncodersTest(oracles.DoubleTestCase):
             h = nets.block(encoder, x.reshape(3, 4), activation)
             for name, head in params[f"heads_{j}"].items():
                 self.assert_close(getattr(q, name), nets.linear(head, h))
-
-    @parameterized.parameters(1, 4)
-    def test_any_number_of_facets(self, n_facets):
-        latent_dim = (2, 3, 1, 2)[:n_facets]
-        for module in (
-            shared.OneEncoder(_shared_net(), latent_dim),
-            shared.OneEncoderPerFacet(
-                _separate_net(encoders=((4,),) * n_facets), latent_dim
-            ),
-        ):
-            posteriors, _ = jax.eval_shape(
-                functools.partial(module.init_with_output, train=True),
-                jax.random.key(0),
-                np.zeros((3, 2, 2, 1)),
-            )
-            self.assertEqual(
-                [q.mean.shape for q in posteriors], [(3, d) for d in latent_dim]
-            )
 
 
 class DecoderTest(oracles.DoubleTestCase):

@@ -8,10 +8,9 @@ import tempfile
 from unittest import mock
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import absltest
 
 from mfcvae_jax import figures
-from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.report import ablation
 from tests import examples
@@ -34,7 +33,7 @@ _AT_ONCE = {"stage_epochs": (4,)}
 _SCORES = ("many_to_one", "one_to_one", "nmi")
 
 
-class _Sweep(parameterized.TestCase):
+class _Sweep(absltest.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = pathlib.Path(
@@ -51,7 +50,7 @@ class _Sweep(parameterized.TestCase):
         found = {}
         for i, at in enumerate(home.of_each_seed(settings)):
             records = [self._record(e, settings, labelings) for e in epochs]
-            others = [{"split": "train", "epoch": 0.5, "mixture_bound": -9.0}]
+            others = [{"split": "train", "epoch": 0.5, "step": 1}]
             at.metrics.write_text(
                 "".join(json.dumps(r) + "\n" for r in others + records)
             )
@@ -59,7 +58,7 @@ class _Sweep(parameterized.TestCase):
         return found
 
     def _record(self, epoch, settings, labelings):
-        record = {"split": "test", "epoch": epoch, "mixture_bound": -20.0}
+        record = {"split": "test", "epoch": epoch, "step": 2 * epoch}
         for j in range(len(settings.facets)):
             for labeling in labelings:
                 for name in _SCORES:
@@ -233,16 +232,3 @@ class DrawAccuraciesTest(_Sweep):
         arms, _ = ablation.read_arms(self.folder)
         (path,) = ablation.draw_accuracies(arms, self.folder)
         self.assertGreater(path.stat().st_size, 5000)
-
-
-class SettingsTest(absltest.TestCase):
-    def test_examples_are_the_nets_they_are_called(self):
-        for net, form in (
-            (_SHARED, settings_lib.SharedEncoder),
-            (_SEPARATE, settings_lib.SeparateEncoders),
-        ):
-            self.assertIsInstance(examples.settings(net=net).net, form)
-
-
-if __name__ == "__main__":
-    absltest.main()

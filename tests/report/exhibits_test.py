@@ -14,7 +14,7 @@ from mfcvae_jax import figures
 from mfcvae_jax.evaluation import swaps
 from mfcvae_jax.report import exhibits
 from mfcvae_jax.report.finished import Finished, NotDrawnError
-from tests import untrained
+from tests import oracles, untrained
 
 _TWO = (30, 4)  # more than a grid has room for
 
@@ -214,7 +214,7 @@ class TestOthers:
             at = [order[0] for order in orders]
             at[0], at[last] = int(rows[r]), int(columns[c])
             z = [
-                mixture.means[[k]]
+                oracles.parts(mixture).means[[k]]
                 for mixture, k in zip(
                     finished.trained.mixtures, at, strict=True
                 )

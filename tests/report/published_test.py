@@ -107,7 +107,3 @@ class PublishedTest(absltest.TestCase):
         self.assertEqual(
             [published.ACCURACIES[w][0].value for w in where], found
         )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -11,7 +11,7 @@ from scipy import special
 from mfcvae_jax import workdir
 from mfcvae_jax.report import write
 from mfcvae_jax.training import runs
-from tests import examples
+from tests import examples, oracles
 from tests.report.html_test import check
 
 
@@ -46,7 +46,7 @@ def test_explorer_shows_what_the_model_decodes(tmp_path):
     np.testing.assert_array_equal(assignments, scored.predictions.assignments)
     model, variables = run.stepper.model, state.variables
     means = [
-        np.asarray(mixture.means)
+        oracles.parts(mixture).means
         for mixture in model.apply(variables, method=model.mixtures)
     ]
     at = np.array([found["at"] for found in page.data["combinations"]])

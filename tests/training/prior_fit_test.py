@@ -61,7 +61,7 @@ class FitTest(parameterized.TestCase):
                 {"params": found.params}
             )
             z = q.mean[:20]
-            log_prob = prior.distribution(ours).log_prob(z)
+            log_prob = ours.log_prob(z)
         wanted = np.zeros(len(z))
         for k in range(_K):
             covariance = {

@@ -65,6 +65,11 @@ class FitTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, "a warm-up fits .* 4 training"):
             prior_init.check(warm, 4)
 
+    def test_prior_that_no_gaussian_mixture_fits_names_its_facet(self):
+        prior_init.check_warm_up(0, {"logits": 0, "means": 0, "raw_tril": 0})
+        with self.assertRaisesRegex(ValueError, "facet 1 .* logits, rates"):
+            prior_init.check_warm_up(1, {"logits": 0, "rates": 0})
+
 
 class ParamsTest(absltest.TestCase):
     def test_gmm_moves_the_means_of_every_facet_and_nothing_else(self):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gradients of the bound, and its values far out."""
 
+import functools
 import itertools
 
 import jax
@@ -173,7 +174,7 @@ class ExtremesTest(parameterized.TestCase):
                 scale = scale + std[..., None] * np.eye(d)
             with jax.enable_x64(True):
                 params = prior.unconstrained(
-                    prior.Mixture(unlikely, apart, scale)
+                    oracles.mixture(unlikely, apart, scale)
                 )
             q = posterior.Posterior(
                 np.full((n, d), center), np.full((n, d), log_var)
@@ -198,3 +199,58 @@ class ExtremesTest(parameterized.TestCase):
                 np.exp(found.log_resp), [[0, 0.5, 0.5]], rtol=1e-6
             )
             np.testing.assert_allclose(found.kl_c, [0], atol=1e-6)
+
+
+class LimitsTest(parameterized.TestCase):
+    """What docs/maths.md states of float32."""
+
+    @parameterized.parameters(
+        (Covariance.DIAGONAL, 1e-9), (Covariance.FULL, 1e-11)
+    )
+    def test_up_to_the_limits_all_is_finite_and_beyond_the_loss_is_not(
+        self, covariance, least_std
+    ):
+        module = prior.MixturePrior(3, 2, covariance, 1.0)
+
+        @jax.jit
+        @functools.partial(jax.value_and_grad, argnums=(0, 1))
+        def total(params, log_var, noise):
+            q = posterior.Posterior(jnp.zeros((4, 2)), log_var)
+            densities = model_lib.densities(
+                q, module.apply({"params": params}), posterior.sample(q, noise)
+            )
+            sampled, exact = (
+                elbo.five_terms(densities),
+                elbo.closed_form(densities),
+            )
+            return jnp.sum(
+                sampled.kl_z + sampled.kl_c + exact.kl_z + exact.kl_c
+            )
+
+        noise = np.ones((1, 4, 2), np.float32)
+
+        def is_finite(std, log_var):
+            shape = (3, 2) if covariance is Covariance.DIAGONAL else (3, 2, 2)
+            scale = np.full(shape, std)
+            if covariance is Covariance.FULL:
+                scale = scale * np.eye(2)
+            with jax.enable_x64(True):
+                params = prior.unconstrained(
+                    oracles.mixture(np.zeros(3), np.zeros((3, 2)), scale)
+                )
+            found = total(
+                jax.tree.map(np.float32, params),
+                np.full((4, 2), log_var, np.float32),
+                noise,
+            )
+            return all(np.isfinite(a).all() for a in jax.tree.leaves(found))
+
+        for std, log_var in (
+            (1.0, -85.0),
+            (1.0, 85.0),
+            (least_std, 0.0),
+            (least_std, -30.0),
+        ):
+            self.assertTrue(is_finite(std, log_var), f"{std} {log_var}")
+        for std, log_var in ((1.0, -95.0), (1.0, 95.0), (1e-22, 0.0)):
+            self.assertFalse(is_finite(std, log_var), f"{std} {log_var}")

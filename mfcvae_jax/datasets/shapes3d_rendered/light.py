@@ -35,19 +35,21 @@ _FLOOR = (
     (0.282,),
 )  # u = x, v = y
 _SHADOW = 0.322
-_BACK = ((0.15, 0.063, -0.093), (-0.051, -0.033), (0.152,))  # u = x, v = z
-_LEFT = ((-1.011, -0.038, 0.249), (0.208, -0.147), (0.195,))  # u = y, v = z
-_RIGHT = ((-1.143, -0.161, 0.244), (0.343, -0.003), (0.155,))
-# Added per cosine of the angle to the camera.
-_WALL_FACING = {
-    rays.BACK: 0.855,
-    rays.LEFT: 2.116,
-    rays.RIGHT: 2.108,
-}
-_WALL = {
-    rays.BACK: _BACK,
-    rays.LEFT: _LEFT,
-    rays.RIGHT: _RIGHT,
+# u = x of the back wall and y of the others, v = z; and what is added per
+# cosine of the angle to the camera.
+_WALLS = {
+    rays.BACK: (
+        ((0.15, 0.063, -0.093), (-0.051, -0.033), (0.152,)),
+        0.855,
+    ),
+    rays.LEFT: (
+        ((-1.011, -0.038, 0.249), (0.208, -0.147), (0.195,)),
+        2.116,
+    ),
+    rays.RIGHT: (
+        ((-1.143, -0.161, 0.244), (0.343, -0.003), (0.155,)),
+        2.108,
+    ),
 }
 
 # Smudges on the back wall, repeated along x: brightness, centre x and z, and
@@ -66,15 +68,7 @@ _GLOSS_EDGE = (-0.026, 0.096)  # cosines between which it sets in
 
 
 def floor_brightness(points: np.ndarray, in_shadow: np.ndarray) -> np.ndarray:
-    """Returns the brightness of the floor.
-
-    Args:
-        points: on the floor, shape (3, R).
-        in_shadow: where the object blocks the lamp, bool, shape (R,).
-
-    Returns:
-        Shares of full colour, shape (R,).
-    """
+    """Returns the brightness of the floor at points of it, (3, R) -> (R,)."""
     lit = _polynomial(_FLOOR, points[0], points[1])
     return np.where(in_shadow, np.float32(_SHADOW), lit)
 
@@ -82,20 +76,17 @@ def floor_brightness(points: np.ndarray, in_shadow: np.ndarray) -> np.ndarray:
 def wall_brightness(
     wall: int, points: np.ndarray, facing: np.ndarray
 ) -> np.ndarray:
-    """Returns the brightness of a wall.
+    """Returns the brightness of BACK, LEFT or RIGHT at points of it.
 
     Args:
-        wall: BACK, LEFT or RIGHT of `rays`.
-        points: on the wall, shape (3, R).
+        wall: which.
+        points: shape (3, R).
         facing: cosine of the angle between normal and camera, shape (R,).
-
-    Returns:
-        Shares of full colour, shape (R,).
     """
     x, y, z = points
-    along = x if wall == rays.BACK else y
-    brightness = _polynomial(_WALL[wall], along, z)
-    brightness = brightness + np.float32(_WALL_FACING[wall]) * facing
+    factors, per_cosine = _WALLS[wall]
+    brightness = _polynomial(factors, x if wall == rays.BACK else y, z)
+    brightness = brightness + np.float32(per_cosine) * facing
     if wall == rays.BACK:
         brightness += _smudges(x, z)
     return brightness
@@ -104,14 +95,11 @@ def wall_brightness(
 def object_brightness(
     towards_lamp: np.ndarray, facing: np.ndarray
 ) -> np.ndarray:
-    """Returns the brightness of the object's own colour.
+    """Returns the brightness of the object's own colour, shape (R,).
 
     Args:
         towards_lamp: cosine of the angle between normal and lamp, shape (R,).
         facing: the same for the camera.
-
-    Returns:
-        Shares of full colour, shape (R,).
     """
     once, twice = np.array(_OBJECT_FACING, np.float32)
     return (
@@ -122,17 +110,11 @@ def object_brightness(
 
 
 def object_gloss(towards_lamp: np.ndarray) -> np.ndarray:
-    """Returns the white that the lamp adds to the object.
+    """Returns the white that the lamp adds to the object, shape (R,).
 
     It is the same almost wherever the lamp shines at all, and so has an edge:
     on the sphere below an upper cap, on upright sides beside a band on the
     left.
-
-    Args:
-        towards_lamp: cosine of the angle between normal and lamp, shape (R,).
-
-    Returns:
-        Shares of white, shape (R,).
     """
     low, high = np.array(_GLOSS_EDGE, np.float32)
     ramp = np.clip((towards_lamp - low) / (high - low), 0, 1)

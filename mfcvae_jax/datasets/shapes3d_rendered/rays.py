@@ -137,9 +137,6 @@ def meet_object(
         scale: factor on the sizes.
         start: where the rays start, shape (3,) or (3, R).
         rays: their directions, shape (3, R).
-
-    Returns:
-        Where they meet it.
     """
     # Shrinking the world is the same as growing the object.
     start = (start / np.float32(scale)).reshape(3, -1)
@@ -150,17 +147,7 @@ def meet_object(
 def is_blocked(
     shape: str, scale: float, points: np.ndarray, light: np.ndarray
 ) -> np.ndarray:
-    """Says which points the object keeps the light from.
-
-    Args:
-        shape: one of `SHAPES`.
-        scale: factor on the sizes.
-        points: shape (3, R).
-        light: where the lamp is, shape (3,).
-
-    Returns:
-        bool, shape (R,).
-    """
+    """Says from which points, (3, R), the object hides a lamp, (R,)."""
     hits = meet_object(shape, scale, points, light[:, None] - points)
     return hits.distance < 1
 
@@ -187,10 +174,6 @@ def _meet_cylinder(start: np.ndarray, rays: np.ndarray) -> Hits:
     top = np.where(missed, _NOWHERE, top)
     upwards = np.array([0, 0, 1], np.float32)[:, None]
     return _nearer(side, Hits(top, np.broadcast_to(upwards, side.normal.shape)))
-
-
-def _meet_sphere(start: np.ndarray, rays: np.ndarray) -> Hits:
-    return _meet_ball(start, rays, SPHERE, SPHERE)
 
 
 def _meet_capsule(start: np.ndarray, rays: np.ndarray) -> Hits:
@@ -260,6 +243,6 @@ def _nearer(one: Hits, other: Hits) -> Hits:
 _MEET = {
     "cube": _meet_cube,
     "cylinder": _meet_cylinder,
-    "sphere": _meet_sphere,
+    "sphere": lambda start, rays: _meet_ball(start, rays, SPHERE, SPHERE),
     "capsule": _meet_capsule,
 }

@@ -70,12 +70,9 @@ def render(factors: np.ndarray) -> np.ndarray:
     """
     images = np.empty((len(factors), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
     views, of_image = np.unique(factors[:, 3:], axis=0, return_inverse=True)
-    for i, (scale, shape, orientation) in enumerate(views):
-        view = trace(
-            rays_lib.SHAPES[shape],
-            SCALES[scale],
-            ORIENTATIONS[orientation],
-        )
+    for i, (scale, shape, angle) in enumerate(views):
+        name = rays_lib.SHAPES[shape]
+        view = trace(name, SCALES[scale], ORIENTATIONS[angle])
         for n in np.flatnonzero(of_image == i):
             images[n] = colour(view, *HUES[factors[n, :3]])
     return images
@@ -88,9 +85,6 @@ def trace(shape: str, scale: float, angle: float) -> View:
         shape: one of `rays_lib.SHAPES`.
         scale: of the object.
         angle: of the camera, in degrees.
-
-    Returns:
-        The view.
     """
     camera, rays = rays_lib.camera_rays(angle, IMAGE_SIZE, _N_SAMPLES)
     distance, surface = rays_lib.meet_room(camera, rays)
@@ -128,13 +122,7 @@ def trace(shape: str, scale: float, angle: float) -> View:
 def colour(
     view: View, floor: np.ndarray, wall: np.ndarray, thing: np.ndarray
 ) -> np.ndarray:
-    """Colours a view.
-
-    Args:
-        view: from `trace`.
-        floor: full colour of the floor, in [0, 1], shape (3,).
-        wall: the same of the walls.
-        thing: the same of the object.
+    """Colours a view with three colours in [0, 1], each of shape (3,).
 
     Returns:
         The image, uint8, shape (64, 64, 3).

@@ -7,7 +7,6 @@ reads or writes a file, except that the package's own parts are read.
 
   pages.py      the page of one run, the page of several seeds
   explorer.py   which tiles the explorer holds, and the data for its script
-  sprites.py    many small pictures in one PNG
   *.html.j2     Jinja templates; what they are given is escaped
   report.css, explorer.js  go into the page as they are
 """

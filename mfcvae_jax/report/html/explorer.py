@@ -8,15 +8,17 @@ facets, the page holds every combination of clusters; with more, those that
 occur among the held-out examples, most frequent first.
 """
 
+import io
 import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from mfcvae_jax import figures
-from mfcvae_jax.report.html import sprites
+from mfcvae_jax.figures import tiles as tiles_lib
 
 __all__ = ["MAX_COMBINATIONS", "Plan", "Tiles", "explorer", "plan"]
 
@@ -101,9 +103,6 @@ def plan(
     Args:
         responsibilities: of each facet, shape (N, K_j), probabilities.
         image_shape: (H, W, C).
-
-    Returns:
-        The plan.
     """
     orders = tuple(figures.order_clusters(r) for r in responsibilities)
     assignments = np.stack([r.argmax(axis=1) for r in responsibilities], axis=1)
@@ -122,13 +121,8 @@ def plan(
     others = []
     if len(orders) <= 2:
         known = set(map(tuple, occurring.tolist()))
-        others = [
-            ks
-            for ks in itertools.product(
-                *(range(order.n_components) for order in orders)
-            )
-            if ks not in known
-        ]
+        every = itertools.product(*(range(o.n_components) for o in orders))
+        others = [ks for ks in every if ks not in known]
     n_tiles = _BUDGET // math.prod(image_shape)
     level, n_kept = _fitting(
         orders, groups, len(occurring) + len(others), n_tiles
@@ -162,11 +156,8 @@ def _fitting(
 ) -> tuple[_Level, int]:
     """The greatest level, and number of combinations, that the budget allows.
 
-    Args:
-        orders: of the clusters of each facet.
-        groups: examples of each combination that occurs.
-        n_possible: combinations that may be generated.
-        n_tiles: the budget.
+    ``groups`` are the examples of each combination that occurs; of
+    ``n_possible`` combinations that may be generated.
     """
     n_kept = min(n_possible, MAX_COMBINATIONS)
     for level in _LEVELS:
@@ -208,11 +199,11 @@ def explorer(
         Values for explorer.html.j2; ``data`` is for the script.
     """
     shape = tiles.means.shape[1:]
-    generated = sprites.sprites(
+    generated, generated_columns = _sheet(
         np.concatenate([tiles.means, tiles.samples.reshape(-1, *shape)])
     )
-    examples = sprites.sprites(tiles.examples)
-    columns = {"generated": generated.columns, "examples": examples.columns}
+    examples, example_columns = _sheet(tiles.examples)
+    columns = {"generated": generated_columns, "examples": example_columns}
     return {
         "facets": [
             _chips(order, int(first))
@@ -223,7 +214,7 @@ def explorer(
         "n_possible": math.prod(o.n_components for o in chosen.orders),
         "n_occurring": chosen.n_occurring + len(chosen.left_out[0]),
         "n_generated": len(chosen.combinations),
-        "sheets": {"generated": generated.png, "examples": examples.png},
+        "sheets": {"generated": generated, "examples": examples},
         "data": _data(chosen, tiles, labelings) | {"columns": columns},
     }
 
@@ -251,31 +242,30 @@ def _data(
     """What the script reads; pictures by their place on the sheets."""
     n_generated = len(chosen.combinations)
     slot = {int(i): at for at, i in enumerate(chosen.examples)}
-    combinations = []
-    for i, ks in enumerate(chosen.combinations.tolist()):
-        n = int(chosen.counts[i])
+    held = zip(
+        chosen.combinations.tolist(),
+        chosen.counts.tolist(),
+        chosen.here,
+        strict=True,
+    )
+    combinations: list[dict[str, Any]] = []
+    for i, (ks, n, here) in enumerate(held):
         start = n_generated + i * chosen.n_samples
+        samples = range(start, start + chosen.n_samples if n else start)
         combinations.append(
             {
                 "at": ks,
                 "n": n,
                 "mean": i,
-                "samples": (
-                    list(range(start, start + chosen.n_samples)) if n else []
-                ),
-                "here": [slot[int(x)] for x in chosen.here[i]],
+                "samples": list(samples),
+                "here": [slot[int(x)] for x in here],
             }
         )
-    for ks, n in zip(*chosen.left_out, strict=True):
-        combinations.append(
-            {
-                "at": ks.tolist(),
-                "n": int(n),
-                "mean": None,
-                "samples": [],
-                "here": [],
-            }
-        )
+    nothing: dict[str, Any] = {"mean": None, "samples": [], "here": []}
+    combinations += [
+        {"at": ks.tolist(), "n": int(n)} | nothing
+        for ks, n in zip(*chosen.left_out, strict=True)
+    ]
     return {
         "height": tiles.means.shape[1],
         "width": tiles.means.shape[2],
@@ -300,3 +290,26 @@ def _data(
         ],
         "combinations": combinations,
     }
+
+
+def _sheet(images: np.ndarray) -> tuple[bytes, int]:
+    """Sets images into one nearly square sheet, filled up with black.
+
+    Args:
+        images: shape (N, H, W, C), N >= 1, uint8 or floats, which are clipped
+            to [0, 1].
+
+    Returns:
+        A PNG file without gaps, and its columns.
+    """
+    n, height, width, channels = images.shape
+    columns = math.ceil(math.sqrt(n * height / width))
+    rows = math.ceil(n / columns)
+    filled = np.zeros((rows * columns, *images.shape[1:]), images.dtype)
+    filled[:n] = images
+    filled = filled.reshape(rows, columns, *images.shape[1:])
+    sheet = tiles_lib.sheet(filled, gap=0)[..., :channels]
+    file = io.BytesIO()
+    picture = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
+    picture.save(file, "PNG", optimize=True)
+    return file.getvalue(), columns

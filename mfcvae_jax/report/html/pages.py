@@ -62,14 +62,7 @@ class RunReport(NamedTuple):
 
 
 def run_page(report: RunReport) -> str:
-    """Writes the page of a run.
-
-    Args:
-        report: what it says.
-
-    Returns:
-        One HTML file that needs no other.
-    """
+    """Writes the page of a run, one HTML file that needs no other."""
     by_caption = {table.caption: table for table in report.results.tables()}
     bounds = by_caption.pop(results_lib.BOUNDS.caption)
     scores = by_caption.pop(results_lib.SCORES.caption, None)
@@ -92,16 +85,13 @@ def seeds_page(
     pages: Mapping[int, str],
     given_up: Sequence[int] = (),
 ) -> str:
-    """Writes the page of several seeds.
+    """Writes the page of several seeds, one HTML file.
 
     Args:
         title: of the page.
         summary: of the seeds that were trained.
         pages: by seed, the page of each, as seen from this one.
         given_up: seeds that diverged.
-
-    Returns:
-        One HTML file.
     """
     return _page(
         "seeds.html.j2",

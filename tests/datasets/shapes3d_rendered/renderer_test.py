@@ -129,17 +129,10 @@ class RenderTest(absltest.TestCase):
             np.testing.assert_array_equal(renderer.render(row[None])[0], image)
 
     @pytest.mark.slow
-    def test_configurations_are_sound_and_always_the_same(self):
-        for name in ("shapes3d_rendered_floor", "shapes3d_rendered_wall"):
-            one, other = reader.load(name), reader.load(name)
-            for split, again in (
-                (one.train, other.train),
-                (one.test, other.test),
-            ):
-                np.testing.assert_array_equal(split.images, again.images)
-                np.testing.assert_array_equal(split.labels, again.labels)
-            both = np.concatenate([one.train.images, one.test.images])
-            self.assertLen(np.unique(both.reshape(4800, -1), axis=0), 4800)
+    def test_images_of_a_configuration_all_differ(self):
+        found = reader.load("shapes3d_rendered_floor")
+        both = np.concatenate([found.train.images, found.test.images])
+        self.assertLen(np.unique(both.reshape(4800, -1), axis=0), 4800)
 
 
 @pytest.mark.skipif(

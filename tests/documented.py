@@ -1,0 +1,274 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Code of the documentation, read and checked without much running.
+
+Python blocks are text to be executed. Shell blocks run in bash with every
+program replaced by one that writes down how it was called; of each call, flags
+and settings are then read by the program itself.
+"""
+
+import configparser
+import contextlib
+import importlib
+import os
+import pathlib
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+import tempfile
+from typing import NamedTuple
+from unittest import mock
+
+import nbformat
+from absl import flags
+
+from mfcvae_jax import config as config_lib
+from mfcvae_jax.commands import config_flag, running
+from mfcvae_jax.datasets import reader
+from mfcvae_jax.report import exhibits
+
+ROOT = pathlib.Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = tuple(
+    str(path.relative_to(ROOT))
+    for path in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
+)
+NOTEBOOKS = tuple(
+    str(path.relative_to(ROOT))
+    for path in sorted((DOCS / "notebooks").glob("*.ipynb"))
+)
+# A comment of the test, or a block with its language.
+_PART = re.compile(
+    r"^<!-- test: (?P<comment>.*?)\s*-->$|"
+    r"^(?P<fence>```+)(?P<language>.*?)\n(?P<code>.*?)^(?P=fence)$",
+    re.MULTILINE | re.DOTALL,
+)
+_PROGRAMS = ("bash", "git", "make", "mfcvae", "pip", "python", "source")
+_SHORT = (
+    "--config.progressive.fade_in_steps=5",
+    "--config.evaluate.importance_samples=0",
+    "--config.evaluate.every_epochs=1",
+)
+_MOST_SEEDS = 3
+
+
+class Part(NamedTuple):
+    """A block, or a comment of the test.
+
+    Attributes:
+        language: of the block, "test" for a comment.
+        code: the text.
+        line: where it starts.
+    """
+
+    language: str
+    code: str
+    line: int
+
+
+def parts_of(page: str) -> list[Part]:
+    """The blocks and comments of a page in order, or a notebook's cells."""
+    text = (ROOT / page).read_text()
+    if page in NOTEBOOKS:
+        cells = nbformat.reads(text, as_version=4).cells
+        return [
+            Part("python", cell.source, i)
+            for i, cell in enumerate(cells)
+            if cell.cell_type == "code"
+        ]
+    return [
+        Part(
+            "test" if found["comment"] else found["language"].strip(),
+            found["comment"] or found["code"],
+            text.count("\n", 0, found.start()) + 1,
+        )
+        for found in _PART.finditer(text)
+    ]
+
+
+def calls_of(code: str) -> list[list[str]]:
+    """The calls of programs in a shell block, by the shell that runs it.
+
+    Raises:
+        AssertionError: if the shell stops, or a program is none of ours.
+    """
+    with tempfile.NamedTemporaryFile("r") as record:
+        record_call = f'{{ printf "%s\\0" "$@" "" >> {record.name}; }}'
+        lines = [
+            "set -u",
+            *(
+                f'{name}() {{ record {name} "$@"; }}'
+                for name in (*_PROGRAMS, "command_not_found_handle")
+            ),
+            f"record() {record_call}",
+            "PATH=",
+            code,
+            "wait",
+        ]
+        done = subprocess.run(
+            ["/bin/bash", "-c", "\n".join(lines)],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode or done.stderr:
+            raise AssertionError(f"bash: {done.stderr or done.returncode}")
+        # An empty word ends a call.
+        calls, call = [], []
+        for word in record.read().split("\0")[:-1]:
+            if word:
+                call.append(word)
+            else:
+                calls.append(call)
+                call = []
+    for name, *rest in calls:
+        if name == "command_not_found_handle":
+            raise AssertionError(f"not known here: {shlex.join(rest)}")
+    return calls
+
+
+def parse_command(name: str, args: list[str]):
+    """Reads the flags of a command of ours, and its settings.
+
+    Returns:
+        The module and the values of its flags.
+    """
+    module = importlib.import_module(f"mfcvae_jax.commands.{name}")
+    values = running.parse(module, [name, *args])
+    if "config" in values:
+        found = config_flag.read(values)
+        # Data that the page has just made are read for real.
+        if found.data.path and pathlib.Path(found.data.path).exists():
+            reader.load(found.data.name, path=found.data.path)
+    if name == "paper":
+        unknown = set(values.make or ()) - set(exhibits.of_paper())
+        assert not unknown, f"--make: there is no {unknown}"
+    return module, values
+
+
+def parse_script(path: pathlib.Path, args: list[str]) -> None:
+    """Reads the flags of a script; nothing runs."""
+    before = set(flags.FLAGS)
+    argv = [str(path), *args]
+    with (
+        mock.patch.object(sys, "argv", argv),
+        mock.patch.object(sys, "path", [str(path.parent), *sys.path]),
+    ):
+        try:
+            script = runpy.run_path(str(path), run_name="documented")
+            rest = flags.FLAGS(argv)[1:]
+            if "config" in flags.FLAGS:
+                config_lib.from_config(flags.FLAGS.config.to_dict())
+            if path.name == "sweep.py":
+                script["make_arms"](
+                    flags.FLAGS.configs, flags.FLAGS.vary, flags.FLAGS.n_seeds
+                )
+        finally:
+            for name in set(flags.FLAGS) - before:
+                delattr(flags.FLAGS, name)
+            flags.FLAGS.unparse_flags()
+    if rest and path.name != "summarise.py":
+        raise AssertionError(f"{path.name}: unexpected arguments {rest}")
+
+
+def command_of(words: list[str]) -> tuple[str, list[str]] | None:
+    """Name and arguments of a call of `mfcvae`, or of a script that is one."""
+    match words:
+        case ["mfcvae", name, *args]:
+            return name.replace("-", "_"), args
+        case ["python", path, *args] if path.startswith("experiments/"):
+            found = re.search(
+                r"running\.start\((\w+), sys\.argv\)",
+                (ROOT / path).read_text(),
+            )
+            return (found[1], args) if found else None
+    return None
+
+
+def check_call(words: list[str]) -> None:
+    """Checks one call of a program, as far as that goes without running it.
+
+    Raises:
+        AssertionError, SystemExit, OSError, ValueError or flags.Error: if it
+            would not run.
+    """
+    command = command_of(words)
+    if command:
+        parse_command(*command)
+        return
+    match words:
+        case ["source", path]:
+            assert path == ".venv/bin/activate", path
+        case ["make", *targets]:
+            known = re.findall(
+                r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE
+            )
+            for target in targets:
+                assert "=" in target or target in known, f"make {target}"
+        case ["pip", "install", *what]:
+            check_install(what)
+        case ["bash", path]:
+            assert (ROOT / path).exists(), path
+        case ["python", "-c", code]:
+            compile(code, "docs", "exec")
+        case ["python", path, *args] if path.startswith(
+            ("experiments/", "benchmarks/")
+        ):
+            parse_script(ROOT / path, args)
+        case _:
+            raise AssertionError(f"not known here: {shlex.join(words)}")
+
+
+def check_install(what: list[str]) -> None:
+    """Checks that the extras and files of a pip install are there."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    extras = config["options.extras_require"]
+    for word in what:
+        found = re.fullmatch(r"\.(?:\[([\w,]+)\])?", word)
+        if found and found[1]:
+            for extra in found[1].split(","):
+                assert extra in extras, f"no extra {extra}"
+        elif word.endswith(".txt"):
+            assert (ROOT / word).exists(), word
+        else:
+            assert found or word in ("-e", "-r"), f"pip install {word}"
+
+
+def run_call(words: list[str], programs: str) -> None:
+    """Runs a command or script of ours with little training.
+
+    Args:
+        words: the call.
+        programs: folder of what is compiled.
+    """
+    command = command_of(words)
+    if command is None:
+        if words[0] == "python":
+            environment = os.environ | {"PYTHONPATH": str(ROOT)}
+            subprocess.run(
+                [sys.executable, *words[1:]], check=True, env=environment
+            )
+        return  # the others make the environment
+    name, args = command
+    if name == "train":
+        _, values = parse_command(name, args)
+        n_stages = len(values.config.progressive.stage_epochs)
+        args = [
+            *args,
+            *_SHORT,
+            f"--compilation_cache={programs}",
+            f"--config.progressive.stage_epochs={(1,) * n_stages}",
+            f"--config.n_seeds={min(values.config.n_seeds, _MOST_SEEDS)}",
+        ]
+    module, values = parse_command(name, args)
+    assert module.main(values) == 0, shlex.join(words)
+
+
+@contextlib.contextmanager
+def own_folder():
+    """A new working folder, in which experiments/ lies as in the repository."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        os.symlink(ROOT / "experiments", "experiments")
+        yield

@@ -1,0 +1,133 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the estimator refuses, before and after its fit."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+
+from mfcvae_jax import MultiFacetClustering
+from tests.estimator import small_fits
+from tests.estimator.small_fits import IMAGES, estimator
+
+# Training is so short that a facet may end with one cluster.
+pytestmark = pytest.mark.filterwarnings("ignore:all examples are in one")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return small_fits.fitted()
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (np.where(IMAGES == 3, np.nan, IMAGES), "contains NaN"),
+        (np.where(IMAGES == 3, np.inf, IMAGES), "contains infinity"),
+        (IMAGES[:1], "1 sample"),
+        (IMAGES[:5], "n_components=6, more than the 5 examples"),
+        (IMAGES[0, 0], "Expected 2D array, got 1D"),
+        (np.array([["a", "b"]] * 20), "dtype='numeric'|convert"),
+        (IMAGES + 1j, "Complex data"),
+        ([[1, 2], [3]], r"X\[0\] is of shape \(2,\) and X\[1\] of \(1,\)"),
+        ([[[1, 2], [3]]] * 2, "ragged"),
+    ],
+)
+def test_examples(x, expected):
+    with pytest.raises(ValueError, match=expected):
+        estimator().fit(x)
+
+
+def test_sparse():
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
+        estimator().fit(sparse.csr_array(IMAGES[0]))
+
+
+@pytest.mark.parametrize(
+    ("random_state", "expected"), [(-1, "seed"), ("a", "used to seed")]
+)
+def test_random_state(random_state, expected):
+    with pytest.raises(ValueError, match=expected):
+        estimator(random_state=random_state).fit(IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (IMAGES.reshape(-1, 64), r"fitted to examples of shape \(8, 8\)"),
+        (255 * IMAGES, "from 0 to 4080, but .* from 0 to 16"),
+        (IMAGES[:0], "0 sample"),
+        (IMAGES * np.nan, "NaN"),
+        ([IMAGES[0], IMAGES[0, 1:]], "resize or drop the odd ones"),
+    ],
+)
+def test_later_examples(fitted, x, expected):
+    for method in (
+        fitted.predict,
+        fitted.predict_proba,
+        fitted.encode,
+        fitted.transform,
+        fitted.reconstruct,
+        fitted.score,
+        lambda x: fitted.swap(x, x, 0),
+    ):
+        with pytest.raises(ValueError, match=expected):
+            method(x)
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda m: m.swap(IMAGES, IMAGES, 5), "facet must be .* 0 to 1"),
+        (lambda m: m.swap(IMAGES, IMAGES, "a"), "facet must be"),
+        (lambda m: m.swap(IMAGES[:2], IMAGES[:3], 0), "the same shape"),
+        (lambda m: m.sample(0), "n must be"),
+        (lambda m: m.sample(2.5), "n must be an integer"),
+        (lambda m: m.sample(True), "n must be an integer"),
+        (lambda m: m.sample(2, facet=0), "facet and component go"),
+        (lambda m: m.sample(2, component=0), "facet and component go"),
+        (
+            lambda m: m.sample(2, facet=0, component=4),
+            "component must be an integer from 0 to 3, got 4",
+        ),
+        (lambda m: m.sample(2, facet=2, component=0), "facet must be"),
+        (lambda m: m.sample(2, temperature=-1), "temperature must be"),
+        (lambda m: m.sample(2, temperature=np.nan), "temperature must be"),
+        (lambda m: m.sample(2, temperature="hot"), "temperature must be"),
+    ],
+)
+def test_calls(fitted, call, expected):
+    with pytest.raises(ValueError, match=expected):
+        call(fitted)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model: model.predict(IMAGES),
+        lambda model: model.predict_proba(IMAGES),
+        lambda model: model.encode(IMAGES),
+        lambda model: model.transform(IMAGES),
+        lambda model: model.get_feature_names_out(),
+        lambda model: model.reconstruct(IMAGES),
+        lambda model: model.swap(IMAGES, IMAGES, 0),
+        lambda model: model.sample(2),
+        lambda model: model.score(IMAGES),
+        lambda model: model.save("never.npz"),
+    ],
+)
+def test_not_fitted(call):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        call(MultiFacetClustering())
+
+
+def test_no_probability_is_nan(fitted):
+    variables = jax.tree.map(np.array, fitted._fitted.variables)
+    variables["params"]["priors_1"]["means"][:] = np.nan
+    broken = dataclasses.replace(fitted._fitted, variables=variables)
+    with pytest.raises(ValueError, match=r"9 examples .* such as X\[0\]"):
+        broken.predict(np.float32(IMAGES[:9, ..., np.newaxis] / 16))

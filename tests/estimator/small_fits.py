@@ -1,0 +1,23 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""An estimator that is fitted quickly, once for all tests of a process."""
+
+import functools
+
+from sklearn import datasets
+
+from mfcvae_jax import Facet, MultiFacetClustering
+
+FACETS = (Facet(4, 2), Facet(6, 3))
+IMAGES = datasets.load_digits().images[:300]  # 0 to 16, float64
+
+
+def estimator(**params):
+    return MultiFacetClustering(
+        **{"facets": FACETS, "epochs": 4, "random_state": 0, **params}
+    )
+
+
+@functools.cache
+def fitted():
+    return estimator().fit(IMAGES)
