@@ -117,7 +117,7 @@ def _training_steps(n_steps: int) -> dict[str, Callable[[], Any]]:
             likelihood=settings_lib.Bernoulli(),
             optimiser=optimiser.make_optimiser(5e-4, mfcvae.facets),
             schedule=progressive.Schedule(
-                ((0, 0),) * len(mfcvae.facets), 10**6, 1
+                ((0, 0, 0),) * len(mfcvae.facets), 10**6, 1
             ),
             estimate=estimate,
         )

@@ -45,7 +45,7 @@ def make_stepper():
         likelihood=settings_lib.Bernoulli(),
         optimiser=optimiser.make_optimiser(5e-4, model.facets),
         # Both facets are in from the start, as they are in PyTorch.
-        schedule=progressive.Schedule(((0, 0),) * 2, 10**6, 1),
+        schedule=progressive.Schedule(((0, 0, 0),) * 2, 10**6, 1),
         estimate=elbo.five_terms,
     )
 

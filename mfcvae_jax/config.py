@@ -37,11 +37,13 @@ _BASE: dict[str, Any] = {
     "precision": "float32",
     "data": {"data_dir": "", "path": "", "on_device_gb": 4.0},
     "facets": {"view": ()},
-    "prior_init": {"means": "gmm", "variance": 0.01},
+    "prior_init": {"means": "gmm", "variance": 0.01, "n_init": 5},
     "progressive": {
         "fade_in": "linear",
         "pretrain_weight_z": 0.0,
         "pretrain_weight_c": 0.0,
+        "warm_up_epochs": (),
+        "redundancy_price": 0.0,
     },
     "train": {
         "n_samples": 1,

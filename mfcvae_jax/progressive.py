@@ -7,15 +7,25 @@ deepest first: with a stage for each, stage s brings in facet J-1-s; with fewer
 stages, the first brings in all that are left. Every facet goes through the
 phases in this order. A phase says how the facet is trained::
 
-  phase        decoder rung (alpha)   KL weights (gamma_z, gamma_c)
-  waiting      0                      pre
-  fading in    fade                   pre + (1 - pre) * fade
-  active       1                      1
+  phase        decoder rung (alpha)   KL weights (gamma_z, gamma_c)   noise
+  waiting      0                      pre                             1
+  warming up   fade                   0                               0
+  fading in    fade                   pre + (1 - pre) * fade          1
+  active       1                      1                               1
 
-``pre`` is the pretraining weight of KL_z or KL_c, and ``fade`` runs from 0 to 1
-over the fade-in steps. The facets of the first stage start active. A fade-in
-that is longer than its stage is cut short: the facet is active as soon as the
-next one enters.
+``pre`` is the pretraining weight of KL_z or KL_c. ``fade`` runs from 0 to 1
+over the fade-in steps, from when the facet enters; in the first stage it is 1
+from the start. ``noise`` is the factor on the noise of q(z|x): a facet that is
+warming up is an autoencoder, z being the mean. A fade-in that is longer than
+its stage is cut short: the facet is active as soon as the next one enters.
+
+The published schedule has no warm-up, and its first facets start active. A
+warm-up (it is not in the paper) ends with a fit of the facet's prior to what
+the facet then encodes, between two steps: see ``training.prior_fit``.
+
+A facet may have to pay for what the facets before it tell already: once it has
+entered, ``price`` nats for each deeper facet that is past its own warm-up, see
+``variational.shared_variance``.
 
 The state of the machine is the number of optimiser steps taken, no more. The
 schedule says at which step each facet enters each phase. ``phases`` follows
@@ -41,6 +51,7 @@ __all__ = [
     "Schedule",
     "coefficients",
     "events",
+    "fitted_at",
     "full_coefficients",
     "make_schedule",
     "phases",
@@ -51,8 +62,9 @@ class Phase(enum.IntEnum):
     """Phase of one facet; the numbers are their order."""
 
     WAITING = 0
-    FADING_IN = 1
-    ACTIVE = 2
+    WARMING_UP = 1
+    FADING_IN = 2
+    ACTIVE = 3
 
     @property
     def label(self) -> str:
@@ -65,13 +77,14 @@ class Schedule(NamedTuple):
 
     Attributes:
         starts: for each of the J facets, the step at which it enters each phase
-            after the first: (fading in, active). They never fall; a phase whose
-            successor starts at the same step is skipped.
+            after the first: (warming up, fading in, active). They never fall; a
+            phase whose successor starts at the same step is skipped.
         n_steps: length of the whole run.
         fade_in_steps: length of a fade-in that is not cut short.
         fade_in: its shape.
         pretrain_weight_z: weight of KL_z of a waiting facet, in [0, 1].
         pretrain_weight_c: weight of KL_c of a waiting facet, in [0, 1].
+        price: on what deeper facets tell of a facet, in nats.
     """
 
     starts: tuple[tuple[int, ...], ...]
@@ -80,6 +93,7 @@ class Schedule(NamedTuple):
     fade_in: Fade = Fade.LINEAR
     pretrain_weight_z: float = 0.0
     pretrain_weight_c: float = 0.0
+    price: float = 0.0
 
     def stage_at(self, step: int) -> int:
         """The stage in force after a number of steps: 0, 1, ..."""
@@ -93,11 +107,16 @@ class Coefficients(NamedTuple):
         alpha: factor on each decoder rung, in [0, 1], shape (J,).
         weight_z: weight of each facet's KL_z, in [0, 1], shape (J,).
         weight_c: weight of each facet's KL_c, in [0, 1], shape (J,).
+        noise: factor on the noise of each facet's q(z|x), 0 or 1, shape (J,).
+        price: what facet j pays for the share of it that facet i tells, in
+            nats, shape (J, J); 0 unless i is deeper.
     """
 
     alpha: chex.Array
     weight_z: chex.Array
     weight_c: chex.Array
+    noise: chex.Array
+    price: chex.Array
 
 
 class Event(NamedTuple):
@@ -128,12 +147,13 @@ def make_schedule(
     last = len(ends) - 1
 
     def of_stage(stage):
-        if stage == 0:
-            return (0, 0)
-        start = ends[stage - 1]
-        full = start + settings.fade_in_steps
+        start = ends[stage - 1] if stage else 0
+        warm = start + settings.warm_ups[stage] * steps_per_epoch
+        full = start + settings.fade_in_steps if stage else 0
         # A run that goes on after its end goes on with its last fade-in.
-        return (start, full if stage == last else min(full, ends[stage]))
+        if stage < last:
+            full = min(full, ends[stage])
+        return (start, warm, max(warm, full))
 
     return Schedule(
         starts=tuple(of_stage(max(last - j, 0)) for j in range(n_facets)),
@@ -142,6 +162,7 @@ def make_schedule(
         fade_in=settings.fade_in,
         pretrain_weight_z=settings.pretrain_weight_z,
         pretrain_weight_c=settings.pretrain_weight_c,
+        price=settings.redundancy_price,
     )
 
 
@@ -177,30 +198,34 @@ def coefficients(schedule: Schedule, step: chex.Numeric) -> Coefficients:
     )
     now = phases(schedule, step)
     columns = zip(*of_phase.values(), strict=True)
-    return Coefficients(
-        *(jnp.select([now == p for p in of_phase], c) for c in columns)
-    )
+    pays = (now > Phase.WAITING)[:, None] & (now > Phase.WARMING_UP)
+    factors = [jnp.select([now == p for p in of_phase], c) for c in columns]
+    price = schedule.price * jnp.triu(jnp.asarray(pays, dtype=float), 1)
+    return Coefficients._make([*factors, price])
 
 
 def _table(fade, pre_z, pre_c):
-    """The table of the module's docstring: (alpha, gamma_z, gamma_c)."""
+    """The table of the module's docstring: (alpha, gamma_z, gamma_c, noise)."""
     return {
-        Phase.WAITING: (0.0, pre_z, pre_c),
+        Phase.WAITING: (0.0, pre_z, pre_c, 1.0),
+        Phase.WARMING_UP: (fade, 0.0, 0.0, 0.0),
         Phase.FADING_IN: (
             fade,
             pre_z + (1.0 - pre_z) * fade,
             pre_c + (1.0 - pre_c) * fade,
+            1.0,
         ),
-        Phase.ACTIVE: (1.0, 1.0, 1.0),
+        Phase.ACTIVE: (1.0, 1.0, 1.0, 1.0),
     }
 
 
 def _fade(schedule: Schedule, step: chex.Numeric) -> chex.Array:
     """How far the fade-in of each facet would be if uncut, shape (J,)."""
-    starts = np.asarray(schedule.starts)[:, Phase.FADING_IN - 1]
+    entered = np.asarray(schedule.starts)[:, 0]
     # In the default float type, so float64 where that is switched on.
-    taken = jnp.asarray(step - starts, dtype=float)
+    taken = jnp.asarray(step - entered, dtype=float)
     ratio = jnp.clip(taken / schedule.fade_in_steps, 0.0, 1.0)
+    ratio = jnp.where(entered == 0, 1.0, ratio)
     if schedule.fade_in is Fade.COSINE:
         return 0.5 * (1.0 - jnp.cos(jnp.pi * ratio))
     return ratio
@@ -209,7 +234,24 @@ def _fade(schedule: Schedule, step: chex.Numeric) -> chex.Array:
 def full_coefficients(n_facets: int) -> Coefficients:
     """Returns ones: those of a model in which all J facets are active."""
     ones = jnp.ones(n_facets)
-    return Coefficients(ones, ones, ones)
+    return Coefficients(ones, ones, ones, ones, jnp.zeros((n_facets,) * 2))
+
+
+def fitted_at(schedule: Schedule, step: int) -> tuple[int, ...]:
+    """Returns the facets whose warm-up ends at a step, on the host.
+
+    Args:
+        schedule: of the run.
+        step: optimiser steps taken.
+
+    Returns:
+        The facets whose prior is to be fitted before the next step.
+    """
+    return tuple(
+        j
+        for j, (entered, warm, _) in enumerate(schedule.starts)
+        if entered < warm == step
+    )
 
 
 def events(schedule: Schedule, after: int, upto: int) -> tuple[Event, ...]:

@@ -10,6 +10,7 @@ that differ by facet are tuples of length J in that order.
 
 import dataclasses
 import enum
+import operator
 from typing import Annotated
 
 from mfcvae_jax import views
@@ -206,12 +207,14 @@ class PriorInit(Section, name="prior_init"):
     """Starting values of the mixture priors.
 
     Attributes:
-        means: where the component means come from.
-        variance: of every component, in every direction.
+        means: where the component means come from, of facets without a warm-up.
+        variance: of every component, in every direction; likewise.
+        n_init: starts of the fit that ends a warm-up; the likeliest is taken.
     """
 
     means: MeansInit
     variance: Positive
+    n_init: Count = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,6 +230,11 @@ class Progressive(Section, name="progressive"):
         fade_in: shape of the fade-in.
         pretrain_weight_z: weight of KL_z of a facet that is still out.
         pretrain_weight_c: weight of KL_c of a facet that is still out.
+        warm_up_epochs: epochs at the start of each stage in which its facets
+            warm up, after which their priors are fitted; one a stage. None at
+            all is the published schedule.
+        redundancy_price: what a facet pays if a deeper one tells all of it, in
+            nats; see ``variational.shared_variance``. 0 is published.
     """
 
     stage_epochs: tuple[Count, ...]
@@ -234,6 +242,23 @@ class Progressive(Section, name="progressive"):
     fade_in: Fade
     pretrain_weight_z: Weight
     pretrain_weight_c: Weight
+    warm_up_epochs: tuple[Annotated[int, "at least 0"], ...] = ()
+    redundancy_price: Annotated[float, "at least 0"] = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(
+            len(self.warm_ups) == len(self.stage_epochs)
+            and all(map(operator.lt, self.warm_ups, self.stage_epochs)),
+            "progressive.warm_up_epochs must have a value for each of "
+            f"stage_epochs={self.stage_epochs}, less than that, or none at "
+            f"all; got {self.warm_up_epochs}",
+        )
+
+    @property
+    def warm_ups(self) -> tuple[int, ...]:
+        """Length of the warm-up of each stage, in epochs."""
+        return self.warm_up_epochs or (0,) * len(self.stage_epochs)
 
 
 @dataclasses.dataclass(frozen=True)

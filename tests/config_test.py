@@ -55,6 +55,8 @@ def _configs(draw):
         },
     }
     kind = draw(st.sampled_from(sorted(nets)))
+    stage_epochs = per_facet(sizes)
+    warm_ups = st.tuples(*(st.integers(0, n - 1) for n in stage_epochs))
     weights = st.floats(0, 1)
     positive = st.floats(1e-6, 1e3)
     gaussian = {
@@ -83,13 +85,16 @@ def _configs(draw):
         prior_init={
             "means": draw(st.sampled_from(["gmm", "glorot"])),
             "variance": draw(positive),
+            "n_init": draw(sizes),
         },
         progressive={
-            "stage_epochs": per_facet(sizes),
+            "stage_epochs": stage_epochs,
             "fade_in_steps": draw(sizes),
             "fade_in": draw(st.sampled_from(["linear", "cosine"])),
             "pretrain_weight_z": draw(weights),
             "pretrain_weight_c": draw(weights),
+            "warm_up_epochs": draw(st.just(()) | warm_ups),
+            "redundancy_price": draw(st.floats(0, 100)),
         },
     )
 
@@ -102,6 +107,16 @@ def test_config_comes_back_as_it_went_in_and_survives_json(config):
     assert config_lib.from_config(config) == found
     text = json.dumps(config_lib.to_config(found), allow_nan=False)
     assert config_lib.from_config(json.loads(text)) == found
+
+
+def test_config_without_a_warm_up_is_the_published_schedule():
+    config = examples.config()
+    assert "warm_up_epochs" not in config["progressive"]
+    plain = config_lib.from_config(config)
+    config["progressive"] |= {"warm_up_epochs": (), "redundancy_price": 0.0}
+    config["prior_init"] |= {"n_init": 5}
+    assert config_lib.from_config(config) == plain
+    assert plain.progressive.warm_ups == (0, 0)
 
 
 def test_prior_is_gaussian_unless_said_and_may_be_the_kind_alone():

@@ -17,8 +17,8 @@ from mfcvae_jax.progressive import Event, Phase
 from mfcvae_jax.settings import Fade, Progressive
 from tests import fixtures
 
-_FIELDS = ("alpha", "weight_z", "weight_c")
-_WAITING, _FADING, _ACTIVE = Phase
+_FIELDS = ("alpha", "weight_z", "weight_c", "noise")
+_WAITING, _WARMING, _FADING, _ACTIVE = Phase
 # More than any run below takes, its last fade-in included: one shape to trace.
 _N_STEPS = 64
 
@@ -28,21 +28,29 @@ def _settings(draw):
     """Settings whose epochs are single steps, and a number of facets."""
     stages = draw(st.lists(st.integers(1, 9), min_size=1, max_size=3))
     weights = st.sampled_from([0.0, 0.25, 0.7, 1.0])
+    warm_ups = st.tuples(*(st.integers(0, n - 1) for n in stages))
     chosen = Progressive(
         tuple(stages),
         draw(st.integers(1, 12)),
         draw(st.sampled_from(Fade)),
         draw(weights),
         draw(weights),
+        draw(st.just(()) | warm_ups),
+        draw(st.sampled_from([0.0, 30.0])),
     )
     return chosen, draw(st.integers(len(stages), 3))
 
 
 def _schedule(
-    stages, fade_in_steps, fade_in=Fade.LINEAR, pre=(0.0, 0.0), n_facets=None
+    stages,
+    fade_in_steps,
+    fade_in=Fade.LINEAR,
+    pre=(0.0, 0.0),
+    n_facets=None,
+    warm_ups=(),
 ):
     return progressive.make_schedule(
-        Progressive(stages, fade_in_steps, fade_in, *pre),
+        Progressive(stages, fade_in_steps, fade_in, *pre, warm_ups),
         n_facets or len(stages),
         steps_per_epoch=1,
     )
@@ -58,10 +66,14 @@ def _stage_of(stages, step):
 
 
 def _oracle(chosen, n_facets, step):
-    """Phases and coefficients by the rules of App. D.3, facet by facet."""
+    """Phases and coefficients by the rules of App. D.3, facet by facet.
+
+    And of warm-ups, which are not in the paper.
+    """
     stage, taken = _stage_of(chosen.stage_epochs, step)
-    pre = np.array([0, chosen.pretrain_weight_z, chosen.pretrain_weight_c])
-    fade = min(taken / chosen.fade_in_steps, 1.0)
+    pre = np.array([0, chosen.pretrain_weight_z, chosen.pretrain_weight_c, 1])
+    fade = min(taken / chosen.fade_in_steps, 1.0) if stage else 1.0
+    warm_up = (chosen.warm_up_epochs or (0,) * 3)[stage]
     if chosen.fade_in is Fade.COSINE:
         fade = (1 + math.cos(math.pi * fade + math.pi)) / 2
     in_phase, rows = [], []
@@ -71,9 +83,12 @@ def _oracle(chosen, n_facets, step):
         if comes_in > stage:
             in_phase.append(_WAITING)
             rows.append(pre)
+        elif comes_in == stage and taken < warm_up:
+            in_phase.append(_WARMING)
+            rows.append(np.array([fade, 0, 0, 0]))
         elif comes_in < stage or stage == 0 or taken >= chosen.fade_in_steps:
             in_phase.append(_ACTIVE)
-            rows.append(np.ones(3))
+            rows.append(np.ones(4))
         else:
             in_phase.append(_FADING)
             rows.append(pre + (1 - pre) * fade)
@@ -107,8 +122,14 @@ class AgainstTheRulesTest(parameterized.TestCase):
             np.testing.assert_allclose(
                 values, [table[i] for _, table in wanted], atol=2e-6
             )
-            self.assertTrue(np.all(np.diff(values, axis=0) >= 0), name)
+            if name == "alpha" or not chosen.warm_up_epochs:
+                self.assertTrue(np.all(np.diff(values, axis=0) >= 0), name)
             np.testing.assert_array_equal(values[-1], np.ones(n_facets))
+        for prices, (in_phase, _) in zip(found.price, wanted, strict=True):
+            for j, i in np.ndindex(n_facets, n_facets):
+                pays = in_phase[j] >= _WARMING and in_phase[i] >= _FADING
+                is_due = chosen.redundancy_price * (pays and i > j)
+                self.assertEqual(prices[j, i], is_due)
         self.assertEqual(
             [schedule.stage_at(n) for n in range(_N_STEPS)],
             [_stage_of(chosen.stage_epochs, n)[0] for n in range(_N_STEPS)],
@@ -120,44 +141,72 @@ class AgainstTheRulesTest(parameterized.TestCase):
             cells = [cell for cell in line.split("  ") if cell]
             if cells and cells[0].strip() in [p.label for p in Phase]:
                 rows[cells[0].strip()] = cells[1:]
-        self.assertEqual(list(rows), ["waiting", "fading in", "active"])
+        self.assertEqual(list(rows), [phase.label for phase in Phase])
         pre_z, pre_c = 0.25, 0.75
-        schedule = _schedule((4, 8), 4, pre=(pre_z, pre_c))
-        for phase, step in ((_WAITING, 0), (_FADING, 5), (_ACTIVE, 8)):
+        schedule = _schedule((4, 8), 4, pre=(pre_z, pre_c), warm_ups=(0, 2))
+        for phase, step in zip(Phase, (0, 5, 6, 8), strict=True):
             self.assertEqual(progressive.phases(schedule, step)[0], phase)
-            alpha, weight = rows[phase.label]
+            alpha, weight, noise = rows[phase.label]
             names = {"fade": (step - 4) / 4}
             self.assertEqual(
-                [c[0] for c in progressive.coefficients(schedule, step)],
+                [c[0] for c in progressive.coefficients(schedule, step)[:4]],
                 [
                     eval(alpha, names),
                     eval(weight, names | {"pre": pre_z}),
                     eval(weight, names | {"pre": pre_c}),
+                    eval(noise),
                 ],
             )
 
     def test_full_coefficients_leave_every_facet_in(self):
-        for value in progressive.full_coefficients(3):
+        *factors, price = progressive.full_coefficients(3)
+        for value in factors:
             np.testing.assert_array_equal(value, np.ones(3))
+        np.testing.assert_array_equal(price, np.zeros((3, 3)))
 
 
 class ScheduleTest(absltest.TestCase):
     def test_epochs_become_the_steps_of_each_facet(self):
-        chosen = Progressive((201, 100, 7), 15_000, Fade.COSINE, 0.1, 0.2)
+        chosen = Progressive(
+            (201, 100, 7), 15_000, Fade.COSINE, 0.1, 0.2, (0, 10, 2), 50.0
+        )
         schedule = progressive.make_schedule(chosen, 5, steps_per_epoch=117)
         self.assertEqual(
             schedule,
             (
                 # The first fade-in is cut short, the last one is not: a run
                 # that goes on goes on with it.
-                ((35_217, 50_217), (23_517, 35_217), *((0, 0),) * 3),
+                (
+                    (35_217, 35_451, 50_217),
+                    (23_517, 24_687, 35_217),
+                    *((0, 0, 0),) * 3,
+                ),
                 36_036,
                 15_000,
                 Fade.COSINE,
                 0.1,
                 0.2,
+                50.0,
             ),
         )
+        self.assertEqual(progressive.fitted_at(schedule, 24_687), (1,))
+        for step in (0, 23_517, 24_686, 35_217):
+            self.assertEqual(progressive.fitted_at(schedule, step), ())
+
+    def test_facets_that_enter_together_warm_up_together(self):
+        schedule = _schedule((6, 6), 2, n_facets=3, warm_ups=(3, 4))
+        wanted = {
+            0: (_WAITING, _WARMING, _WARMING),
+            3: (_WAITING, _ACTIVE, _ACTIVE),
+            # Its fade-in is over before its warm-up is.
+            9: (_WARMING, _ACTIVE, _ACTIVE),
+            10: (_ACTIVE, _ACTIVE, _ACTIVE),
+        }
+        for step, row in wanted.items():
+            found = progressive.phases(schedule, step)
+            self.assertEqual(tuple(found), row, step)
+        self.assertEqual(progressive.fitted_at(schedule, 3), (1, 2))
+        self.assertEqual(progressive.fitted_at(schedule, 10), (0,))
 
 
 class EventsTest(parameterized.TestCase):
@@ -231,7 +280,7 @@ class OfficialTableTest(parameterized.TestCase):
         with jax.enable_x64(True):
             _, found = _over_steps(schedule, schedule.n_steps)
         names = ("alpha_dec", "gamma_kl_z", "gamma_kl_c")
-        for ours, theirs in zip(_FIELDS, names, strict=True):
+        for ours, theirs in zip(_FIELDS[:3], names, strict=True):
             value = np.asarray(getattr(found, ours))
             np.testing.assert_allclose(
                 value.reshape(sum(stages), 10, len(stages)),

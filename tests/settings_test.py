@@ -167,6 +167,18 @@ FAULTS = [
         "got 3: (1, 2, 3)",
     ),
     ({"progressive": {"stage_epochs": ()}}, "from 1 to 2", "got 0: ()"),
+    (
+        {"progressive": {"stage_epochs": (2, 2), "warm_up_epochs": (1,)}},
+        "progressive.warm_up_epochs",
+        "(2, 2)",
+        "got (1,)",
+    ),
+    (
+        {"progressive": {"stage_epochs": (2, 2), "warm_up_epochs": (0, 2)}},
+        "less than that",
+        "got (0, 2)",
+    ),
+    ({"progressive": {"redundancy_price": -1.0}}, "progressive.redundancy_pr"),
     *(
         (_ladder(**{name: ((24,),)}), f"net.{name}", "(2,", "got 1: ((24,),)")
         for name in (

@@ -5,7 +5,7 @@
 Records are dictionaries as they stand in a run's metrics.jsonl, one per line::
 
   epoch                           float, epochs since the start
-  split                           'train' or 'test'
+  split                           'train' or 'test' ('fit' is not drawn)
   mixture_bound, mean_field_bound nats per example, higher is better
   kl_z/<j>, kl_c/<j>              nats per example, for each facet j
   many_to_one/<j>/<labeling>      in [0, 1]; usually on test records only
@@ -63,7 +63,7 @@ def check_records(records: Sequence[Mapping[str, Any]]) -> None:
         is_finite = isinstance(epoch, (int, float, np.number)) and np.isfinite(
             epoch
         )
-        if split not in SPLITS or not is_finite:
+        if split not in (*SPLITS, "fit") or not is_finite:
             raise ValueError(
                 f"Expected split 'train' or 'test' and a finite number as "
                 f"epoch in record {i}; got {split!r} and {epoch!r}."

@@ -88,8 +88,18 @@ class Trained:
         Returns:
             Means of q(z_j|x), length J, each of shape (N, D_j).
         """
-        found = self._in_chunks(lambda _, x: self._encode(x), images)
-        return tuple(q.mean for q in found)
+        return tuple(q.mean for q in self.posteriors(images))
+
+    def posteriors(self, images: np.ndarray) -> tuple[posterior.Posterior, ...]:
+        """Encodes images.
+
+        Args:
+            images: shape (N, H, W, C), uint8 or float in [0, 1].
+
+        Returns:
+            Parameters of q(z_j|x), length J.
+        """
+        return self._in_chunks(lambda _, x: self._encode(x), images)
 
     def sampled_latents(
         self, images: np.ndarray, key: chex.PRNGKey

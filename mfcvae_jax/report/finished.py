@@ -22,6 +22,7 @@ from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import runs
 from mfcvae_jax.training.runs import Run
 from mfcvae_jax.training.state import TrainState
+from mfcvae_jax.variational import shared_variance
 from mfcvae_jax.workdir import Workdir
 
 __all__ = ["Finished", "NotDrawnError"]
@@ -79,8 +80,8 @@ class Finished:
         """Of each facet the epochs from which it enters and is in fully."""
         run = self.run
         return [
-            (fading / run.steps_per_epoch, facet, active / run.steps_per_epoch)
-            for facet, (fading, active) in enumerate(
+            (start / run.steps_per_epoch, facet, active / run.steps_per_epoch)
+            for facet, (start, *_, active) in enumerate(
                 run.stepper.schedule.starts
             )
         ]
@@ -112,6 +113,18 @@ class Finished:
             self.scored.predictions.assignments,
             self.run.settings.facets.n_components,
         )
+
+    @functools.cached_property
+    def shared_variance(self) -> np.ndarray:
+        """What deeper facets tell of each, on the held-out split; (J,).
+
+        What ``progressive.redundancy_price`` is the price of.
+        """
+        shares = shared_variance.shares(
+            self.trained.posteriors(self.run.dataset.test.images),
+            self.scored.predictions.resp,
+        )
+        return np.sum(shares, axis=1)
 
     @functools.cached_property
     def pruned(

@@ -57,7 +57,9 @@ FACETS = Section(
     ("facet",),
     "The gap estimates -log Z: what is lost by taking q(c|x) for all samples "
     "of z together. Needed: the clusters that can be told apart, by the "
-    "integrated completed likelihood.",
+    "integrated completed likelihood. Told: the share of variance of what the "
+    "facet encodes that lies between the clusters of deeper facets, summed "
+    "over these; progressive.redundancy_price is the price of it.",
 )
 PAIRS = Section(
     "What pairs of facets share, 0 at best",
@@ -138,6 +140,14 @@ MEASURES = [
         "clusters_needed",
         "clusters needed",
         find=lambda f: [e.n_kept for _, e in f.pruned],
+    ),
+    Measure(
+        FACETS,
+        "shared_variance",
+        "told",
+        "%",
+        "told by deeper facets",
+        find=lambda f: f.shared_variance,
     ),
     Measure(
         PAIRS,

@@ -21,6 +21,7 @@ from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import (
     compilation,
     feeding,
+    prior_fit,
     processes,
     records,
     runs,
@@ -159,8 +160,12 @@ class _Training:
                     is_compiled=is_compiled,
                 )
                 is_stopped = processes.any_of(self._stop.signum is not None)
+                # A warm-up ends with an epoch.
                 if self._step % run.steps_per_epoch == 0:
-                    self._end_epoch(is_stopped, is_logged=not progress.is_bar)
+                    self._end_epoch(
+                        self._fit_priors() or is_stopped,
+                        is_logged=not progress.is_bar,
+                    )
                 elif is_stopped:
                     self._save(self._program.members(self._state))
                 if is_stopped and self._step < schedule.n_steps:
@@ -183,23 +188,37 @@ class _Training:
         if processes.is_main():
             found = self._recorder.restore(self._indices)
             found = found or [runs.first_state(seed) for seed in self._seeds]
-            if jax.process_count() == 1:
-                return found
-            plain = [
-                jax.device_get(state_lib.with_key_data(state))
-                for state in found
-            ]
-        else:
-            plain = [
-                jax.tree.map(
-                    lambda leaf: np.zeros(leaf.shape, leaf.dtype),
-                    jax.eval_shape(
-                        state_lib.with_key_data, runs.blank_state(seed)
-                    ),
-                )
-                for seed in self._seeds
-            ]
-        return [state_lib.with_typed_key(s) for s in processes.broadcast(plain)]
+            return _from_main(found)
+        blank = [
+            jax.tree.map(
+                lambda leaf: np.zeros(leaf.shape, leaf.dtype),
+                jax.eval_shape(state_lib.with_key_data, runs.blank_state(seed)),
+            )
+            for seed in self._seeds
+        ]
+        return _from_main([state_lib.with_typed_key(b) for b in blank])
+
+    def _fit_priors(self) -> bool:
+        """Fits the priors of facets whose warm-up is over, if there are any.
+
+        Every process does so, so that none waits long for another, and all
+        take what process 0 has found.
+        """
+        schedule = self._run.stepper.schedule
+        facets = progressive.fitted_at(schedule, self._step)
+        if not facets:
+            return False
+        states = self._program.members(self._state)
+        for i in self._alive:
+            if records.broken_parameter(states[i]):
+                continue  # it is given up when it is to be saved, right after
+            states[i], values = prior_fit.fit_priors(
+                self._seeds[i], states[i], facets
+            )
+            records.log_fits(self._step, values)
+            self._record(i, "fit", values)
+        self._state = self._program.place(_from_main(states))
+        return True
 
     def _take_steps(self, part: feeding.Fed) -> dict[str, float]:
         """Takes the steps of a dispatch and records them.
@@ -227,20 +246,25 @@ class _Training:
             self._run.stepper.schedule, self._step, self._step + n_steps
         )
         self._step += n_steps
-        values = {i: records.mean_metrics(of_seeds[i]) for i in self._alive}
+        values = {
+            i: records.mean_metrics(
+                of_seeds[i], self._run.stepper.schedule, self._step - n_steps
+            )
+            for i in self._alive
+        }
         for i in self._alive:
             self._record(i, "train", values[i])
         return records.mean_values(list(values.values()))
 
-    def _end_epoch(self, is_stopped: bool, is_logged: bool) -> None:
+    def _end_epoch(self, is_save_due: bool, is_logged: bool) -> None:
         """Scores, records and saves, as far as that is due."""
         settings, schedule = self._run.settings, self._run.stepper.schedule
         epoch = self._step // self._run.steps_per_epoch
         is_last = self._step == schedule.n_steps
         is_save_due = (
-            epoch % settings.checkpoint.every_epochs == 0
+            is_save_due
+            or epoch % settings.checkpoint.every_epochs == 0
             or is_last
-            or is_stopped
         )
         # What is saved is scored, so that the best can be told from the rest.
         if not is_save_due and epoch % settings.evaluate.every_epochs:
@@ -314,6 +338,14 @@ class _Training:
             self._recorder.give_up(self._indices[i], error)
         if not self._alive:
             raise error
+
+
+def _from_main(states: Sequence[TrainState]) -> list[TrainState]:
+    """The states of process 0, in all; others pass some of the same shapes."""
+    if jax.process_count() == 1:
+        return list(states)
+    plain = [jax.device_get(state_lib.with_key_data(state)) for state in states]
+    return [state_lib.with_typed_key(s) for s in processes.broadcast(plain)]
 
 
 def _permutations(seeds: Sequence[Run]) -> Callable[[int], np.ndarray]:

@@ -8,7 +8,7 @@ means are used. ``glorot``: Xavier-normal draws.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,7 +20,13 @@ from sklearn import exceptions, mixture
 from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.settings import MeansInit, Settings
 
-__all__ = ["check", "fit_means", "with_initial_means"]
+__all__ = [
+    "check",
+    "check_warm_up",
+    "fit_means",
+    "fit_quietly",
+    "with_initial_means",
+]
 
 
 def with_initial_means(
@@ -66,12 +72,29 @@ def check(settings: Settings, n_examples: int) -> None:
         n_examples: N, in the training split.
     """
     n_components = max(settings.facets.n_components)
+    is_warm = any(settings.progressive.warm_up_epochs)
     is_fitted = settings.prior_init.means is MeansInit.GMM
-    if is_fitted and n_examples < n_components:
+    if (is_fitted or is_warm) and n_examples < n_components:
+        cure = "" if is_warm else " or prior_init.means='glorot'"
         raise ValueError(
-            f"prior_init.means='gmm' fits {n_components} components "
-            f"(facets.n_components) to {n_examples} training examples: use "
-            "fewer components, more data or prior_init.means='glorot'"
+            f"{'a warm-up' if is_warm else 'prior_init.means=gmm'} fits "
+            f"{n_components} components (facets.n_components) to {n_examples} "
+            f"training examples: use fewer components, more data{cure}"
+        )
+
+
+def check_warm_up(facet: int, params: Mapping[str, Any]) -> None:
+    """Raises ValueError if a mixture of Gaussians is no value of a prior.
+
+    Args:
+        facet: j.
+        params: of its prior.
+    """
+    if "means" not in params or not {"raw_var", "raw_tril"} & params.keys():
+        raise ValueError(
+            "progressive.warm_up_epochs has a mixture of means and covariances "
+            f"fitted, but the prior of facet {facet} has other parameters: "
+            f"{', '.join(sorted(params))}. Leave its stage without a warm-up"
         )
 
 
@@ -86,12 +109,22 @@ def fit_means(latents: np.ndarray, n_components: int, seed: int) -> np.ndarray:
     Returns:
         Means, shape (K, D), float32.
     """
-    fit = mixture.GaussianMixture(
+    model = mixture.GaussianMixture(
         n_components, covariance_type="diag", random_state=seed
     )
+    fit_quietly(model, latents)
+    return model.means_.astype(np.float32)
+
+
+def fit_quietly(model: mixture.GaussianMixture, latents: np.ndarray) -> None:
+    """Fits a mixture; that it does not converge is logged, and no warning.
+
+    Args:
+        model: the mixture.
+        latents: shape (N, D).
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", exceptions.ConvergenceWarning)
-        fit.fit(np.asarray(latents, np.float64))
+        model.fit(np.asarray(latents, np.float64))
     for warning in caught:
         logging.info("mixture fit of the prior: %s", warning.message)
-    return fit.means_.astype(np.float32)

@@ -54,8 +54,9 @@ class Recorder:
         Args:
             seed: whose.
             record: ``step`` (optimiser steps taken), ``epoch`` (the same in
-                epochs), ``split`` ('train', 'test' or 'speed'), and numbers by
-                name, None for one that is not finite.
+                epochs), ``split`` ('train', 'test', 'speed' or, of priors that
+                were fitted, 'fit'), and numbers by name, None for one that is
+                not finite.
         """
 
     def save(self, seed: int, state: TrainState, bound: float | None) -> None:

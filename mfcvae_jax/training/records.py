@@ -17,25 +17,41 @@ __all__ = [
     "divergence",
     "line",
     "log_events",
+    "log_fits",
     "mean_metrics",
     "mean_values",
     "score_values",
 ]
 
 
-def mean_metrics(metrics: steps.Metrics) -> dict[str, float]:
-    """Means over the steps of a dispatch, by name."""
+def mean_metrics(
+    metrics: steps.Metrics, schedule: progressive.Schedule, step: int
+) -> dict[str, float]:
+    """Means over the steps of a dispatch after ``step``, by name.
+
+    While a facet warms up, z is no sample of q(z|x): there are no bounds then,
+    and no KL of that facet, but NaN.
+    """
+    phases = progressive.phases(schedule, step)
+    is_warming = phases == progressive.Phase.WARMING_UP
     values = {
         "loss": metrics.loss.mean(),
         "mixture_bound": metrics.mixture_bound.mean(),
         "mean_field_bound": metrics.mean_field_bound.mean(),
         "log_p_x_z": metrics.log_p_x_z.mean(),
     }
-    for name in ("kl_z", "kl_c"):
-        for j, value in enumerate(getattr(metrics, name).mean(axis=0)):
-            values[f"{name}/{j}"] = value
     if np.isnan(values["mean_field_bound"]):
         del values["mean_field_bound"]  # a prior does not have it
+    if is_warming.any():
+        bounds = {"mixture_bound", "mean_field_bound"}
+        values |= dict.fromkeys(bounds & values.keys(), np.nan)
+    for name in ("kl_z", "kl_c"):
+        for j, value in enumerate(getattr(metrics, name).mean(axis=0)):
+            values[f"{name}/{j}"] = np.nan if is_warming[j] else value
+    if schedule.price:
+        values["redundancy_price"] = schedule.price
+        for j, value in enumerate(metrics.shared_variance.mean(axis=0)):
+            values[f"shared_variance/{j}"] = value
     return {name: float(value) for name, value in values.items()}
 
 
@@ -87,20 +103,37 @@ def line(
 ) -> str:
     """The bounds, their terms and the stage, for the progress bar or a log."""
     phases = progressive.phases(schedule, step)
-    terms = [f"M {values['mixture_bound']:.1f}"]
-    if "mean_field_bound" in values:
-        terms.append(f"F {values['mean_field_bound']:.1f}")
-    terms.append(f"log p(x|z) {values['log_p_x_z']:.1f}")
+    found = [
+        ("M", values["mixture_bound"]),
+        ("F", values.get("mean_field_bound", np.nan)),
+        ("log p(x|z)", values["log_p_x_z"]),
+    ]
     for j, phase in enumerate(phases):
         if phase != progressive.Phase.WAITING:
             kl = values[f"kl_z/{j}"] + values[f"kl_c/{j}"]
-            terms.append(f"KL{j} {kl:.1f}")
+            found.append((f"KL{j}", kl))
+    terms = [f"{n} {value:.1f}" for n, value in found if np.isfinite(value)]
     terms += [
         f"{name.removeprefix('many_to_one/')} {100 * value:.1f} %"
         for name, value in values.items()
         if name.startswith("many_to_one/")
     ]
     return f"stage {schedule.stage_at(step)} | " + ", ".join(terms)
+
+
+def log_fits(step: int, values: dict[str, float]) -> None:
+    """Logs the fits of priors, from what ``prior_fit`` gives to record."""
+    for name, value in values.items():
+        what, _, facet = name.partition("/")
+        if what == "log_likelihood":
+            logging.info(
+                "step %d: the prior of facet %s is fitted: log-likelihood %.2f "
+                "nats per example, %d iterations",
+                step,
+                facet,
+                value,
+                values[f"iterations/{facet}"],
+            )
 
 
 def log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:

@@ -22,7 +22,7 @@ from mfcvae_jax.evaluation import accuracy
 from mfcvae_jax.inference.predictions import Predictions
 from mfcvae_jax.inference.trained import Trained
 from mfcvae_jax.randomness import KeyUse, draw_noise, run_key
-from mfcvae_jax.settings import Settings
+from mfcvae_jax.settings import MeansInit, Settings
 from mfcvae_jax.training import (
     data_init,
     optimiser,
@@ -216,8 +216,14 @@ def first_state(run: Run) -> state_lib.TrainState:
             .latents
         )
 
+    # What a warm-up will fit needs no fit now.
+    starts = run.stepper.schedule.starts
+    is_warm = [entered < warm for entered, warm, _ in starts]
+    for j, is_fitted in enumerate(is_warm):
+        if is_fitted:
+            prior_init.check_warm_up(j, variables["params"][f"priors_{j}"])
     params = prior_init.with_initial_means(
-        settings.prior_init.means,
+        MeansInit.GLOROT if all(is_warm) else settings.prior_init.means,
         variables["params"],
         encode_means,
         settings.seed,

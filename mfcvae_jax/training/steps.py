@@ -4,7 +4,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import chex
@@ -18,7 +18,7 @@ from mfcvae_jax.model import MFCVAE, elbo_terms, facets_in_force, nets_cast
 from mfcvae_jax.randomness import draw_noise
 from mfcvae_jax.settings import Likelihood, Precision
 from mfcvae_jax.training.state import TrainState
-from mfcvae_jax.variational import elbo
+from mfcvae_jax.variational import elbo, posterior, shared_variance
 
 __all__ = ["Metrics", "Stepper", "summarise"]
 
@@ -36,6 +36,9 @@ class Metrics(NamedTuple):
         log_p_x_z: reconstruction term, shape ().
         kl_z: of each facet, shape (J,).
         kl_c: of each facet, shape (J,).
+        shared_variance: of each facet, the sum over the deeper facets of the
+            share that they tell, see ``variational.shared_variance``; 0 for one
+            that pays no price for it. Shape (J,), no unit.
     """
 
     loss: chex.Array
@@ -44,12 +47,14 @@ class Metrics(NamedTuple):
     log_p_x_z: chex.Array
     kl_z: chex.Array
     kl_c: chex.Array
+    shared_variance: chex.Array
 
 
 def summarise(
     terms: elbo.ElboTerms,
     coefficients: progressive.Coefficients,
     is_in: chex.Array,
+    shares: chex.Array,
 ) -> Metrics:
     """Averages the terms of a batch.
 
@@ -57,18 +62,23 @@ def summarise(
         terms: of a batch.
         coefficients: in force.
         is_in: 1 for each facet that the bounds count, else 0, shape (J,).
+        shares: of facet j, what facet i tells of it, shape (J, J).
 
     Returns:
         Their means over the batch.
     """
     mixture, mean_field = elbo.bounds(terms, is_in)
+    loss = elbo.loss(terms, coefficients.weight_z, coefficients.weight_c)
     return Metrics(
-        loss=elbo.loss(terms, coefficients.weight_z, coefficients.weight_c),
+        loss=loss + jnp.sum(coefficients.price * shares),
         mixture_bound=jnp.mean(mixture),
         mean_field_bound=jnp.mean(mean_field),
         log_p_x_z=jnp.mean(terms.log_p_x_z),
         kl_z=jnp.stack([jnp.mean(facet.kl_z) for facet in terms.facets]),
         kl_c=jnp.stack([jnp.mean(facet.kl_c) for facet in terms.facets]),
+        shared_variance=jnp.sum(
+            jnp.where(coefficients.price > 0, shares, 0.0), axis=1
+        ),
     )
 
 
@@ -133,7 +143,10 @@ class Stepper:
                 "batch_stats": batch_stats,
             },
             x,
-            noise,
+            tuple(
+                factor * draws
+                for factor, draws in zip(coefficients.noise, noise, strict=True)
+            ),
             coefficients.alpha,
             train=True,
             seen=seen,
@@ -141,8 +154,25 @@ class Stepper:
         )
         terms = elbo_terms(self.likelihood, forward, x, self.estimate)
         is_in = facets_in_force(self.model.net, coefficients.alpha)
-        metrics = summarise(terms, coefficients, is_in)
+        shares = self._shares(forward.posteriors, terms)
+        metrics = summarise(terms, coefficients, is_in, shares)
         return metrics.loss, (metrics, updated.get("batch_stats", {}))
+
+    def _shares(
+        self, posteriors: Sequence[posterior.Posterior], terms: elbo.ElboTerms
+    ) -> chex.Array:
+        """What facet i tells of facet j, over the whole batch; shape (J, J).
+
+        Zeros where no price is set.
+        """
+        if not self.schedule.price:
+            return jnp.zeros((len(posteriors),) * 2)
+        known = (posteriors, [jnp.exp(f.log_resp) for f in terms.facets])
+        if self.axis_name is not None:
+            # Every device has the same sum in its loss, so the mean of their
+            # gradients is that of one device.
+            known = jax.lax.all_gather(known, self.axis_name, tiled=True)
+        return shared_variance.shares(*known)
 
     def update(
         self,

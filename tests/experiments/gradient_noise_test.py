@@ -41,7 +41,7 @@ class GradientNoiseTest(absltest.TestCase):
             model=model_lib.make_model(settings, (8, 8, 1)),
             likelihood=settings.likelihood,
             optimiser=optimiser.make_optimiser(1e-3, settings.facets),
-            schedule=progressive.Schedule(((0, 0),), 1, 1),
+            schedule=progressive.Schedule(((0, 0, 0),), 1, 1),
             estimate=elbo.five_terms,
         )
         self.state = state.make_state(

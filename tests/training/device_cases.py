@@ -84,8 +84,11 @@ def make_stepper(net: str) -> steps.Stepper:
         # unit always fires, before batch norm. With Adam's usual epsilon they
         # would move a parameter as far as any other gradient, at random.
         optimiser=optax.adam(2e-4, eps=1e-3),
-        # The first of two facets fades in over steps 20 to 35.
-        schedule=progressive.Schedule(((20, 35), (0, 0))[-n_facets:], 60, 15),
+        # The first of two facets warms up from step 20 on, has faded in at 35,
+        # and pays for what the other tells.
+        schedule=progressive.Schedule(
+            ((20, 28, 35), (0, 0, 0))[-n_facets:], 60, 15, price=20.0
+        ),
         estimate=elbo.five_terms,
     )
 

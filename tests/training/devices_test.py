@@ -35,7 +35,7 @@ def _rms(array):
 
 @pytest.mark.slow
 class DevicesTest(parameterized.TestCase):
-    """50 steps with batch norm, a stage and a fade-in among them."""
+    """50 steps with batch norm, a stage, its warm-up and price among them."""
 
     @parameterized.parameters(("dense", 2), ("dense", 8), ("conv", 4))
     def test_any_number_of_devices_is_one(self, net, n_devices):

@@ -38,7 +38,11 @@ _PATIENCE_SECONDS = 900
 
 # Too many epochs to end before it is killed.
 _LONG = small_runs.ONE_FACET | {
-    "progressive": {"stage_epochs": (50,), "fade_in_steps": 300}
+    "progressive": {
+        "stage_epochs": (50,),
+        "fade_in_steps": 300,
+        "warm_up_epochs": (25,),
+    }
 }
 
 

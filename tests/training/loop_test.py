@@ -144,6 +144,103 @@ class LoopTest(_Folder):
                     )
 
 
+_WARM_UPS = {
+    "progressive": {
+        "stage_epochs": (2, 2),
+        "warm_up_epochs": (1, 1),
+        "redundancy_price": 20.0,
+    },
+    "facets": {"covariance": ("full", "diagonal")},
+    "checkpoint": {"every_epochs": 100, "keep": 9},
+}
+
+
+@pytest.mark.slow
+class WarmUpTest(_Folder):
+    """Two facets, of 22 steps each, the first 11 of which warm it up."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.run_ = small_runs.run(**_WARM_UPS)
+        cls.whole = workdir_lib.Workdir(pathlib.Path(folder.name) / "whole")
+        (cls.state,) = small_runs.train(cls.run_, cls.whole)
+
+    def test_fits_are_recorded_and_saved(self):
+        fits = [r for r in self.whole.records() if r["split"] == "fit"]
+        self.assertEqual([r["step"] for r in fits], [11, 33])
+        for record, j in zip(fits, (1, 0), strict=True):
+            self.assertTrue(np.isfinite(record[f"log_likelihood/{j}"]))
+            self.assertGreaterEqual(record[f"iterations/{j}"], 1)
+        # No other save is due before the end.
+        saved = [
+            int(path.name) for path in self.whole.checkpoints.glob("[0-9]*")
+        ]
+        self.assertEqual(sorted(saved), [11, 33, 44])
+
+    def test_facet_that_warms_up_has_no_bound_in_training(self):
+        for record in self.whole.records():
+            if record["split"] == "train":
+                is_warming = 0 < (record["step"] - 1) % 22 < 11
+                self.assertEqual(record["mixture_bound"] is None, is_warming)
+                j = 0 if record["step"] > 22 else 1
+                self.assertEqual(record[f"kl_z/{j}"] is None, is_warming)
+                self.assertIsNotNone(record["log_p_x_z"])
+                self.assertEqual(record["redundancy_price"], 20)
+                self.assertEqual(
+                    record["shared_variance/0"] > 0, record["step"] > 22
+                )
+                self.assertEqual(record["shared_variance/1"], 0)
+
+    def test_fit_makes_the_prior_that_of_the_encodings(self):
+        """So the held-out bound leaps, and few clusters stay empty."""
+        bounds = {
+            r["epoch"]: r["mixture_bound"]
+            for r in self.whole.records()
+            if r["split"] == "test"
+        }
+        self.assertGreater(bounds[1], bounds[0])
+
+    def test_stopped_before_at_or_after_a_fit_it_resumes_to_the_same_bits(self):
+        # Of three dispatches an epoch, the third ends the warm-up.
+        for n in (2, 3, 4, 9):
+            with self.subTest(n):
+                folder = workdir_lib.Workdir(f"{self.workdir.path}_{n}")
+                with self.assertRaises(stopping.Stopped):
+                    loop.train(
+                        self.run_,
+                        small_runs.SignalAt(folder, signal.SIGTERM, n),
+                    )
+                (resumed,) = small_runs.train(self.run_, folder, resume=True)
+                assert_equal_states(resumed, self.state)
+                # A stop adds a score.
+                for split in ("train", "fit"):
+                    self.assertEqual(
+                        *(
+                            [r for r in at.records() if r["split"] == split]
+                            for at in (folder, self.whole)
+                        )
+                    )
+
+    def test_each_of_several_seeds_has_the_fits_of_its_single_run(self):
+        run = small_runs.run(n_seeds=2, **_WARM_UPS)
+        states = small_runs.train(run, self.workdir)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3),
+            states[0].params,
+            self.state.params,
+        )
+        folders = self.workdir.of_each_seed(run.settings)
+        found = [
+            [r for r in folder.records() if r["split"] == "fit"]
+            for folder in folders
+        ]
+        self.assertEqual([len(fits) for fits in found], [2, 2])
+        self.assertNotEqual(found[0], found[1])
+
+
 @pytest.mark.slow
 class SeedsTest(_Folder):
     """Three seeds at once, and what is left when one goes astray."""

@@ -58,6 +58,17 @@ class FitTest(absltest.TestCase):
             prior_init.check(chosen, 4)
         drawn = examples.settings(prior_init={"means": "glorot"})
         prior_init.check(drawn, 4)
+        warm = examples.settings(
+            prior_init={"means": "glorot"},
+            progressive={"warm_up_epochs": (0, 1)},
+        )
+        with self.assertRaisesRegex(ValueError, "a warm-up fits .* 4 training"):
+            prior_init.check(warm, 4)
+
+    def test_prior_that_no_gaussian_mixture_fits_names_its_facet(self):
+        prior_init.check_warm_up(0, {"logits": 0, "means": 0, "raw_tril": 0})
+        with self.assertRaisesRegex(ValueError, "facet 1 .* logits, rates"):
+            prior_init.check_warm_up(1, {"logits": 0, "rates": 0})
 
 
 class ParamsTest(absltest.TestCase):

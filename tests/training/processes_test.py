@@ -33,7 +33,11 @@ from tests.training import small_runs
 # waited for here comes, or the test is lost, so the limit is generous.
 _PATIENCE_SECONDS = 900
 _OVERRIDES = {
-    "progressive": {"stage_epochs": (5, 5)},
+    "progressive": {
+        "stage_epochs": (5, 5),
+        "warm_up_epochs": (2, 2),
+        "redundancy_price": 20.0,
+    },
     "train": {"steps_per_dispatch": 6},
 }
 
@@ -166,12 +170,13 @@ class TwoProcessesTest(absltest.TestCase):
             state.params,
             wanted.params,
         )
-        for split in ("train", "test"):
+        for split in ("train", "test", "fit"):
             steps, wanted_steps = (
                 [r["step"] for r in records if r["split"] == split]
                 for records in (workdir.records(), whole.records)
             )
             self.assertEqual(steps, wanted_steps)
+        self.assertEqual(steps, [22, 77])  # of fits
 
     def _kill(self, i, workdir, *args):
         """Kills process i in mid-training: the other ends, and says why."""

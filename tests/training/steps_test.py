@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training steps, and what trains which facet when."""
 
+import dataclasses
 import functools
 
 import jax
@@ -43,7 +44,7 @@ def _stepper():
         likelihood=chosen.likelihood,
         optimiser=optimiser.make_optimiser(1e-3, chosen.facets),
         # The other facet enters after 2 steps and fades in over 3.
-        schedule=progressive.Schedule(((2, 5), (0, 0)), 8, 3),
+        schedule=progressive.Schedule(((2, 2, 5), (0, 0, 0)), 8, 3),
         estimate=elbo.five_terms,
         n_samples=_L,
     )
@@ -68,6 +69,11 @@ def _start():
 
 def _images(n=_B):
     return examples.images(n).astype(np.float64)
+
+
+def _noise():
+    rng = np.random.default_rng(3)
+    return tuple(rng.normal(size=(_L, _B, d)) for d in (2, 3))
 
 
 def _assert_trees_close(ours, theirs, rtol, atol=0.0):
@@ -140,19 +146,15 @@ class LossTest(parameterized.TestCase):
         super().setUp()
         self.enter_context(jax.enable_x64(True))
 
-    def _gradient(self, step, weight=0.0):
+    def _gradient(self, step, weight=0.0, **changes):
         """Gradient and metrics at a step, at a pretraining weight."""
-        stepper = _stepper()
-        schedule = stepper.schedule._replace(
-            pretrain_weight_z=weight, pretrain_weight_c=weight
+        schedule = _stepper().schedule._replace(
+            pretrain_weight_z=weight, pretrain_weight_c=weight, **changes
         )
         coefficients = progressive.coefficients(schedule, step)
         start = _start()
-        noise = tuple(
-            np.random.default_rng(3).normal(size=(_L, _B, d)) for d in (2, 3)
-        )
         gradient, (metrics, _) = _loss_gradient()(
-            start.params, start.batch_stats, _images(), noise, coefficients
+            start.params, start.batch_stats, _images(), _noise(), coefficients
         )
         return gradient, metrics, coefficients
 
@@ -186,6 +188,44 @@ class LossTest(parameterized.TestCase):
     def test_everything_is_trained_once_the_fade_in_has_begun(self):
         gradient, _, _ = self._gradient(step=3)
         self.assertEqual(self._zero_leaves(gradient), set())
+
+    def test_facet_that_warms_up_is_an_autoencoder(self):
+        gradient, metrics, _ = self._gradient(3, starts=((2, 4, 5), (0, 0, 0)))
+        # Without noise and KL, nothing depends on variances and the prior.
+        self.assertEqual(
+            {path.rpartition("/")[0] for path in self._zero_leaves(gradient)},
+            {"priors_0", "encoder/heads_0/log_var"},
+        )
+        np.testing.assert_allclose(
+            metrics.loss, metrics.kl_z[1] + metrics.kl_c[1] - metrics.log_p_x_z
+        )
+
+    def test_price_is_paid_in_the_loss_by_the_shallow_facet_alone(self):
+        stepper, start = _stepper(), _start()
+        schedule = stepper.schedule._replace(price=20.0)
+        priced = dataclasses.replace(stepper, schedule=schedule)
+        at = progressive.coefficients(schedule, 7)
+        args = (start.params, start.batch_stats, _images(), _noise(), at)
+        gradient, (metrics, _) = jax.jit(jax.grad(priced.loss, has_aux=True))(
+            *args
+        )
+        free, (wanted, _) = _loss_gradient()(*args)
+        share = float(metrics.shared_variance[0])
+        self.assertBetween(share, 0.01, 0.99)
+        self.assertEqual(float(metrics.shared_variance[1]), 0)
+        np.testing.assert_allclose(metrics.loss - wanted.loss, 20 * share)
+        self.assertEqual(metrics.mixture_bound, wanted.mixture_bound)
+        differs = {
+            jax.tree_util.keystr(path, simple=True, separator="/")
+            for path, change in jax.tree_util.tree_leaves_with_path(
+                jax.tree.map(lambda a, b: np.abs(a - b).max(), gradient, free)
+            )
+            if change > 1e-9
+        }
+        own = ("encoder/backbone_0/", "encoder/rung_0/", "encoder/heads_0/")
+        self.assertNotEmpty(differs)
+        for path in differs:
+            self.assertTrue(path.startswith(own), path)
 
     @parameterized.parameters(0, 3, 7)
     def test_loss_is_weighted_and_the_bound_is_of_the_facets_that_are_in(
@@ -222,13 +262,18 @@ class SummariseTest(absltest.TestCase):
         facets = (facet(), facet(), facet())
         mixture, mean_field = rng.normal(size=(2, 5, 3))
         terms = elbo.ElboTerms(rng.normal(size=5), facets, mixture, mean_field)
-        weight_z, weight_c = rng.random((2, 3))
+        weight_z, weight_c, noise = rng.random((3, 3))
         alpha = np.array([0.0, 0.3, 1.0])
+        price = np.array([[0, 0, 0], [0, 0, 20.0], [0, 0, 0]])
+        shares = np.triu(rng.random((3, 3)), 1)
         with jax.enable_x64(True):
             found = jax.jit(steps.summarise)(
                 terms,
-                progressive.Coefficients(alpha, weight_z, weight_c),
+                progressive.Coefficients(
+                    alpha, weight_z, weight_c, noise, price
+                ),
                 np.array([0.0, 1.0, 1.0]),
+                shares,
             )
         kl_z = np.array([np.mean(f.log_q_z - f.log_p_z_c) for f in facets])
         kl_c = np.array([np.mean(f.log_q_c - f.log_p_c) for f in facets])
@@ -244,7 +289,12 @@ class SummariseTest(absltest.TestCase):
                 bound, log_p_x_z + block[:, 1:].sum() / len(block)
             )
         np.testing.assert_allclose(
-            found.loss, weight_z @ kl_z + weight_c @ kl_c - log_p_x_z
+            found.loss,
+            weight_z @ kl_z + weight_c @ kl_c - log_p_x_z + 20 * shares[1, 2],
+        )
+        # What nobody pays for is not told.
+        np.testing.assert_array_equal(
+            found.shared_variance, [0, shares[1, 2], 0]
         )
 
 

@@ -1,0 +1,168 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The fit of a prior that ends the warm-up of a facet; not in the paper.
+
+A facet that has warmed up encodes without a price, so its encodings show what
+it sees. scikit-learn's GaussianMixture, of the form of covariance that the
+facet has, is fitted to them: weights, means and covariances.
+
+Nothing has trained the variances of q(z|x) so far. Where they are wide beside
+the clusters, the noise to come would blur these, so they are brought down to a
+tenth of the variance within clusters, by the bias of the encoder's head. Then
+their mean over the examples is added to every covariance.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sklearn import mixture
+
+from mfcvae_jax.settings import Covariance
+from mfcvae_jax.training import prior_init, runs
+from mfcvae_jax.training.state import TrainState
+from mfcvae_jax.variational import prior
+from mfcvae_jax.variational.posterior import Posterior
+
+__all__ = ["Fit", "fit", "fit_priors"]
+
+_N_EXAMPLES = 20_000
+# Added to each variance of the mixture, as a part of the mean variance.
+_RIDGE = 1e-4
+# The most that q(z|x) has of the variance within clusters, dimension by
+# dimension: more merges clusters that lie close (docs/recipe.md).
+_MOST_OF_CLUSTER = 0.1
+
+
+class Fit(NamedTuple):
+    """A fitted mixture.
+
+    Attributes:
+        params: values of ``logits``, ``means`` and ``raw_var`` or ``raw_tril``,
+            see ``prior.MixturePrior``.
+        log_var_shift: to be added to the log variances of q(z|x), shape (D,).
+        log_likelihood: of the means of q(z|x) under the mixture, before their
+            variance is added, in nats per example.
+        n_iterations: of EM, in the start that was taken.
+    """
+
+    params: dict[str, np.ndarray]
+    log_var_shift: np.ndarray
+    log_likelihood: float
+    n_iterations: int
+
+
+def fit(
+    q: Posterior,
+    n_components: int,
+    covariance: Covariance,
+    n_init: int,
+    seed: int,
+) -> Fit:
+    """Fits a mixture to the encodings of a facet.
+
+    Args:
+        q: q(z_j|x) of N >= K examples, arrays of shape (N, D).
+        n_components: K.
+        covariance: form of the covariances.
+        n_init: k-means starts, of which the likeliest mixture is taken.
+        seed: of the starts.
+
+    Returns:
+        The mixture.
+    """
+    means = np.asarray(q.mean, np.float64)
+    form = "diag" if covariance is Covariance.DIAGONAL else covariance.value
+    model = mixture.GaussianMixture(
+        n_components,
+        covariance_type=form,
+        n_init=n_init,
+        random_state=seed,
+        reg_covar=_RIDGE * max(means.var(axis=0).mean(), 1e-12),
+    )
+    prior_init.fit_quietly(model, means)
+    own = np.exp(np.asarray(q.log_var, np.float64)).mean(axis=0)
+    within = _MOST_OF_CLUSTER * _variance_within(model, form)
+    shift = np.minimum(np.log(within / own), 0.0)
+    own = own * np.exp(shift)
+    params = {"logits": np.log(model.weights_), "means": model.means_}
+    if form in ("full", "tied"):
+        tril = np.linalg.cholesky(model.covariances_ + np.diag(own))
+        tril = tril.reshape(-1, *tril.shape[-2:])  # tied: one for all
+        std = np.diagonal(tril, axis1=-2, axis2=-1)
+        raw = _raw(std)[..., None] * np.eye(len(own))
+        params["raw_tril"] = np.tril(tril, -1) + raw
+    elif form == "spherical":
+        params["raw_var"] = _raw(model.covariances_ + own.mean())[:, None]
+    else:
+        params["raw_var"] = _raw(model.covariances_ + own)
+    score = float(model.score(means))
+    return Fit(params, shift, score, int(model.n_iter_))
+
+
+def fit_priors(
+    run: runs.Run, state: TrainState, facets: tuple[int, ...]
+) -> tuple[TrainState, dict[str, float]]:
+    """Fits the priors of facets at the end of their warm-up.
+
+    The optimiser starts afresh: a new term comes into the loss, and the moments
+    that Adam has gathered are those of the old one.
+
+    Args:
+        run: of one seed, which all follows from, with the state.
+        state: at the end of the warm-up.
+        facets: which have warmed up.
+
+    Returns:
+        The state with new priors; and what is recorded of the fits, by name.
+    """
+    settings, images = run.settings, run.dataset.train.images
+    if len(images) > _N_EXAMPLES:
+        rng = np.random.RandomState(settings.seed)
+        rows = rng.choice(len(images), _N_EXAMPLES, replace=False)
+        images = images[np.sort(rows)]
+    posteriors = runs.in_force(run, state).posteriors(images)
+    params, found = dict(state.params), {}
+    encoder = dict(params["encoder"])
+    for j in facets:
+        fitted = fit(
+            posteriors[j],
+            settings.facets.n_components[j],
+            settings.facets.covariance[j],
+            settings.prior_init.n_init,
+            settings.seed,
+        )
+        old = dict(params[f"priors_{j}"])
+        if not settings.facets.learn_weights[j]:
+            fitted.params["logits"] = old["logits"]
+        params[f"priors_{j}"] = old | {
+            name: jnp.asarray(value, old[name].dtype)
+            for name, value in fitted.params.items()
+        }
+        # A net from outside may have heads of another kind.
+        if "log_var" in encoder.get(f"heads_{j}", {}):
+            heads = dict(encoder[f"heads_{j}"])
+            shift = jnp.asarray(fitted.log_var_shift, old["means"].dtype)
+            bias = heads["log_var"]["bias"] + shift
+            heads["log_var"] = {**heads["log_var"], "bias": bias}
+            encoder[f"heads_{j}"] = heads
+        found[f"log_likelihood/{j}"] = fitted.log_likelihood
+        found[f"iterations/{j}"] = fitted.n_iterations
+    params["encoder"] = encoder
+    opt_state = run.stepper.optimiser.init(params)
+    return state._replace(params=params, opt_state=opt_state), found
+
+
+def _variance_within(model: mixture.GaussianMixture, form: str) -> np.ndarray:
+    """Mean variance within clusters, dimension by dimension, shape (D,)."""
+    found = model.covariances_
+    if form in ("full", "tied"):
+        found = np.diagonal(found, axis1=-2, axis2=-1)
+    if form != "tied":
+        found = model.weights_ @ found
+    return np.broadcast_to(found, model.means_.shape[1:])
+
+
+def _raw(value: np.ndarray) -> np.ndarray:
+    return np.asarray(jax.device_get(prior.positive_inverse(value)))
