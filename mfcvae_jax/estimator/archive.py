@@ -167,6 +167,7 @@ def _sound(
     about = _about(members)
     settings = config_lib.from_config(about["settings"])
     params = dict(about["params"])
+    _require(len(params["facets"]) == len(settings.facets), "facets")
     params["facets"] = tuple(
         Facet(**facet, prior=family)
         for facet, family in zip(
