@@ -159,14 +159,7 @@ class Trained:
         return images.reshape(*np.shape(z[0])[:-1], *images.shape[1:])
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Decodes the modes of q(z|x).
-
-        Args:
-            images: shape (N, H, W, C).
-
-        Returns:
-            E[x|z] at z = mean of q(z|x), shape (N, H, W, C).
-        """
+        """Returns E[x|z] at z = mean of q(z|x), of the shape of the images."""
         return self.decode(self.modes(images))
 
     def swap(self, pairs: np.ndarray, facet: int) -> np.ndarray:
@@ -200,8 +193,7 @@ class Trained:
             E[x|z], shape (D_j, T, H, W, C).
         """
         p_z = self.mixtures[facet]
-        places = p_z.mean() + steps[:, None] * p_z.stddev()
-        places = np.asarray(places)  # (T, D_j)
+        places = np.asarray(p_z.mean() + steps[:, None] * p_z.stddev())
         every = np.arange(places.shape[1])
         shape = (len(every), len(steps), 1)
         z = [np.tile(mode, shape) for mode in self.modes(image[None])]
