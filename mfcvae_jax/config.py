@@ -36,6 +36,7 @@ _BASE: dict[str, Any] = {
     "n_seeds": 1,
     "precision": "float32",
     "data": {"data_dir": "", "path": "", "on_device_gb": 4.0},
+    "facets": {"view": ()},
     "prior_init": {"means": "gmm", "variance": 0.01, "n_init": 5},
     "progressive": {
         "fade_in": "linear",
@@ -69,8 +70,8 @@ def make_config(**changes: Any) -> ConfigDict:
 
     Args:
         **changes: values at the top, and of each section the settings that
-            differ or that the shared ones lack. The sections ``facets``,
-            ``net`` and ``likelihood`` are given whole.
+            differ or that the shared ones lack. The sections ``facets`` (but
+            for its ``view``), ``net`` and ``likelihood`` are given whole.
     """
     config = copy.deepcopy(_BASE)
     for name, value in changes.items():
@@ -149,8 +150,9 @@ def from_config(config: Mapping[str, Any]) -> Settings:
     Args:
         config: nested mapping with exactly the keys of ``Settings``; choices
             are given by their value, e.g. ``covariance="full"``; the sections
-            ``net`` and ``likelihood`` and the entries of ``facets.prior`` name
-            their form by a key ``kind``. An entry may also be the kind alone.
+            ``net`` and ``likelihood``, the entries of ``facets.prior`` and the
+            parts of those of ``facets.view`` name their form by a key ``kind``.
+            An entry or part may also be the kind alone.
 
     Returns:
         The settings.
@@ -261,9 +263,9 @@ def _build_by_kind(value: Any, path: str, kinds: Mapping[str, type]) -> Any:
 
 def _convert(hint: Any, value: Any, path: str) -> Any:
     """Converts one value to the annotated type of its field."""
-    # facets.prior[0] is of a kind, facets.prior is a tuple of them.
+    # facets.prior[0] and facets.view[1][0] are of a kind; the rest are tuples.
     name, is_entry, _ = path.rpartition(".")[2].partition("[")
-    if name in KINDS and (is_entry or typing.get_origin(hint) is not tuple):
+    if name in KINDS and typing.get_origin(hint) is not tuple:
         if is_entry and isinstance(value, str):
             value = {"kind": value}
         return _build_by_kind(value, path, KINDS[name])

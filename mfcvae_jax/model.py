@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import views
 from mfcvae_jax.ladder import conv, dense, shared
 from mfcvae_jax.ladder.block import BatchNorm
 from mfcvae_jax.variational import elbo, likelihood, posterior, prior
@@ -87,13 +88,18 @@ class MFCVAE(nn.Module):
         self.priors = _priors(self.facets, self.initial_variance)
 
     def encode(
-        self, x: chex.Array, train: bool = False
+        self,
+        x: chex.Array,
+        train: bool = False,
+        facets: tuple[int, ...] | None = None,
     ) -> tuple[posterior.Posterior, ...]:
         """Returns q(z_j|x) of each facet.
 
         Args:
             x: images in [0, 1], shape (B, H, W, C).
             train: whether batch norm uses the statistics of this batch.
+            facets: of which, in ascending order; None for all. Layers that
+                only other facets use are left out.
 
         Returns:
             Parameters of q(z_j|x), shallowest facet first.
@@ -106,8 +112,10 @@ class MFCVAE(nn.Module):
                 "the model takes images of shape (B, H, W, C) = (B, "
                 f"{', '.join(map(str, self.image_shape))}), got {x.shape}"
             )
+        # A net from outside may know nothing of facets that are left out.
+        chosen = () if facets is None else (facets,)
         with self._products():
-            posteriors = self.encoder(_cast(x, self.precision), train)
+            posteriors = self.encoder(_cast(x, self.precision), train, *chosen)
         return jax.tree.map(_at_least_float32, posteriors)
 
     def decode(
@@ -144,6 +152,7 @@ class MFCVAE(nn.Module):
         noise: tuple[chex.Array, ...],
         alpha: chex.Array,
         train: bool = False,
+        seen: tuple[chex.Array, ...] | None = None,
     ) -> Forward:
         """Encodes, samples and decodes a batch.
 
@@ -153,15 +162,31 @@ class MFCVAE(nn.Module):
                 give z = mean of q(z|x).
             alpha: factor on each facet's rung, in [0, 1], shape (J,).
             train: whether batch norm uses the statistics of this batch.
+            seen: what the encoder sees instead of x, from ``views.draw``. There
+                is a pass for each of its arrays, and the running statistics of
+                a layer are over the passes in which its facets are.
 
         Returns:
             All that the bound needs.
         """
-        posteriors = self.encode(x, train)
+        if seen is None:
+            posteriors = self.encode(x, train)
+        else:
+            posteriors = self._encode_views(seen, train)
         z = tuple(map(posterior.sample, posteriors, noise))
         return Forward(
             posteriors, z, self.decode(z, alpha, train), self.mixtures()
         )
+
+    def _encode_views(
+        self, seen: tuple[chex.Array, ...], train: bool
+    ) -> tuple[posterior.Posterior, ...]:
+        groups = views.facets_of_views(self.facets.view).values()
+        found: dict[int, posterior.Posterior] = {}
+        for x, members in zip(seen, groups, strict=True):
+            chosen = None if len(groups) == 1 else members
+            found |= zip(members, self.encode(x, train, chosen), strict=True)
+        return tuple(found[j] for j in sorted(found))
 
     def _products(self):
         """Says how exact the matrix products of the nets are."""
@@ -179,9 +204,10 @@ def make_model(
         image_shape: (H, W, C) of the data set.
 
     Raises:
-        ValueError: if the net cannot take images of that shape, or the
-            estimator of the loss not the prior.
+        ValueError: if the net or a view cannot take images of that shape, or
+            the estimator of the loss not the prior.
     """
+    views.check(settings.facets.view, image_shape)
     if isinstance(settings.net, settings_lib.ConvLadder):
         conv.check_image(len(settings.facets), image_shape)
     model = MFCVAE(

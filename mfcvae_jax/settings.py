@@ -13,6 +13,7 @@ import enum
 import operator
 from typing import Annotated
 
+from mfcvae_jax import views
 from mfcvae_jax.ladder.net_settings import (
     Activation,
     ConvLadder,
@@ -147,6 +148,9 @@ class Facets(Section, name="facets"):
         learn_weights: whether the mixing weights pi_j are learnt; if not they
             stay uniform.
         prior: family of the components; all are Gaussians if it is left out.
+        view: what is applied to x in turn before the facet's encoder sees it in
+            training, see ``views``; ``()`` for x itself, and of all facets if
+            it is left out.
     """
 
     n_components: tuple[Count, ...]
@@ -154,11 +158,13 @@ class Facets(Section, name="facets"):
     covariance: tuple[Covariance, ...]
     learn_weights: tuple[bool, ...]
     prior: tuple[GaussianPrior, ...] = ()
+    view: tuple[tuple[views.View, ...], ...] = ()
 
     def __post_init__(self):
-        if not self.prior:
-            gaussians = (GaussianPrior(),) * len(self.n_components)
-            object.__setattr__(self, "prior", gaussians)
+        for name, default in (("prior", GaussianPrior()), ("view", ())):
+            if not getattr(self, name):
+                defaults = (default,) * len(self.n_components)
+                object.__setattr__(self, name, defaults)
         super().__post_init__()
         lengths = {
             field.name: len(getattr(self, field.name))
@@ -322,8 +328,9 @@ Net = ConvLadder | DenseLadder | SharedEncoder | SeparateEncoders
 Likelihood = Bernoulli | Gaussian
 
 # Settings with a `kind` key become the dataclass that the kind names: the
-# sections net and likelihood, and each entry of facets.prior. Others may be
-# added: docs/extending.md says what goes with them.
+# sections net and likelihood, the entries of facets.prior, and the parts of
+# those of facets.view. Others may be added: docs/extending.md says what goes
+# with them.
 KINDS: dict[str, dict[str, type]] = {
     "net": {
         "conv_ladder": ConvLadder,
@@ -333,6 +340,12 @@ KINDS: dict[str, dict[str, type]] = {
     },
     "likelihood": {"bernoulli": Bernoulli, "gaussian": Gaussian},
     "prior": {"gaussian": GaussianPrior},
+    "view": {
+        "affine": views.Affine,
+        "colour": views.Colour,
+        "masked": views.Masked,
+        "noise": views.Noise,
+    },
 }
 
 

@@ -64,6 +64,10 @@ def _configs(draw):
         "std": draw(positive),
         "output": draw(st.sampled_from(["linear", "sigmoid"])),
     }
+    views = (
+        {"kind": "colour", "hue": 9.0, "brightness": 0.1, "contrast": 0.0},
+        {"kind": "masked", "share": draw(st.floats(0.01, 1))},
+    )
     return examples.config(
         seed=draw(st.integers(0, 2**32 - 1)),
         facets={
@@ -74,6 +78,7 @@ def _configs(draw):
             ),
             "learn_weights": per_facet(st.booleans()),
             "prior": per_facet(st.just({"kind": "gaussian"})),
+            "view": per_facet(st.sampled_from([(), views, views[:1]])),
         },
         net={"kind": kind, "activation": activation, **nets[kind]()},
         likelihood=draw(st.sampled_from([{"kind": "bernoulli"}, gaussian])),

@@ -24,13 +24,10 @@ _NAME = re.compile(r"`((?:\w+\.)+\w+)`")
 
 def _resolve(name):
     """What a name such as vade.log_posterior stands for."""
-    package = (
-        "mfcvae_jax"
-        if name.startswith("inference")
-        else ("mfcvae_jax.variational")
-    )
     parts = name.split(".")
-    n_modules = 2 if name.startswith("inference") else 1
+    is_elsewhere = parts[0] in ("inference", "views")
+    package = "mfcvae_jax" if is_elsewhere else "mfcvae_jax.variational"
+    n_modules = 2 if parts[0] == "inference" else 1
     found = importlib.import_module(".".join([package, *parts[:n_modules]]))
     for part in parts[n_modules:]:
         found = getattr(found, part)

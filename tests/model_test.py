@@ -4,6 +4,7 @@
 
 import functools
 import operator
+from unittest import mock
 
 import jax
 import numpy as np
@@ -12,8 +13,11 @@ from scipy import special, stats
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import settings as settings_lib
+from mfcvae_jax import views
+from mfcvae_jax.ladder import conv, shared
 from mfcvae_jax.variational import elbo
 from tests import examples, oracles
+from tests.ladder import nets
 
 _SHAPE = (4, 3, 2)
 _D = (2, 3)
@@ -121,6 +125,136 @@ class ModelTest(parameterized.TestCase):
         )
         self.assertEqual(forward.output.shape, (2, 4, *_SHAPE))
         self.assertEqual([z.shape[-1] for z in forward.z], list(_D))
+
+
+_VIEW = ({"kind": "noise", "std": 1.0},)
+_NETS = {
+    "dense": {
+        **examples.config()["net"],
+        "encoder_backbone": ((7,), (6,)),
+        "encoder_rungs": ((5,), (4,)),
+        "batch_norm": True,
+    },
+    "conv": {
+        "kind": "conv_ladder",
+        "activation": "relu",
+        "weight_norm": False,
+        "output_norm": False,
+        "official_init": False,
+    },
+    "shared": {
+        "kind": "shared_encoder",
+        "encoder": (7,),
+        "decoder": (4,),
+        "activation": "relu",
+        "batch_norm": True,
+    },
+    "separate": {
+        "kind": "separate_encoders",
+        "encoders": ((7,), (6,)),
+        "decoder": (4,),
+        "activation": "relu",
+        "batch_norm": True,
+    },
+}
+
+
+class ViewsTest(parameterized.TestCase):
+    """What the encoders see in training, and what batch norm keeps of it."""
+
+    def setUp(self):
+        super().setUp()
+        self.enter_context(jax.enable_x64(True))
+        self.enter_context(mock.patch.object(conv, "CHANNELS", 2))
+
+    def _model(self, net, *view):
+        chosen = examples.settings(net=_NETS[net], facets={"view": view})
+        return model_lib.make_model(chosen, (16, 16, 1))
+
+    def _passes(self, net, *view):
+        """Posteriors and statistics of a pass with views, and without."""
+        model = self._model(net, *view)
+        variables = examples.variables(model)
+        rng = np.random.default_rng(0)
+        x, changed = rng.random((2, 6, 16, 16, 1))
+        noise = tuple(np.zeros((1, 6, d)) for d in _D)
+
+        @jax.jit
+        def run(x, seen):
+            forward, updated = model.apply(
+                variables,
+                x,
+                noise,
+                np.ones(2),
+                train=True,
+                seen=seen,
+                mutable=["batch_stats"],
+            )
+            return forward.posteriors, updated["batch_stats"]["encoder"]
+
+        groups = views.facets_of_views(model.facets.view)
+        seen = tuple(changed if steps else x for steps in groups)
+        return variables, run(x, seen), run(x, None), run(changed, None)
+
+    @parameterized.parameters(*_NETS)
+    def test_each_facet_encodes_its_own_view(self, net):
+        _, ours, of_x, of_changed = self._passes(net, (), _VIEW)
+        for found, wanted in zip(
+            ours[0], (of_x[0][0], of_changed[0][1]), strict=True
+        ):
+            jax.tree.map(np.testing.assert_allclose, found, wanted)
+        # Layers of one facet keep the statistics of that facet's pass alone.
+        own = {
+            "dense": ("rung_0", "rung_1"),
+            "conv": ("rung_0", "rung_1"),
+            "separate": ("encoder_0", "encoder_1"),
+        }
+        for name, (_, wanted) in zip(
+            own.get(net, ()), (of_x, of_changed), strict=False
+        ):
+            jax.tree.map(
+                np.testing.assert_allclose, ours[1][name], wanted[name]
+            )
+
+    @parameterized.parameters(*_NETS)
+    def test_facets_that_share_a_view_share_the_pass(self, net):
+        """So every layer takes the statistics of one pass alone."""
+        _, ours, _, of_changed = self._passes(net, _VIEW, _VIEW)
+        jax.tree.map(np.testing.assert_allclose, ours, of_changed)
+
+    def test_a_layer_of_several_passes_takes_the_statistics_of_each(self):
+        variables, ours, *_ = self._passes("dense", (), _VIEW)
+        encoder = variables["params"]["encoder"]["backbone_0"]
+        running = variables["batch_stats"]["encoder"]["backbone_0"]
+        running = running["batch_norm_0"]
+        for x in np.random.default_rng(0).random((2, 6, 256)):
+            h = nets.block({"dense_0": encoder["dense_0"]}, x)
+            _, running = nets.batch_norm(
+                encoder["batch_norm_0"], running, h, train=True
+            )
+        jax.tree.map(
+            np.testing.assert_allclose,
+            ours[1]["backbone_0"]["batch_norm_0"],
+            running,
+        )
+
+    def test_a_net_from_outside_need_not_know_of_facets_left_out(self):
+        """As long as all facets share what they see."""
+
+        class Encoder(shared.OneEncoder):
+            def __call__(self, x, train):
+                return super().__call__(x, train)
+
+        decoder = model_lib.NETS[settings_lib.SharedEncoder][1]
+        with mock.patch.dict(
+            model_lib.NETS, {settings_lib.SharedEncoder: (Encoder, decoder)}
+        ):
+            _, ours, _, of_changed = self._passes("shared", _VIEW, _VIEW)
+        jax.tree.map(np.testing.assert_allclose, ours, of_changed)
+
+    def test_a_view_that_does_not_suit_the_images_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "view of facet 0: Colour"):
+            self._model("dense", ({"kind": "colour", "hue": 9.0},), ())
 
 
 def _elbo_terms(form):

@@ -41,7 +41,8 @@ __all__ = ["read", "write"]
 _FORMAT = "mfcvae_jax.MultiFacetClustering"
 # Raised whenever an older library could no longer make sense of a file.
 # 2: arrays/contrast; a scale of 0 is that of a constant column.
-_VERSION = 2
+# 3: facets.view in the settings.
+_VERSION = 3
 
 _E = TypeVar("_E", bound=BaseEstimator)
 
@@ -57,7 +58,7 @@ def write(path: str | os.PathLike[str], fitted: Fitted) -> None:
     del kept["workdir"]
     kept["facets"] = [dataclasses.asdict(f) for f in kept["facets"]]
     for facet in kept["facets"]:
-        del facet["prior"]  # it is in the settings
+        del facet["prior"], facet["view"]  # they are in the settings
     for name in ("net", "likelihood"):
         if not isinstance(kept[name], str):
             kept[name] = None  # it is in the settings
@@ -169,9 +170,12 @@ def _sound(
     params = dict(about["params"])
     _require(len(params["facets"]) == len(settings.facets), "facets")
     params["facets"] = tuple(
-        Facet(**facet, prior=family)
-        for facet, family in zip(
-            params["facets"], settings.facets.prior, strict=True
+        Facet(**facet, prior=family, view=view)
+        for facet, family, view in zip(
+            params["facets"],
+            settings.facets.prior,
+            settings.facets.view,
+            strict=False,
         )
     )
     for name in ("net", "likelihood"):

@@ -8,6 +8,7 @@ from typing import Any
 
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.estimator.checks import check_count
+from mfcvae_jax.views import View
 
 __all__ = ["Facet", "check_facets", "facets_section"]
 
@@ -30,6 +31,10 @@ class Facet:
             not, all are as likely beforehand.
         prior: family of the clusters in these dimensions; another one than
             Gaussians is registered from outside (docs/extending.md).
+        view: what the facet is to ignore: a view such as
+            ``views.Affine(rotation=15)``, which its encoder is shown in
+            training instead of the example, or several, applied in turn. Kept
+            as a tuple, which is empty if the encoder sees the example itself.
     """
 
     n_components: int | str = 25
@@ -37,8 +42,10 @@ class Facet:
     covariance: str = "diagonal"
     learn_weights: bool = True
     prior: Any = settings_lib.GaussianPrior()
+    view: View | tuple[View, ...] = ()
 
     def __post_init__(self):
+        object.__setattr__(self, "view", _check_view(self.view))
         if not self.is_auto:
             check_count("Facet: n_components", self.n_components, " or auto")
         check_count("Facet: latent_dim", self.latent_dim)
@@ -88,6 +95,20 @@ class Facet:
         return int(self.n_components)
 
 
+def _check_view(view: Any) -> tuple[View, ...]:
+    found = tuple(view) if isinstance(view, tuple | list) else (view,)
+    kinds = settings_lib.KINDS["view"]
+    for part in found:
+        if type(part) not in kinds.values():
+            raise ValueError(
+                "Facet: view must be a view or a tuple of views, such as "
+                f"mfcvae_jax.views.Affine(rotation=15), got {part!r}. A view "
+                "of your own needs a row in settings.KINDS['view'], which has "
+                f"{sorted(kinds)}"
+            )
+    return found
+
+
 def check_facets(facets: Any) -> tuple[Facet, ...]:
     """Returns what should be facets as a tuple; raises ValueError otherwise."""
     if isinstance(facets, Facet):
@@ -121,4 +142,5 @@ def facets_section(
         covariance=tuple(settings_lib.Covariance(f.covariance) for f in facets),
         learn_weights=tuple(f.learn_weights for f in facets),
         prior=tuple(f.prior for f in facets),
+        view=tuple(_check_view(f.view) for f in facets),
     )

@@ -242,15 +242,22 @@ class ConvEncoder(nn.Module):
     norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
-    def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
-        """Encodes images of shape (B, H, W, C)."""
+    def __call__(
+        self,
+        x: chex.Array,
+        train: bool,
+        facets: tuple[int, ...] | None = None,
+    ) -> tuple[Posterior, ...]:
+        """Encodes images of shape (B, H, W, C); see ``LadderEncoder``."""
+        wanted = range(len(self.latent_dim)) if facets is None else facets
         h = x
         posteriors = []
-        for j, latent_dim in enumerate(self.latent_dim):
+        for j in range(max(wanted) + 1):
             h = self._block(encoder_backbone(j), f"backbone_{j}")(h, train)
-            rung = self._block(encoder_rung(j), f"rung_{j}")(h, train)
-            flat = rung.reshape(rung.shape[0], -1)
-            posteriors.append(Heads(latent_dim, name=f"heads_{j}")(flat))
+            if j in wanted:
+                rung = self._block(encoder_rung(j), f"rung_{j}")(h, train)
+                heads = Heads(self.latent_dim[j], name=f"heads_{j}")
+                posteriors.append(heads(rung.reshape(rung.shape[0], -1)))
         return tuple(posteriors)
 
     def _block(self, layers: tuple[Layer, ...], name: str) -> ConvBlock:

@@ -38,23 +38,33 @@ class LadderEncoder(nn.Module):
     norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
-    def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
+    def __call__(
+        self,
+        x: chex.Array,
+        train: bool,
+        facets: tuple[int, ...] | None = None,
+    ) -> tuple[Posterior, ...]:
         """Encodes a batch.
 
         Args:
             x: images, shape (B, H, W, C).
             train: see ``BatchNorm``.
+            facets: of which q(z_j|x) is wanted; None for all. Layers that only
+                other facets use do not run.
 
         Returns:
-            q(z_j|x) of each facet, shallowest first.
+            q(z_j|x) of each of these facets, shallowest first.
         """
+        wanted = range(len(self.latent_dim)) if facets is None else facets
         h = x.reshape(x.shape[0], -1)
         posteriors = []
-        for j, latent_dim in enumerate(self.latent_dim):
+        for j in range(max(wanted) + 1):
             backbone = _block(self, self.net.encoder_backbone[j], "backbone", j)
             h = backbone(h, train)
-            rung = _block(self, self.net.encoder_rungs[j], "rung", j)(h, train)
-            posteriors.append(Heads(latent_dim, name=f"heads_{j}")(rung))
+            if j in wanted:
+                rung = _block(self, self.net.encoder_rungs[j], "rung", j)
+                heads = Heads(self.latent_dim[j], name=f"heads_{j}")
+                posteriors.append(heads(rung(h, train)))
         return tuple(posteriors)
 
 

@@ -28,17 +28,22 @@ class OneEncoder(nn.Module):
     norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
-    def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
-        """Encodes images of shape (B, H, W, C)."""
+    def __call__(
+        self,
+        x: chex.Array,
+        train: bool,
+        facets: tuple[int, ...] | None = None,
+    ) -> tuple[Posterior, ...]:
+        """Encodes images of shape (B, H, W, C); see ``LadderEncoder``."""
         h = DenseBlock(
             self.net.encoder,
             self.net.activation,
             self.norm if self.net.batch_norm else None,
             name="encoder",
         )(x.reshape(x.shape[0], -1), train)
+        wanted = range(len(self.latent_dim)) if facets is None else facets
         return tuple(
-            Heads(latent_dim, name=f"heads_{j}")(h)
-            for j, latent_dim in enumerate(self.latent_dim)
+            Heads(self.latent_dim[j], name=f"heads_{j}")(h) for j in wanted
         )
 
 
@@ -50,18 +55,23 @@ class OneEncoderPerFacet(nn.Module):
     norm: Callable[..., nn.Module] = BatchNorm
 
     @nn.compact
-    def __call__(self, x: chex.Array, train: bool) -> tuple[Posterior, ...]:
-        """Encodes images of shape (B, H, W, C)."""
+    def __call__(
+        self,
+        x: chex.Array,
+        train: bool,
+        facets: tuple[int, ...] | None = None,
+    ) -> tuple[Posterior, ...]:
+        """Encodes images of shape (B, H, W, C); see ``LadderEncoder``."""
         x = x.reshape(x.shape[0], -1)
         posteriors = []
-        for j, latent_dim in enumerate(self.latent_dim):
+        for j in range(len(self.latent_dim)) if facets is None else facets:
             h = DenseBlock(
                 self.net.encoders[j],
                 self.net.encoder_activation,
                 self.norm if self.net.batch_norm else None,
                 name=f"encoder_{j}",
             )(x, train)
-            posteriors.append(Heads(latent_dim, name=f"heads_{j}")(h))
+            posteriors.append(Heads(self.latent_dim[j], name=f"heads_{j}")(h))
         return tuple(posteriors)
 
 

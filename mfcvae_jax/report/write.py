@@ -115,6 +115,7 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
         config=config_lib.to_config(run.settings),
         environment=workdir.read_environment(),
         stages=sorted(finished.stages),
+        views=_views(run),
         pictures=[
             html.Picture(
                 one.exhibit.title,
@@ -140,13 +141,24 @@ def as_text(finished: Finished, found: results.Results) -> str:
     lines = [
         f"{run.dataset.spec.name}, seed {run.settings.seed}, "
         f"{found.n_examples} held-out examples, "
-        f"step {found.step} of {run.stepper.schedule.n_steps}"
+        f"step {found.step} of {run.stepper.schedule.n_steps}",
+        *_views(run),
     ]
     for table in found.tables():
         lines += ["", table.caption, *_aligned(table)]
     if not found.scores:
         lines += ["", "These examples have no labels, so there are no scores."]
     return "\n".join(lines)
+
+
+def _views(run: Run) -> list[str]:
+    """Says which facets were trained on a view of the examples."""
+    return [
+        f"Facet {j} was trained on random views of the examples: "
+        f"{', then '.join(map(repr, steps))}"
+        for j, steps in enumerate(run.settings.facets.view)
+        if steps
+    ]
 
 
 def _aligned(table: results.Table) -> list[str]:

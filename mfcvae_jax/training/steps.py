@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mfcvae_jax import progressive
+from mfcvae_jax import progressive, views
 from mfcvae_jax.ladder.block import BatchNorm
 from mfcvae_jax.model import MFCVAE, elbo_terms, facets_in_force, nets_cast
 from mfcvae_jax.randomness import draw_noise
@@ -122,6 +122,7 @@ class Stepper:
         x: chex.Array,
         noise: tuple[chex.Array, ...],
         coefficients: progressive.Coefficients,
+        seen: tuple[chex.Array, ...] | None = None,
     ) -> tuple[chex.Array, tuple[Metrics, Any]]:
         """Returns the training loss, its metrics and the new batch statistics.
 
@@ -131,6 +132,7 @@ class Stepper:
             x: images in [0, 1], shape (B, H, W, C).
             noise: standard normal draws, one array (L, B, D_j) per facet.
             coefficients: of progressive training.
+            seen: what the encoder sees instead of x, from ``views.draw``.
 
         Returns:
             Loss in nats per example, shape (); metrics and batch statistics.
@@ -147,6 +149,7 @@ class Stepper:
             ),
             coefficients.alpha,
             train=True,
+            seen=seen,
             mutable=["batch_stats"],
         )
         terms = elbo_terms(self.likelihood, forward, x, self.estimate)
@@ -172,21 +175,26 @@ class Stepper:
         return shared_variance.shares(*known)
 
     def update(
-        self, state: TrainState, x: chex.Array, noise: tuple[chex.Array, ...]
+        self,
+        state: TrainState,
+        x: chex.Array,
+        noise: tuple[chex.Array, ...],
+        seen: tuple[chex.Array, ...] | None = None,
     ) -> tuple[TrainState, Metrics]:
-        """Takes one optimiser step with given noise.
+        """Takes one optimiser step with given noise and views.
 
         Args:
             state: before the step.
             x: images in [0, 1], shape (B, H, W, C).
             noise: standard normal draws, one array (L, B, D_j) per facet.
+            seen: what the encoder sees instead of x, from ``views.draw``.
 
         Returns:
             The state after the step, and the metrics before its update.
         """
         coefficients = progressive.coefficients(self.schedule, state.step)
         gradient, (metrics, batch_stats) = jax.grad(self.loss, has_aux=True)(
-            state.params, state.batch_stats, x, noise, coefficients
+            state.params, state.batch_stats, x, noise, coefficients, seen
         )
         if self.axis_name is not None:
             gradient, metrics = jax.lax.pmean(
@@ -207,10 +215,11 @@ class Stepper:
     def step(
         self, state: TrainState, x: chex.Array
     ) -> tuple[TrainState, Metrics]:
-        """Takes one optimiser step; the noise follows from key and step.
+        """Takes one optimiser step; noise and views follow from key and step.
 
-        It is drawn for the whole batch on every device, each of which takes
-        its own part: the same numbers, on however many devices.
+        They are the same numbers, on however many devices. The noise is drawn
+        for the whole batch on every device, each of which takes its own part;
+        the view of an example follows from its place in the whole batch.
 
         Args:
             state: before the step.
@@ -220,15 +229,21 @@ class Stepper:
             The state after the step, and the metrics before its update.
         """
         axis, n = self.axis_name, len(x)
+        facets = self.model.facets
+        key = jax.random.fold_in(state.key, state.step)
         noise = draw_noise(
-            jax.random.fold_in(state.key, state.step),
-            self.model.facets.latent_dim,
+            key,
+            facets.latent_dim,
             self.n_samples,
             n if axis is None else n * jax.lax.axis_size(axis),
         )
+        first: chex.Array | int = 0
         if axis is not None:
             first = n * jax.lax.axis_index(axis)
             noise = tuple(
                 jax.lax.dynamic_slice_in_dim(z, first, n, axis=1) for z in noise
             )
-        return self.update(state, x, noise)
+        # The noise of facet j has folded j into the key.
+        views_key = jax.random.fold_in(key, len(facets))
+        seen = views.draw(facets.view, views_key, x, first)
+        return self.update(state, x, noise, seen)

@@ -15,7 +15,7 @@ import pytest
 from sklearn import datasets
 from sklearn.base import clone
 
-from mfcvae_jax import Facet, MultiFacetClustering
+from mfcvae_jax import Facet, MultiFacetClustering, views
 from mfcvae_jax import settings as settings_lib
 
 # Training is so short that a facet may end with one cluster.
@@ -29,7 +29,7 @@ def fitted():
     """Has all that a file may have to hold."""
     model = MultiFacetClustering(
         [
-            Facet("auto", 2),
+            Facet("auto", 2, view=[views.Affine(15), views.Noise(0.1)]),
             Facet(np.int64(3), 2, covariance="full", learn_weights=False),
         ],
         epochs=[1, 1],
@@ -108,11 +108,14 @@ class TestRoundTrip:
         older = changed(
             members,
             drop=["arrays/contrast"],
-            about=lambda a: a.update(version=1),
+            about=lambda a: (
+                a.update(version=1) or a["settings"]["facets"].pop("view")
+            ),
         )
         np.savez(tmp_path / "m.npz", **older)
         again = MultiFacetClustering.load(tmp_path / "m.npz")
         np.testing.assert_array_equal(again.predict(IMAGES), fitted.labels_)
+        assert [facet.view for facet in again.facets] == [(), ()]
 
     @pytest.mark.slow
     def test_another_process(self, tmp_path, fitted):

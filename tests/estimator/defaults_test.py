@@ -7,8 +7,9 @@ import pathlib
 import numpy as np
 import pytest
 from sklearn import datasets
+from sklearn.base import clone
 
-from mfcvae_jax import Facet, MultiFacetClustering
+from mfcvae_jax import Facet, MultiFacetClustering, views
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.estimator.defaults import make_settings
@@ -131,6 +132,9 @@ def test_bernoulli_of_a_table():
         ({"latent_dim": "auto"}, "latent_dim must be an integer"),
         ({"covariance": "round"}, "covariance must be"),
         ({"learn_weights": 1}, "learn_weights must be"),
+        ({"view": "affine"}, r"view must .* got 'affine'.*\['affine', 'col"),
+        ({"view": [views.Noise(1), None]}, "view must .* got None"),
+        ({"view": views.Affine}, "view must .* got <class"),
         (
             {"n_components": "auto", "learn_weights": False},
             "needs learn_weights=True",
@@ -140,3 +144,26 @@ def test_bernoulli_of_a_table():
 def test_facets_that_are_not_allowed(given, expected):
     with pytest.raises(ValueError, match=f"Facet: .*{expected}"):
         Facet(**given)
+
+
+def test_a_view_is_kept_as_what_is_applied_in_turn():
+    affine, noise = views.Affine(rotation=15), views.Noise(0.1)
+    facet = Facet(4, 2, view=affine)
+    assert facet == Facet(4, 2, view=(affine,)) != Facet(4, 2)
+    assert "view=(Affine(rotation=15.0" in repr(facet)
+    facets = [facet, Facet(4, 2), Facet(6, 3, view=[affine, noise])]
+    found = defaults(IMAGES, facets).facets
+    assert found.view == ((affine,), (), (affine, noise))
+
+
+@pytest.mark.parametrize(
+    ("x", "view", "said"),
+    [
+        (IMAGES.reshape(300, 64), views.Affine(9), "Affine.* as of a table"),
+        (IMAGES, views.Colour(hue=9), "Colour.* turns the hue of RGB images"),
+    ],
+)
+def test_a_view_that_does_not_suit_the_data(x, view, said):
+    model = MultiFacetClustering([Facet(4, 2), Facet(3, 2, view=view)])
+    with pytest.raises(ValueError, match=f"view of facet 1: {said}"):
+        clone(model).fit(x)

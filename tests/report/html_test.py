@@ -119,6 +119,7 @@ def report(
         config=config,
         environment={"device": "1 x cpu", "versions": {"jax": "1.0"}},
         stages=[(0.0, 1, 0.0), (3.0, 0, 4.5)],
+        views=["Facet 1 was trained on random views"],
         pictures=[html_lib.Picture("Swaps", "What is swapped", b"PNG")],
         plan=plan,
         tiles=explorer.Tiles(

@@ -18,7 +18,10 @@ from tests.report.html_test import check
 @pytest.mark.slow
 def test_explorer_shows_what_the_model_decodes(tmp_path):
     settings = examples.settings(
-        prior_init={"means": "glorot"}, seed=2, n_seeds=2
+        facets={"view": ((), ({"kind": "affine", "rotation": 15.0},))},
+        prior_init={"means": "glorot"},
+        seed=2,
+        n_seeds=2,
     )
     run = runs.make_run(settings)
     seed = runs.of_each_seed(run)[0]
@@ -31,6 +34,9 @@ def test_explorer_shows_what_the_model_decodes(tmp_path):
     path = folder.path / "seed_2" / "report.html"
     assert str(path) in text
     assert "Diverged and left out: seed 3." in text
+    said = "Facet 1 was trained on random views of the examples: Affine(rot"
+    assert said in text
+    assert said in path.read_text()
     page = check(path.read_text())
     of_seeds = check(folder.report.read_text())
     assert [a["href"] for a in of_seeds.all("a")] == ["seed_2/report.html"]

@@ -49,8 +49,18 @@ _NETS = {
 }
 
 
+# Two facets see different things, both drawn.
+_VIEWS = (
+    ({"kind": "noise", "std": 0.1},),
+    (
+        {"kind": "affine", "rotation": 20, "shift": 0.1},
+        {"kind": "masked", "share": 0.1},
+    ),
+)
+
+
 def make_stepper(net: str) -> steps.Stepper:
-    """A model with batch norm: of two facets, or (conv) of one.
+    """A model with batch norm: of two facets with views, or (conv) of one.
 
     Full and diagonal covariances, fixed and learnt weights.
     """
@@ -58,6 +68,7 @@ def make_stepper(net: str) -> steps.Stepper:
     chosen = examples.settings(
         net=_NETS[net],
         facets={
+            "view": _VIEWS if n_facets == 2 else (),
             "n_components": (6, 10)[:n_facets],
             "latent_dim": (2, 3)[:n_facets],
             "covariance": ("full", "diagonal")[:n_facets],

@@ -44,6 +44,7 @@ class RunReport(NamedTuple):
         environment: as in environment.json.
         stages: of training: first epoch, facet that enters, epoch from which
             it is in fully.
+        views: which facets were trained on a view of the examples, in words.
         pictures: the figures.
         plan: what the explorer holds.
         tiles: its pictures.
@@ -56,6 +57,7 @@ class RunReport(NamedTuple):
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
     stages: Sequence[tuple[float, int, float]]
+    views: Sequence[str]
     pictures: Sequence[Picture]
     plan: explorer_lib.Plan
     tiles: explorer_lib.Tiles
