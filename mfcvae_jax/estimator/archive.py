@@ -168,6 +168,7 @@ def _sound(
     about = _about(members)
     settings = config_lib.from_config(about["settings"])
     params = dict(about["params"])
+    _require(len(params["facets"]) == len(settings.facets), "facets")
     params["facets"] = tuple(
         Facet(**facet, prior=family, view=view)
         for facet, family, view in zip(

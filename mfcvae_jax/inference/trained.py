@@ -80,13 +80,10 @@ class Trained:
         )
 
     def modes(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Encodes images.
+        """Returns the means of q(z_j|x), length J, each of shape (N, D_j).
 
         Args:
             images: shape (N, H, W, C).
-
-        Returns:
-            Means of q(z_j|x), length J, each of shape (N, D_j).
         """
         return tuple(q.mean for q in self.posteriors(images))
 
@@ -141,13 +138,10 @@ class Trained:
         )
 
     def decode(self, z: Sequence[np.ndarray]) -> np.ndarray:
-        """Decodes latents.
+        """Returns E[x|z], shape (..., H, W, C).
 
         Args:
             z: one array of shape (..., D_j) per facet.
-
-        Returns:
-            E[x|z], shape (..., H, W, C).
         """
         flat = [
             np.asarray(z_j, np.float32).reshape(-1, np.shape(z_j)[-1])
@@ -159,14 +153,7 @@ class Trained:
         return images.reshape(*np.shape(z[0])[:-1], *images.shape[1:])
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """Decodes the modes of q(z|x).
-
-        Args:
-            images: shape (N, H, W, C).
-
-        Returns:
-            E[x|z] at z = mean of q(z|x), shape (N, H, W, C).
-        """
+        """Returns E[x|z] at z = mean of q(z|x), of the shape of the images."""
         return self.decode(self.modes(images))
 
     def swap(self, pairs: np.ndarray, facet: int) -> np.ndarray:
@@ -200,8 +187,7 @@ class Trained:
             E[x|z], shape (D_j, T, H, W, C).
         """
         p_z = self.mixtures[facet]
-        places = p_z.mean() + steps[:, None] * p_z.stddev()
-        places = np.asarray(places)  # (T, D_j)
+        places = np.asarray(p_z.mean() + steps[:, None] * p_z.stddev())
         every = np.arange(places.shape[1])
         shape = (len(every), len(steps), 1)
         z = [np.tile(mode, shape) for mode in self.modes(image[None])]

@@ -178,7 +178,7 @@ class TestForeignFiles:
             (lambda a: a["params"].update(epochs="many"), "epochs"),
             (
                 lambda a: a["params"].update(facets=[]),
-                "called arrays/evidence_0",
+                "facets is not what it must be",
             ),
             (lambda a: a["params"].update(random_state="a"), "random_state"),
             (lambda a: a["params"]["facets"][1].update(latent_dim=9), "facets"),
