@@ -36,7 +36,7 @@ _BASE: dict[str, Any] = {
     "n_seeds": 1,
     "precision": "float32",
     "data": {"data_dir": "", "path": "", "on_device_gb": 4.0},
-    "facets": {"view": ()},
+    "facets": {"prior": (), "view": ()},
     "prior_init": {"means": "gmm", "variance": 0.01, "n_init": 5},
     "progressive": {
         "fade_in": "linear",
@@ -71,7 +71,7 @@ def make_config(**changes: Any) -> ConfigDict:
     Args:
         **changes: values at the top, and of each section the settings that
             differ or that the shared ones lack. The sections ``facets`` (but
-            for its ``view``), ``net`` and ``likelihood`` are given whole.
+            for prior and view), ``net`` and ``likelihood`` are given whole.
     """
     config = copy.deepcopy(_BASE)
     for name, value in changes.items():
