@@ -340,12 +340,7 @@ KINDS: dict[str, dict[str, type]] = {
     },
     "likelihood": {"bernoulli": Bernoulli, "gaussian": Gaussian},
     "prior": {"gaussian": GaussianPrior},
-    "view": {
-        "affine": views.Affine,
-        "colour": views.Colour,
-        "masked": views.Masked,
-        "noise": views.Noise,
-    },
+    "view": views.KINDS,
 }
 
 
