@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 
 __all__ = [
+    "KINDS",
     "Affine",
     "Colour",
     "Masked",
@@ -184,6 +185,15 @@ class Masked:
         """See ``View``."""
         is_seen = jax.random.bernoulli(key, 1 - self.share, x.shape[:2])
         return jnp.where(is_seen[..., None], x, 0)
+
+
+# The names that configs give them; ``settings.KINDS["view"]`` is this table.
+KINDS: dict[str, type] = {
+    "affine": Affine,
+    "colour": Colour,
+    "masked": Masked,
+    "noise": Noise,
+}
 
 
 def check(

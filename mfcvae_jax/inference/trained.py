@@ -80,13 +80,10 @@ class Trained:
         )
 
     def modes(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Encodes images.
+        """Returns the means of q(z_j|x), length J, each of shape (N, D_j).
 
         Args:
             images: shape (N, H, W, C).
-
-        Returns:
-            Means of q(z_j|x), length J, each of shape (N, D_j).
         """
         return tuple(q.mean for q in self.posteriors(images))
 
@@ -141,13 +138,10 @@ class Trained:
         )
 
     def decode(self, z: Sequence[np.ndarray]) -> np.ndarray:
-        """Decodes latents.
+        """Returns E[x|z], shape (..., H, W, C).
 
         Args:
             z: one array of shape (..., D_j) per facet.
-
-        Returns:
-            E[x|z], shape (..., H, W, C).
         """
         flat = [
             np.asarray(z_j, np.float32).reshape(-1, np.shape(z_j)[-1])
