@@ -346,23 +346,13 @@ KINDS: dict[str, dict[str, type]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Settings(Section):
-    """All settings of a run.
+    """All settings of a run. The class of each section describes it.
 
     Attributes:
         seed: of everything random in the run.
         n_seeds: independent runs that are trained at once; the i-th has the
             seed ``seed + i``.
         precision: of the nets in training.
-        data: see ``Data``; the other sections likewise.
-        facets: the mixture priors.
-        net: the encoder and decoder.
-        likelihood: p(x|z).
-        prior_init: starting values of the priors.
-        progressive: stages of progressive training.
-        train: optimiser and steps.
-        evaluate: scoring during training.
-        checkpoint: when the state is saved.
-        figures: how samples are drawn.
     """
 
     seed: Annotated[int, "in [0, 2**32)"]

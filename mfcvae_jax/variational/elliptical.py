@@ -3,7 +3,7 @@
 """p(z|c) of all components of a facet at once, as one distrax distribution.
 
 The density of an elliptical family depends on z through the squared distance
-|T^-1 (z - mu)|^2 alone, where T is a square root of the scale matrix. For K
+``|T^-1 (z - mu)|^2`` alone, where T is a square root of the scale matrix. For K
 components, that distance is a matrix product, and so is its gradient: several
 times faster than what ``distrax.MultivariateNormalTri`` and XLA make of it.
 """
@@ -72,14 +72,14 @@ class Elliptical(distrax.Distribution):
         return jnp.sum(square, axis=-1) if self.is_full else square
 
     def log_det(self) -> chex.Array:
-        """Returns log|T| of every component, shape (K,)."""
+        """Returns ``log|T|`` of every component, shape (K,)."""
         diagonal = self.scale
         if self.is_full:
             diagonal = jnp.diagonal(self.scale, axis1=-2, axis2=-1)
         return jnp.sum(jnp.log(diagonal), axis=-1)
 
     def distances(self, value: chex.Array) -> chex.Array:
-        """Returns |T^-1 (z - mu)|^2 for every component.
+        """Returns ``|T^-1 (z - mu)|^2`` for every component.
 
         Args:
             value: z, shape (..., 1, D), or (..., K, D) for a z of each

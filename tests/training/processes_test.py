@@ -165,8 +165,10 @@ class TwoProcessesTest(absltest.TestCase):
         np.testing.assert_array_equal(
             jax.random.key_data(state.key), jax.random.key_data(wanted.key)
         )
+        # Where a gradient is next to 0, rounding decides its sign, and Adam's
+        # first steps after a fit are as long as any: 1e-3 each.
         jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3),
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=5e-3),
             state.params,
             wanted.params,
         )
