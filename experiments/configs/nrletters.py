@@ -18,7 +18,8 @@ from mfcvae_jax.config import load
 
 def get_config():
     config = load("digits.py", __file__)
-    config.data = {"name": "npz", "path": "nrletters.npz"}
+    config.data.name = "npz"
+    config.data.path = "nrletters.npz"
     config.facets = {
         "n_components": (10, 10, 10),
         "latent_dim": (1, 1, 1),
