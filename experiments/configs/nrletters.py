@@ -20,12 +20,10 @@ def get_config():
     config = load("digits.py", __file__)
     config.data.name = "npz"
     config.data.path = "nrletters.npz"
-    config.facets = {
-        "n_components": (10, 10, 10),
-        "latent_dim": (1, 1, 1),
-        "covariance": ("full", "full", "full"),
-        "learn_weights": (True, True, True),
-    }
+    config.facets.n_components = (10, 10, 10)
+    config.facets.latent_dim = (1, 1, 1)
+    config.facets.covariance = ("full", "full", "full")
+    config.facets.learn_weights = (True, True, True)
     widths = ((128,), (128,), (128,))
     config.net.encoder_backbone = widths
     config.net.encoder_rungs = widths
