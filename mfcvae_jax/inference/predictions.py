@@ -71,10 +71,15 @@ class Predictions(NamedTuple):
             terms[f"kl_z/{j}"] = np.mean(self.kl_z[:, j])
             terms[f"kl_c/{j}"] = np.mean(self.kl_c[:, j])
             terms[f"gap/{j}"] = mixture[j] - mean_field[j]
+        # Other terms are NaN too where parameters are broken: that must show.
+        lacking = np.isnan(mean_field) & ~np.isnan(mixture)
+        left_out = {f"gap/{j}" for j in np.flatnonzero(lacking)}
+        if lacking.any():
+            left_out.add("mean_field_bound")
         return {
             name: float(value)
             for name, value in terms.items()
-            if not np.isnan(value)
+            if name not in left_out
         }
 
 
