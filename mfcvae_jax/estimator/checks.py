@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_count", "check_index", "check_is_even"]
+__all__ = ["check_count", "check_index", "check_is_even", "is_number"]
 
 
 def check_count(name: str, value: Any, alternative: str = "") -> None:
@@ -31,6 +31,11 @@ def check_index(name: str, value: Any, n: int) -> None:
         raise ValueError(
             f"{name} must be an integer from 0 to {n - 1}, got {value!r}"
         )
+
+
+def is_number(value: Any) -> bool:
+    """Returns whether a value is a real number, and no bool."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _is_integer(value: Any) -> bool:

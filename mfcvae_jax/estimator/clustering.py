@@ -50,11 +50,19 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             out gets 0.4 of an equal share of them, the last stage the rest: the
             first facet could take more than its own in a longer one. Or one
             number for each stage, epochs[0] for the last facet alone.
+        warm_up: share of each stage in which its facets are trained without a
+            price on what they encode, before their clusters are fitted to it
+            (docs/recipe.md), from 0 to less than 1. "auto" is 0.4, and 0 if
+            the family of a facet's prior is no Gaussian, since it has no fit. 0
+            is the published schedule.
+        redundancy_price: what a facet pays if those before it tell all that it
+            encodes, in nats; 0 is published.
         likelihood: p(x|z): "auto", "bernoulli", "gaussian", or an object
             ``settings.Bernoulli`` or ``settings.Gaussian``.
         net: encoder and decoder: "auto", "dense", "conv", or a net of
             ``settings``, such as ``settings.DenseLadder``.
-        batch_size: examples per optimiser step; all of X if it has fewer.
+        batch_size: examples per optimiser step, all of X if it has fewer; or
+            "auto".
         learning_rate: of Adam, or "auto".
         random_state: int, ``numpy.random.RandomState`` or None; an int gives
             the same result each time on the same machine.
@@ -104,9 +112,11 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         facets: Sequence[Facet] = (Facet(), Facet()),
         *,
         epochs: int | Sequence[int] | str = "auto",
+        warm_up: float | str = "auto",
+        redundancy_price: float = 20.0,
         likelihood: str | settings_lib.Likelihood = "auto",
         net: str | settings_lib.Net = "auto",
-        batch_size: int = 128,
+        batch_size: int | str = "auto",
         learning_rate: float | str = "auto",
         random_state: int | np.random.RandomState | None = None,
         workdir: str | os.PathLike[str] | None = None,
@@ -114,6 +124,8 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
     ):
         self.facets = facets
         self.epochs = epochs
+        self.warm_up = warm_up
+        self.redundancy_price = redundancy_price
         self.likelihood = likelihood
         self.net = net
         self.batch_size = batch_size

@@ -7,13 +7,16 @@ examples, and off trials with small tables (docs in ``MultiFacetClustering``).
 """
 
 import math
-import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.estimator.checks import check_count
-from mfcvae_jax.estimator.facet import check_facets, facets_section
+from mfcvae_jax.estimator.checks import check_count, is_number
+from mfcvae_jax.estimator.facet import (
+    Facet,
+    check_facets,
+    facets_section,
+)
 from mfcvae_jax.estimator.layout import Layout
 from mfcvae_jax.ladder import conv
 
@@ -21,16 +24,17 @@ __all__ = ["make_settings"]
 
 # Examples per chunk of whatever is predicted.
 _EVALUATION_BATCH = 256
-# Fewer do not settle a facet of the digits; large sets need a few passes, too.
-_STEPS_PER_FACET = 1650
-_LEAST_EPOCHS_PER_FACET = 20
+# Steps for each facet: fewer do not settle a facet of the digits; large sets
+# take their time, within limits.
+_LEAST_STEPS, _EPOCHS, _MOST_STEPS = 1650, 20, 4700
 # A stage that leaves facets out gets so much of an equal share of the epochs:
 # with more, the first facet takes what others should find (docs/choosing.md).
-_EARLY_SHARE = 0.4
+_EARLY_SHARE = 0.6
+_WARM_UP_SHARE = 0.5
 _FADE_IN_SHARE = 0.2
-# Grey images up to so many pixels are the size of the digits.
+# Images of up to so many numbers are the size of the digits.
 _SMALL = 256
-_SMALLEST_CONV = 16  # pixels
+_FEW, _MANY = 2_000, 20_000  # examples
 _N_EVALUATIONS = 20
 
 
@@ -62,12 +66,12 @@ def make_settings(
             f"a facet has n_components={most}, more than the {n_examples} "
             "examples in X: give it fewer components, or more examples"
         )
-    check_count("batch_size", params["batch_size"])
-    batch = min(int(params["batch_size"]), n_examples)
+    batch = _batch_size(params["batch_size"], n_examples)
     batch = max(batch - batch % n_devices, 1)
-    net = _net(params["net"], layout, section)
+    net = _net(params["net"], layout, section, n_examples)
     steps_per_epoch = n_examples // batch
     stage_epochs = _stage_epochs(params["epochs"], len(facets), steps_per_epoch)
+    warm_up = _warm_up(params["warm_up"], facets)
     n_epochs = sum(stage_epochs)
     last_steps = min(stage_epochs[1:], default=0) * steps_per_epoch
     return settings_lib.Settings(
@@ -85,15 +89,21 @@ def make_settings(
             fade_in=settings_lib.Fade.LINEAR,
             pretrain_weight_z=0.0,
             pretrain_weight_c=0.0,
+            warm_up_epochs=tuple(
+                min(max(round(warm_up * n), 1), n - 1) if warm_up else 0
+                for n in stage_epochs
+            ),
+            redundancy_price=_price(params["redundancy_price"]),
         ),
         train=settings_lib.Training(
             batch_size=batch,
-            learning_rate=_learning_rate(params["learning_rate"], layout, net),
+            learning_rate=_learning_rate(params["learning_rate"], net),
             n_samples=1,
-            # F in closed form gives better clusters than M, but can leave the
-            # facets that come last few of them (docs/estimators.md).
+            # F in closed form gives better clusters than M. After priors that
+            # were fitted to nothing yet, it can leave the facets that come last
+            # few of them (docs/estimators.md).
             estimator="closed_form"
-            if len(facets) == 1 and facets[0].is_gaussian
+            if warm_up or (len(facets) == 1 and facets[0].is_gaussian)
             else "five_terms",
             data_dependent_init=True,
             # Enough to hide the return to Python; an interrupt waits for one.
@@ -110,13 +120,49 @@ def make_settings(
     )
 
 
+def _batch_size(batch_size: Any, n_examples: int) -> int:
+    """Small sets need many steps more than exact gradients."""
+    if isinstance(batch_size, str) and batch_size == "auto":
+        batch_size = (
+            64 if n_examples <= _FEW else 128 if n_examples <= _MANY else 256
+        )
+    check_count("batch_size", batch_size, " or auto")
+    return min(int(batch_size), n_examples)
+
+
+def _warm_up(warm_up: Any, facets: Sequence[Facet]) -> float:
+    """The share of each stage in which its facets warm up."""
+    if isinstance(warm_up, str) and warm_up == "auto":
+        # No other family has a fit.
+        is_fitted = all(facet.is_gaussian for facet in facets)
+        return _WARM_UP_SHARE if is_fitted else 0.0
+    if not is_number(warm_up) or not 0 <= float(warm_up) < 1:
+        raise ValueError(
+            "warm_up is a share of each stage: it must be 'auto' or a number "
+            f"from 0 to less than 1, got {warm_up!r}"
+        )
+    return float(warm_up)
+
+
+def _price(price: Any) -> float:
+    if not is_number(price) or not 0 <= float(price) < math.inf:
+        raise ValueError(
+            "redundancy_price must be a finite number of nats, at least 0, got "
+            f"{price!r}"
+        )
+    return float(price)
+
+
 def _stage_epochs(
     epochs: Any, n_facets: int, steps_per_epoch: int
 ) -> tuple[int, ...]:
     """Length of each stage, deepest facet first."""
     if isinstance(epochs, str) and epochs == "auto":
-        each = math.ceil(_STEPS_PER_FACET / steps_per_epoch)
-        return _divide(max(each, _LEAST_EPOCHS_PER_FACET) * n_facets, n_facets)
+        steps = _EPOCHS * steps_per_epoch
+        each = math.ceil(
+            min(max(steps, _LEAST_STEPS), _MOST_STEPS) / steps_per_epoch
+        )
+        return _divide(max(each, 2) * n_facets, n_facets)
     if isinstance(epochs, tuple | list):
         for stage in epochs:
             check_count("every entry of epochs", stage)
@@ -142,7 +188,7 @@ def _divide(n_epochs: int, n_stages: int) -> tuple[int, ...]:
 
 
 def _net(
-    net: Any, layout: Layout, facets: settings_lib.Facets
+    net: Any, layout: Layout, facets: settings_lib.Facets, n_examples: int
 ) -> settings_lib.Net:
     if type(net) in settings_lib.KINDS["net"].values():
         net.check(facets)
@@ -152,11 +198,7 @@ def _net(
             "net must be 'auto', 'dense', 'conv' or a net of "
             f"mfcvae_jax.settings such as DenseLadder(...), got {net!r}"
         )
-    height, width, n_colours = layout.image_shape
-    is_large = height * width > 1024 or n_colours > 1
-    if net == "conv" or (
-        net == "auto" and is_large and _takes(len(facets), layout)
-    ):
+    if net == "conv":
         conv.check_image(len(facets), layout.image_shape)
         return settings_lib.ConvLadder(
             activation=settings_lib.Activation.ELU,
@@ -164,33 +206,25 @@ def _net(
             output_norm=True,
             official_init=False,
         )
-    first, deeper = (128, 256) if _is_small(layout) else (500, 2000)
-    n_upper = len(facets) - 1
-    # A single facet is as deep as the deepest of several.
-    trunk = (
-        ((first,),) + ((deeper,),) * n_upper if n_upper else ((first, deeper),)
-    )
-    rungs = tuple((widths[-1],) for widths in trunk)
+    if _is_small(layout) or n_examples <= _FEW:
+        width = 128
+    elif n_examples <= _MANY:
+        width = 256
+    else:
+        width = 500
+    # A hidden layer of its own keeps a facet from what others encode; a single
+    # one is as deep without.
+    n = len(facets)
+    each = ((width,),) * n
     return settings_lib.DenseLadder(
-        encoder_backbone=trunk,
-        encoder_rungs=((),) * len(facets),
-        decoder_rungs=rungs,
-        decoder_backbone=((first,),) * len(facets),
+        encoder_backbone=each if n > 1 else ((width, 2 * width),),
+        encoder_rungs=each if n > 1 else ((),),
+        decoder_rungs=each if n > 1 else ((2 * width,),),
+        decoder_backbone=each,
         activation=settings_lib.Activation.RELU,
         batch_norm=False,
         merge=settings_lib.Merge.CONCATENATE,
     )
-
-
-def _takes(n_facets: int, layout: Layout) -> bool:
-    """Whether the convolutional ladder takes images of that shape."""
-    if min(layout.image_shape[:2]) < _SMALLEST_CONV:
-        return False
-    try:
-        conv.check_image(n_facets, layout.image_shape)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_small(layout: Layout) -> bool:
@@ -230,17 +264,10 @@ def _likelihood(
     )
 
 
-def _learning_rate(
-    learning_rate: Any, layout: Layout, net: settings_lib.Net
-) -> float:
+def _learning_rate(learning_rate: Any, net: settings_lib.Net) -> float:
     if isinstance(learning_rate, str) and learning_rate == "auto":
-        is_conv = isinstance(net, settings_lib.ConvLadder)
-        return 5e-4 if is_conv or not _is_small(layout) else 1e-3
-    if (
-        isinstance(learning_rate, bool)
-        or not isinstance(learning_rate, numbers.Real)
-        or not 0 < float(learning_rate) < math.inf
-    ):
+        return 5e-4 if isinstance(net, settings_lib.ConvLadder) else 1e-3
+    if not is_number(learning_rate) or not 0 < float(learning_rate) < math.inf:
         raise ValueError(
             "learning_rate must be 'auto' or a positive finite number, got "
             f"{learning_rate!r}"

@@ -13,6 +13,10 @@ from mfcvae_jax.views import View
 __all__ = ["Facet", "check_facets", "facets_section"]
 
 _GENEROUS = 25
+# "auto" of latent_dim: of a facet that takes what is left, or that a view
+# tells what to ignore; and of any other, which must not have room for two ways
+# of sorting (docs/recipe.md).
+_WIDE, _NARROW = 10, 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +28,10 @@ class Facet:
             leave some empty, so be generous. "auto" trains with 25, or as many
             as there are examples, and then keeps as many as can be told apart:
             see ``evaluation.pruning``.
-        latent_dim: D_j, dimensions of its latent variable z_j.
-        covariance: of the clusters in these dimensions: "diagonal", "full",
+        latent_dim: D_j, dimensions of its latent variable z_j. "auto" is 10
+            for facet 0, which comes last and takes what is left, and for a
+            facet with a view; and 1 for others.
+        covariance: of the clusters in these dimensions: "full", "diagonal",
             "spherical", or "tied", one full matrix for all clusters.
         learn_weights: whether the facet learns how large its clusters are; if
             not, all are as likely beforehand.
@@ -38,8 +44,8 @@ class Facet:
     """
 
     n_components: int | str = 25
-    latent_dim: int = 5
-    covariance: str = "diagonal"
+    latent_dim: int | str = "auto"
+    covariance: str = "full"
     learn_weights: bool = True
     prior: Any = settings_lib.GaussianPrior()
     view: View | tuple[View, ...] = ()
@@ -48,7 +54,8 @@ class Facet:
         object.__setattr__(self, "view", _check_view(self.view))
         if not self.is_auto:
             check_count("Facet: n_components", self.n_components, " or auto")
-        check_count("Facet: latent_dim", self.latent_dim)
+        if self.latent_dim != "auto":
+            check_count("Facet: latent_dim", self.latent_dim, " or auto")
         known = [form.value for form in settings_lib.Covariance]
         if self.covariance not in known:
             raise ValueError(
@@ -94,6 +101,12 @@ class Facet:
             return min(_GENEROUS, n_examples)
         return int(self.n_components)
 
+    def n_dims(self, place: int) -> int:
+        """Returns D_j, given the place j of the facet among all."""
+        if isinstance(self.latent_dim, str):
+            return _WIDE if place == 0 or self.view else _NARROW
+        return int(self.latent_dim)
+
 
 def _check_view(view: Any) -> tuple[View, ...]:
     found = tuple(view) if isinstance(view, tuple | list) else (view,)
@@ -138,7 +151,7 @@ def facets_section(
     """Returns the section of the settings that says the same."""
     return settings_lib.Facets(
         n_components=tuple(f.n_trained(n_examples) for f in facets),
-        latent_dim=tuple(int(f.latent_dim) for f in facets),
+        latent_dim=tuple(f.n_dims(j) for j, f in enumerate(facets)),
         covariance=tuple(settings_lib.Covariance(f.covariance) for f in facets),
         learn_weights=tuple(f.learn_weights for f in facets),
         prior=tuple(f.prior for f in facets),
