@@ -3,9 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-CONFIGS := experiments/configs
-ABLATION := $(CONFIGS)/digits.py,$(CONFIGS)/digits_at_once.py,$\
-	$(CONFIGS)/digits_shared.py,$(CONFIGS)/digits_shared_at_once.py
+PUBLISHED := experiments/configs/published
+ABLATION := $(PUBLISHED)/digits.py,$(PUBLISHED)/digits_at_once.py,$\
+	$(PUBLISHED)/digits_shared.py,$(PUBLISHED)/digits_shared_at_once.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo experiments ablation test test-fast test-thorough lint docs clean
@@ -21,9 +21,9 @@ demo: $(INSTALLED)  ## Train a small run in runs/demo, anew each time
 	$(BIN)/python experiments/train.py --workdir=runs/demo \
 		--config=experiments/configs/digits_tinted.py
 
-experiments: $(INSTALLED) runs/digits/results.json  ## Draw the paper's figures and tables from runs/digits
+experiments: $(INSTALLED) runs/published/digits/results.json  ## Draw the paper's figures and tables from runs/published/digits
 	$(BIN)/python experiments/figure_1.py --out=runs/figure_1.png
-	$(BIN)/python experiments/paper.py --workdir=runs/digits
+	$(BIN)/python experiments/paper.py --workdir=runs/published/digits
 	@if [ -e runs/ablation/results.csv ]; then \
 		$(BIN)/python experiments/ablation.py --sweep=runs/ablation; \
 	else \
@@ -35,9 +35,9 @@ ablation: $(INSTALLED)  ## Train and compare the four arms of App. E.1
 		--configs=$(ABLATION)
 	$(BIN)/python experiments/ablation.py --sweep=runs/ablation
 
-runs/digits/results.json: | $(INSTALLED)
-	$(BIN)/python experiments/train.py --workdir=runs/digits \
-		--config=experiments/configs/digits.py --config.n_seeds=5
+runs/published/digits/results.json: | $(INSTALLED)
+	$(BIN)/python experiments/train.py --workdir=runs/published/digits \
+		--config=$(PUBLISHED)/digits.py --config.n_seeds=5
 
 test: $(INSTALLED)  ## Run every test but those that repeat others many times
 	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder \

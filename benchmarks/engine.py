@@ -11,7 +11,7 @@ needed:
     latency   from the start of Python to the end of the first dispatch, without
               and with the compilation cache of an earlier process
 
-    python benchmarks/engine.py --config=experiments/configs/digits.py
+    python benchmarks/engine.py --config=experiments/configs/published/digits.py
 
 Turns are interleaved, so that all see the same machine.
 """

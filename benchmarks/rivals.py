@@ -61,7 +61,7 @@ class Case(NamedTuple):
         return pathlib.Path(_OUT.value) / name
 
 
-# Latent dimensions of our facets, by data set and K; those of the configs.
+# Latent dimensions of our facets, by data set and K, as in configs/published.
 _LATENT_DIMS = {
     ("digits", (10,)): (5,),
     ("digits", (25,)): (5,),
@@ -69,7 +69,7 @@ _LATENT_DIMS = {
     ("digits_tinted", (25,)): (5,),
     ("digits_tinted", (25, 10)): (5, 2),
 }
-# Epochs of the configs, where they differ much from the estimator's default.
+# Epochs of these configs, where they differ much from the estimator's default.
 _CONFIG_EPOCHS = {
     ("digits", (10,)): (400,),
     ("digits_tinted", (25, 10)): (30, 200),

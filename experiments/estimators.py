@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Trains with several estimators of the bound, and compares the results.
 
-    python experiments/estimators.py --config=experiments/configs/digits.py \
-        --workdir=runs/estimators --n_seeds=5
+    python experiments/estimators.py --workdir=runs/estimators --n_seeds=5 \
+        --config=experiments/configs/published/digits.py
 
 Each estimator and seed has a run of its own in --workdir; the same command
 goes on where it was stopped. Prints the tables of docs/estimators.md.

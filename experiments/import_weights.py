@@ -3,7 +3,7 @@
 r"""Makes a run of official PyTorch weights; as ``mfcvae import-weights``.
 
 python experiments/import_weights.py --weights=model.pt \
-        --config=experiments/configs/mnist.py --workdir=runs/official
+        --config=experiments/configs/published/mnist.py --workdir=runs/official
 python experiments/evaluate.py --workdir=runs/official
 """
 

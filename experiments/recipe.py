@@ -45,7 +45,7 @@ _ONE_FACET: dict[str, Any] = {
 # data: config, and of each arm its changes.
 ARMS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     "digits": (
-        "digits_vade.py",
+        "published/digits_vade.py",
         {
             f"K = {k}, {name}": changes | {"facets.n_components": (k,)}
             for k in (10, 25)
@@ -57,7 +57,7 @@ ARMS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         },
     ),
     "digits_tinted": (
-        "digits_tinted_warm.py",
+        "digits_tinted.py",
         {
             "neither": {_WARM: (), _PRICE: 0.0},
             "price": {_WARM: ()},

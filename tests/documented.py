@@ -254,12 +254,16 @@ def run_call(words: list[str], programs: str) -> None:
     name, args = command
     if name == "train":
         _, values = parse_command(name, args)
-        n_stages = len(values.config.progressive.stage_epochs)
+        progressive = values.config.progressive
+        warm_ups = (1,) * len(progressive.warm_up_epochs)
+        n_epochs = 2 if warm_ups else 1
+        stages = (n_epochs,) * len(progressive.stage_epochs)
         args = [
             *args,
             *_SHORT,
             f"--compilation_cache={programs}",
-            f"--config.progressive.stage_epochs={(1,) * n_stages}",
+            f"--config.progressive.stage_epochs={stages}",
+            f"--config.progressive.warm_up_epochs={warm_ups}",
             f"--config.n_seeds={min(values.config.n_seeds, _MOST_SEEDS)}",
         ]
     module, values = parse_command(name, args)

@@ -17,7 +17,7 @@ from mfcvae_jax.config import load
 
 
 def get_config():
-    config = load("digits.py", __file__)
+    config = load("published/digits.py", __file__)
     config.data.name = "npz"
     config.data.path = "nrletters.npz"
     config.facets.n_components = (10, 10, 10)

@@ -1,10 +1,8 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-r"""Configuration 2 of 3DShapes, rendered here, with its published settings.
+r"""Configuration 2 of 3DShapes, rendered here, by the recipe.
 
-Our renderer's images are not those of the data set, so the paper's numbers
-(100.00 % wall hue, 90.05 % shape, many-to-one) are no more than a guide. Not
-measured by us.
+All settings are those of ``shapes3d_rendered_floor.py``. Not measured yet.
 
     python experiments/train.py --workdir=runs/shapes3d_rendered_wall \
         --config=experiments/configs/shapes3d_rendered_wall.py
@@ -14,6 +12,6 @@ from mfcvae_jax.config import load
 
 
 def get_config():
-    config = load("shapes3d_floor.py", __file__)
+    config = load("shapes3d_rendered_floor.py", __file__)
     config.data.name = "shapes3d_rendered_wall"
     return config

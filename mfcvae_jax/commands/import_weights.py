@@ -3,7 +3,7 @@
 r"""Makes a run out of weights of the official PyTorch implementation.
 
     mfcvae import-weights --weights=model.pt --workdir=runs/official \
-        --config=experiments/configs/mnist.py
+        --config=experiments/configs/published/mnist.py
     mfcvae report --workdir=runs/official
 
 The config must describe the same model. With one encoder for each facet, the

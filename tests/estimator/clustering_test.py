@@ -314,7 +314,7 @@ class TestManners:
 
 @pytest.mark.slow
 def test_finds_the_digit_by_default(tmp_path):
-    """As experiments/configs/digits.py does; fit, save, load, draw."""
+    """As experiments/configs/published/digits.py; fit, save, load, draw."""
     split = digits.load_digits()
     images, labels = split.test.images, split.test.labels[:, 0]
     model = MultiFacetClustering([Facet(10, 8), Facet(25, 5)], random_state=0)

@@ -26,7 +26,8 @@ def defaults(x=IMAGES, facets=FACETS, n_devices=1, **asked):
 
 
 def test_digits_have_the_settings_of_the_experiment():
-    path = pathlib.Path(__file__).parents[2] / "experiments/configs/digits.py"
+    configs = pathlib.Path(__file__).parents[2] / "experiments/configs"
+    path = configs / "published/digits.py"
     expected = config_lib.from_config(config_lib.load(path).to_dict())
     x = np.float32(np.concatenate([IMAGES] * 5)[:1438] / 16)
     found = defaults(x, (Facet(10, 8), Facet(25, 5)))

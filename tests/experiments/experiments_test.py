@@ -30,6 +30,7 @@ from tests.report.results_test import example
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _CONFIGS = _ROOT / "experiments" / "configs"
+_PUBLISHED = _CONFIGS / "published"
 _SMALL = (
     "--config.seed=3",
     "--config.progressive.stage_epochs=(2,2)",
@@ -57,7 +58,9 @@ def _params(folder):
 
 
 class ConfigsTest(parameterized.TestCase):
-    @parameterized.parameters(*sorted(p.name for p in _CONFIGS.glob("*.py")))
+    @parameterized.parameters(
+        *sorted(str(p.relative_to(_CONFIGS)) for p in _CONFIGS.rglob("*.py"))
+    )
     def test_config_makes_settings_and_survives_its_json(self, name):
         config = config_lib.load(_CONFIGS / name).to_dict()
         settings = config_lib.from_config(config)
@@ -73,6 +76,13 @@ class ConfigsTest(parameterized.TestCase):
         # It says what to type.
         opening = ast.get_docstring(ast.parse((_CONFIGS / name).read_text()))
         self.assertIn(f"--config=experiments/configs/{name}", opening)
+        # The folder says whether its schedule is the published one.
+        is_published = (
+            not any(settings.progressive.warm_ups)
+            and settings.progressive.redundancy_price == 0
+            and not any(settings.facets.view)
+        )
+        self.assertEqual(is_published, name.startswith("published/"))
 
 
 class SummariseTest(absltest.TestCase):
@@ -125,7 +135,7 @@ class TrainTest(absltest.TestCase):
 
     @classmethod
     def _args(cls, name, *args):
-        config = f"--config={_CONFIGS / 'digits_tinted.py'}"
+        config = f"--config={_PUBLISHED / 'digits_tinted.py'}"
         return (config, f"--workdir={cls.folder / name}", *_SMALL, *args)
 
     @classmethod
@@ -227,7 +237,7 @@ class NpzTest(absltest.TestCase):
         np.savez(folder / "mine.npz", images=examples.images(300))
         done = call(
             "train",
-            f"--config={_CONFIGS / 'digits.py'}",
+            f"--config={_PUBLISHED / 'digits.py'}",
             f"--workdir={folder / 'run'}",
             "--config.data.name=npz",
             f"--config.data.path={folder / 'mine.npz'}",
@@ -289,7 +299,7 @@ class ImportTest(absltest.TestCase):
         torch.save({"state_dict": state_dict}, f"{folder}/model.pt")
         done = _call(
             "import_weights.py",
-            f"--config={_CONFIGS / 'mnist.py'}",
+            f"--config={_PUBLISHED / 'mnist.py'}",
             f"--weights={folder}/model.pt",
             f"--workdir={folder}/run",
             f"--config.data.data_dir={data_dir}",

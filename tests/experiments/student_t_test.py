@@ -17,7 +17,7 @@ from mfcvae_jax.training import disk, loop, runs
 from mfcvae_jax.workdir import Workdir
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / "experiments/configs"
-_FILE = _CONFIGS / "digits_student_t.py"
+_FILE = _CONFIGS / "published" / "digits_student_t.py"
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from tests import examples
 from tests.report.results_test import example
 
 _ROOT = pathlib.Path(__file__).parents[2]
-_DIGITS = _ROOT / "experiments" / "configs" / "digits.py"
+_DIGITS = _ROOT / "experiments" / "configs/published/digits.py"
 # The experiments are commands, not a package.
 sys.path.insert(0, str(_ROOT / "experiments"))
 _BEFORE = set(flags.FLAGS)

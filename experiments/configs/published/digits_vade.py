@@ -6,8 +6,8 @@ Expected, over 5 seeds: 80.4 (5.1) % many-to-one and 78.4 (6.3) % one-to-one
 accuracy against the digit, with K = 10 and no pretraining; k-means is at 79.2 %
 one-to-one. Half a minute on two cores.
 
-    python experiments/train.py --workdir=runs/digits_vade \
-        --config=experiments/configs/digits_vade.py
+    python experiments/train.py --workdir=runs/published/digits_vade \
+        --config=experiments/configs/published/digits_vade.py
 """
 
 from mfcvae_jax.config import load

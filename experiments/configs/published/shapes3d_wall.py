@@ -7,8 +7,8 @@ All wall hues and shapes, one floor hue and one object hue.
 Expected, many-to-one: 100.00 (0.00) % against the wall hue, 90.05 (2.65) %
 against the shape in the paper; not measured by us.
 
-    python experiments/train.py --config=experiments/configs/shapes3d_wall.py \
-        --workdir=runs/shapes3d_wall
+    python experiments/train.py --workdir=runs/published/shapes3d_wall \
+        --config=experiments/configs/published/shapes3d_wall.py
 """
 
 from mfcvae_jax.config import load

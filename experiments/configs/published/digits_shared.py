@@ -6,8 +6,8 @@ Expected, over 5 seeds: 15.0 (6.9) % many-to-one accuracy of facet 0 against the
 digit, 21.2 (2.8) % of facet 1. ``make ablation`` trains and compares the four,
 five seeds each, in four minutes on two cores.
 
-    python experiments/train.py --workdir=runs/digits_shared \
-        --config=experiments/configs/digits_shared.py
+    python experiments/train.py --workdir=runs/published/digits_shared \
+        --config=experiments/configs/published/digits_shared.py
 """
 
 from mfcvae_jax.config import load

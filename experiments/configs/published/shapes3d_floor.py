@@ -7,8 +7,8 @@ All floor hues and shapes, one wall hue and one object hue.
 Expected, many-to-one: 99.46 (1.10) % against the floor hue, 88.47 (1.82) %
 against the shape in the paper; not measured by us.
 
-    python experiments/train.py --config=experiments/configs/shapes3d_floor.py \
-        --workdir=runs/shapes3d_floor
+    python experiments/train.py --workdir=runs/published/shapes3d_floor \
+        --config=experiments/configs/published/shapes3d_floor.py
 """
 
 from mfcvae_jax.config import make_config

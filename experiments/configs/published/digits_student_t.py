@@ -5,8 +5,8 @@ r"""Digits as in ``digits.py``, with clusters of Student's t in every facet.
 A prior that the library does not have, complete in one file; see
 docs/extending.md. docs/priors.md says what to expect, beside Gaussians.
 
-    python experiments/train.py --workdir=runs/digits_student_t \
-        --config=experiments/configs/digits_student_t.py
+    python experiments/train.py --workdir=runs/published/digits_student_t \
+        --config=experiments/configs/published/digits_student_t.py
 """
 
 import dataclasses

@@ -6,8 +6,8 @@ Expected, over 5 seeds: 32.4 (6.5) % many-to-one accuracy of facet 0 against the
 digit, 81.4 (4.3) % of facet 1. ``make ablation`` trains and compares the four,
 five seeds each, in four minutes on two cores.
 
-    python experiments/train.py --workdir=runs/digits_at_once \
-        --config=experiments/configs/digits_at_once.py
+    python experiments/train.py --workdir=runs/published/digits_at_once \
+        --config=experiments/configs/published/digits_at_once.py
 """
 
 from mfcvae_jax.config import load

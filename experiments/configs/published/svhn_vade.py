@@ -5,8 +5,8 @@ r"""SVHN with one facet: VaDE with the shallow half of the convolutional net.
 The paper's special case J = 1, with the settings of facet 0 in svhn.py and as
 many epochs in all. No expected number: neither published nor measured by us.
 
-    python experiments/train.py --config=experiments/configs/svhn_vade.py \
-        --workdir=runs/svhn_vade
+    python experiments/train.py --workdir=runs/published/svhn_vade \
+        --config=experiments/configs/published/svhn_vade.py
 """
 
 from mfcvae_jax.config import load
