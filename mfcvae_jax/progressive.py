@@ -41,7 +41,6 @@ from typing import NamedTuple
 import chex
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from mfcvae_jax.settings import Fade, Progressive
 
@@ -56,7 +55,6 @@ __all__ = [
     "full_coefficients",
     "make_schedule",
     "phases",
-    "rate",
 ]
 
 
@@ -87,7 +85,6 @@ class Schedule(NamedTuple):
         pretrain_weight_z: weight of KL_z of a waiting facet, in [0, 1].
         pretrain_weight_c: weight of KL_c of a waiting facet, in [0, 1].
         price: on what deeper facets tell of a facet, in nats.
-        final_rate: share of the learning rate that is left at the end.
     """
 
     starts: tuple[tuple[int, ...], ...]
@@ -97,7 +94,6 @@ class Schedule(NamedTuple):
     pretrain_weight_z: float = 0.0
     pretrain_weight_c: float = 0.0
     price: float = 0.0
-    final_rate: float = 1.0
 
     def stage_at(self, step: int) -> int:
         """The stage in force after a number of steps: 0, 1, ..."""
@@ -167,7 +163,6 @@ def make_schedule(
         pretrain_weight_z=settings.pretrain_weight_z,
         pretrain_weight_c=settings.pretrain_weight_c,
         price=settings.redundancy_price,
-        final_rate=settings.final_rate,
     )
 
 
@@ -207,26 +202,6 @@ def coefficients(schedule: Schedule, step: chex.Numeric) -> Coefficients:
     factors = [jnp.select([now == p for p in of_phase], c) for c in columns]
     price = schedule.price * jnp.triu(jnp.asarray(pays, dtype=float), 1)
     return Coefficients._make([*factors, price])
-
-
-def rate(schedule: Schedule, step: chex.Numeric) -> chex.Array:
-    """Returns the share of the learning rate in force. Pure, for jit.
-
-    It is 1 until all facets are active, and then falls along half a cosine to
-    the final rate, which it keeps if the run goes on after its end.
-
-    Args:
-        schedule: of the run.
-        step: optimiser steps taken, shape ().
-
-    Returns:
-        A share, in [0, 1], shape ().
-    """
-    full = max(row[-1] for row in schedule.starts)
-    fall = optax.cosine_decay_schedule(
-        1.0, max(schedule.n_steps - full, 1), schedule.final_rate
-    )
-    return fall(jnp.maximum(step - full, 0))
 
 
 def _table(fade, pre_z, pre_c):

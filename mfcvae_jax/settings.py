@@ -235,9 +235,6 @@ class Progressive(Section, name="progressive"):
             all is the published schedule.
         redundancy_price: what a facet pays if a deeper one tells all of it, in
             nats; see ``variational.shared_variance``. 0 is published.
-        final_rate: share of the learning rate at the end of the run; it falls
-            along half a cosine from when the last facet is active. 1 is
-            published.
     """
 
     stage_epochs: tuple[Count, ...]
@@ -247,7 +244,6 @@ class Progressive(Section, name="progressive"):
     pretrain_weight_c: Weight
     warm_up_epochs: tuple[Annotated[int, "at least 0"], ...] = ()
     redundancy_price: Annotated[float, "at least 0"] = 0.0
-    final_rate: Weight = 1.0
 
     def __post_init__(self):
         super().__post_init__()

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Progressive training, against a plain transcription and golden tables."""
 
-import dataclasses
 import functools
 import math
 
@@ -262,24 +261,6 @@ class EventsTest(parameterized.TestCase):
             )
         if last >= 0:
             self.assertEqual(at, _oracle(chosen, n_facets, last)[0])
-
-
-class RateTest(parameterized.TestCase):
-    @parameterized.parameters((1.0,), (0.05,), (0.0,))
-    def test_falls_along_half_a_cosine_once_all_facets_are_active(self, final):
-        chosen = dataclasses.replace(
-            Progressive((4, 6), 2, Fade.LINEAR, 0.0, 0.0, (1, 3)),
-            final_rate=final,
-        )
-        schedule = progressive.make_schedule(chosen, 2, steps_per_epoch=10)
-        with jax.enable_x64(True):
-            found = [
-                float(progressive.rate(schedule, step)) for step in range(120)
-            ]
-        # Facet 0 enters after 40 steps and warms up for 30; 100 in all.
-        ratio = np.clip((np.arange(120) - 70) / 30, 0, 1)
-        expected = final + (1 - final) * np.cos(np.pi / 2 * ratio) ** 2
-        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 class OfficialTableTest(parameterized.TestCase):

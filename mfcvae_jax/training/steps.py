@@ -203,9 +203,6 @@ class Stepper:
         updates, opt_state = self.optimiser.update(
             gradient, state.opt_state, state.params
         )
-        if self.schedule.final_rate != 1:
-            share = progressive.rate(self.schedule, state.step)
-            updates = jax.tree.map(lambda leaf: share * leaf, updates)
         after = TrainState(
             step=state.step + 1,
             params=optax.apply_updates(state.params, updates),

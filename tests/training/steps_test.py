@@ -117,20 +117,6 @@ class StepTest(parameterized.TestCase):
         _assert_trees_close(found, wanted, 1e-9)
 
     @pytest.mark.slow
-    def test_final_rate_scales_the_step(self):
-        start, x = _start()._replace(step=np.int32(8)), _images()
-        whole, _ = _step()(start, x)
-        falling = dataclasses.replace(
-            _stepper(), schedule=_stepper().schedule._replace(final_rate=0.25)
-        )
-        after, _ = jax.jit(falling.step)(start, x)
-        expected = jax.tree.map(
-            lambda old, new: old + (new - old) / 4, start.params, whole.params
-        )
-        _assert_trees_close(after.params, expected, 1e-9, 1e-12)
-        _assert_trees_close(after.opt_state, whole.opt_state, 0)
-
-    @pytest.mark.slow
     def test_training_raises_the_bound_and_moves_what_it_should(self):
         start = at = _start()
         batches = _images(6 * _B).reshape(6, _B, 8, 8, 1)
