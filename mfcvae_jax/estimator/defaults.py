@@ -206,12 +206,8 @@ def _net(
             output_norm=True,
             official_init=False,
         )
-    if _is_small(layout) or n_examples <= _FEW:
-        width = 128
-    elif n_examples <= _MANY:
-        width = 256
-    else:
-        width = 500
+    is_large = n_examples > _MANY and not _is_small(layout)
+    width = 500 if is_large else 256
     # A hidden layer of its own keeps a facet from what others encode; a single
     # one is as deep without.
     n = len(facets)

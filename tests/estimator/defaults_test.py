@@ -19,24 +19,75 @@ FACETS = (Facet(4, 2), Facet(6, 3))
 IMAGES = datasets.load_digits().images[:300]  # 0 to 16, float64
 
 
-def defaults(x=IMAGES, facets=FACETS, n_devices=1, **asked):
+def defaults(x=IMAGES, facets=FACETS, n_devices=1, n=None, **asked):
+    """Settings for x, or for n examples like those of x."""
     params = MultiFacetClustering(facets, **asked).get_params(deep=False)
-    layout = layout_of(x)
-    return make_settings(params, layout, len(x), n_devices=n_devices, seed=0)
+    return make_settings(
+        params, layout_of(x), n or len(x), n_devices=n_devices, seed=0
+    )
 
 
-def test_digits_have_the_settings_of_the_experiment():
-    configs = pathlib.Path(__file__).parents[2] / "experiments/configs"
-    path = configs / "published/digits.py"
-    expected = config_lib.from_config(config_lib.load(path).to_dict())
+def noise(*shape):
+    return np.random.RandomState(0).uniform(size=(2, *shape))
+
+
+def test_published_schedule_of_the_digits():
+    path = "experiments/configs/published/digits.py"
+    config = config_lib.load(pathlib.Path(__file__).parents[2] / path)
+    expected = config_lib.from_config(config.to_dict())
+    facets = (Facet(10, 8, "diagonal"), Facet(25, 5, "diagonal"))
     x = np.float32(np.concatenate([IMAGES] * 5)[:1438] / 16)
-    found = defaults(x, (Facet(10, 8), Facet(25, 5)))
-    for name in ("facets", "net", "likelihood", "prior_init", "precision"):
+    found = defaults(
+        x, facets, epochs=(150, 150), warm_up=0, redundancy_price=0
+    )
+    for name in ("facets", "likelihood", "prior_init", "precision"):
         assert getattr(found, name) == getattr(expected, name)
-    for name in ("batch_size", "learning_rate", "estimator", "n_samples"):
+    for name in ("learning_rate", "estimator", "n_samples"):
         assert getattr(found.train, name) == getattr(expected.train, name)
-    assert found.progressive.stage_epochs == (60, 240)
-    assert found.progressive.fade_in_steps == pytest.approx(528, abs=10)
+    assert found.progressive.warm_ups == expected.progressive.warm_ups
+    for name in ("stage_epochs", "redundancy_price", "fade_in"):
+        ours = getattr(found.progressive, name)
+        assert ours == getattr(expected.progressive, name)
+
+
+def test_the_recipe_is_the_default():
+    found = defaults(noise(8, 8, 3), (Facet(), Facet(), Facet()), n=3000)
+    # 23 steps an epoch, 1650 steps a facet; 0.6 of a share for early stages.
+    assert found.progressive.stage_epochs == (43, 43, 130)
+    assert found.progressive.warm_up_epochs == (22, 22, 65)
+    assert found.progressive.redundancy_price == 20
+    assert found.train.estimator == "closed_form"
+    assert found.facets.latent_dim == (10, 2, 2)
+    covariances = {form.value for form in found.facets.covariance}
+    assert covariances == {"full"}
+    (view,) = defaults(IMAGES, (Facet(view=views.Noise(1)),)).facets.view
+    assert view == (views.Noise(1.0),)
+    seen = (Facet(), Facet(view=views.Noise(1)))
+    assert defaults(IMAGES, seen).facets.latent_dim == (10, 10)
+
+
+@pytest.mark.parametrize(
+    ("n", "shape", "batch_size", "width"),
+    [
+        (300, (20, 20), 64, 256),
+        (1500, (64, 64, 3), 64, 256),
+        (10_000, (9, 7, 3), 128, 256),
+        (30_000, (28, 28), 256, 500),
+        (30_000, (40,), 256, 256),
+    ],
+)
+def test_net_and_batches_follow_the_data(n, shape, batch_size, width):
+    found = defaults(noise(*shape), n=n)
+    assert found.train.batch_size == batch_size
+    assert found.net.encoder_backbone == ((width,), (width,))
+
+
+@pytest.mark.parametrize(
+    ("n", "epochs"), [(300, 413), (50_000, 20), (400_000, 4)]
+)
+def test_number_of_steps_is_sensible(n, epochs):
+    found = defaults(noise(8), (Facet(4, 2),), n=n).progressive.stage_epochs
+    assert found == (epochs,)
 
 
 @pytest.mark.parametrize(
@@ -45,8 +96,8 @@ def test_digits_have_the_settings_of_the_experiment():
         ((8, 8), "DenseLadder", settings_lib.Gaussian),
         ((28, 28), "DenseLadder", settings_lib.Bernoulli),
         ((8, 8, 3), "DenseLadder", settings_lib.Gaussian),
-        ((32, 32, 3), "ConvLadder", settings_lib.Gaussian),
-        ((64, 64), "ConvLadder", settings_lib.Gaussian),
+        ((32, 32, 3), "DenseLadder", settings_lib.Gaussian),
+        ((64, 64), "DenseLadder", settings_lib.Bernoulli),
         ((33, 33), "DenseLadder", settings_lib.Bernoulli),
         ((13,), "DenseLadder", settings_lib.Gaussian),
     ],
@@ -73,11 +124,11 @@ def test_any_number_of_facets(n_facets):
 
 def test_epochs():
     two = (Facet(4, 2),) * 2
-    for n_epochs, expected in ((2, (1, 1)), (5, (1, 4)), (80, (16, 64))):
+    for n_epochs, expected in ((2, (1, 1)), (5, (2, 3)), (80, (24, 56))):
         found = defaults(IMAGES, two, epochs=n_epochs).progressive
         assert found.stage_epochs == expected
     three = defaults(IMAGES, (*two, Facet(4, 2)), epochs=120).progressive
-    assert three.stage_epochs == (16, 16, 88)
+    assert three.stage_epochs == (24, 24, 72)
     (one,) = defaults(IMAGES, two[:1], epochs=7).progressive.stage_epochs
     assert one == 7
     found = defaults(IMAGES, two, epochs=[7, 3]).progressive
@@ -111,6 +162,10 @@ def test_batches_split_over_devices():
         ({"batch_size": 0}, "batch_size must be"),
         ({"learning_rate": -1.0}, "learning_rate must be"),
         ({"learning_rate": "fast"}, "learning_rate must be"),
+        ({"warm_up": 1}, "from 0 to less than 1, got 1"),
+        ({"warm_up": (0.5, 0.5)}, "warm_up is a share of each stage"),
+        ({"redundancy_price": -1}, "redundancy_price must be"),
+        ({"redundancy_price": "auto"}, "number of nats"),
     ],
 )
 def test_parameters_that_are_not_allowed(params, expected):
@@ -130,7 +185,7 @@ def test_bernoulli_of_a_table():
         ({"n_components": True}, "n_components must be"),
         ({"n_components": "many"}, "at least 1 or auto, got 'many'"),
         ({"latent_dim": 2.5}, "latent_dim must be"),
-        ({"latent_dim": "auto"}, "latent_dim must be an integer"),
+        ({"latent_dim": "many"}, "at least 1 or auto, got 'many'"),
         ({"covariance": "round"}, "covariance must be"),
         ({"learn_weights": 1}, "learn_weights must be"),
         ({"view": "affine"}, r"view must .* got 'affine'.*\['affine', 'col"),
