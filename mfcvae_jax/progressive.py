@@ -49,6 +49,7 @@ __all__ = [
     "Event",
     "Phase",
     "Schedule",
+    "choices",
     "coefficients",
     "events",
     "fitted_at",
@@ -252,6 +253,34 @@ def fitted_at(schedule: Schedule, step: int) -> tuple[int, ...]:
         for j, (entered, warm, _) in enumerate(schedule.starts)
         if entered < warm == step
     )
+
+
+def choices(settings: Progressive, n_starts: int) -> dict[int, int]:
+    """Says when a run gives up some of its starts, and how many it keeps.
+
+    Half of them go in each stage, in the middle between the end of its warm-up
+    and its own end; at the end of the run all but one do.
+
+    Args:
+        settings: stages in epochs.
+        n_starts: with which the run begins.
+
+    Returns:
+        How many starts go on after an epoch, by the number of epochs taken;
+        empty for a single start.
+    """
+    found, n_left, start = {}, n_starts, 0
+    for length, warm_up in zip(
+        settings.stage_epochs, settings.warm_ups, strict=True
+    ):
+        if n_left > 1:
+            n_left = -(-n_left // 2)
+            # Never at the end of a warm-up itself, when the prior is fitted.
+            found[start + -(-(warm_up + length) // 2)] = n_left
+        start += length
+    if n_left > 1:
+        found[start] = 1
+    return found
 
 
 def events(schedule: Schedule, after: int, upto: int) -> tuple[Event, ...]:

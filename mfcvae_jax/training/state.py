@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from mfcvae_jax.model import MFCVAE
@@ -15,6 +16,7 @@ from mfcvae_jax.randomness import draw_noise
 
 __all__ = [
     "TrainState",
+    "in_host_memory",
     "initial_variables",
     "make_state",
     "with_key_data",
@@ -91,6 +93,12 @@ def make_state(
         opt_state=optimiser.init(variables["params"]),
         key=key,
     )
+
+
+def in_host_memory(template: TrainState) -> TrainState:
+    """Returns zeros of the shapes and types of a state, its key as numbers."""
+    shapes = jax.eval_shape(with_key_data, template)
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
 def with_key_data(state: TrainState) -> TrainState:
