@@ -19,6 +19,7 @@ from mfcvae_jax.ladder.net_settings import (
     ConvLadder,
     DenseLadder,
     Merge,
+    Precision,
     SeparateEncoders,
     SharedEncoder,
 )
@@ -80,16 +81,6 @@ class MeansInit(enum.Enum):
 
     GMM = "gmm"  # a scikit-learn mixture fitted to the encoded training set
     GLOROT = "glorot"
-
-
-class Precision(enum.Enum):
-    """Of the nets in training; parameters and bounds always are float32."""
-
-    FLOAT32 = "float32"
-    # Products of TF32 factors on a GPU, of bfloat16 ones on a TPU, summed in
-    # float32; on a CPU, no different from float32.
-    FAST_PRODUCTS = "fast_products"
-    BFLOAT16 = "bfloat16"  # activations too
 
 
 # The data sets that are anyone's own.

@@ -124,16 +124,14 @@ class _Training:
 
     def _train(self, indices: list[int]) -> None:
         """Makes the program of seeds, given by their numbers in the run."""
-        every = runs.of_each_seed(self._run)
+        run, n_seeds = self._run, len(indices)
         self._indices = indices
+        every = runs.of_each_seed(run)
         self._seeds = [every[i] for i in indices]
-        self._alive = list(range(len(indices)))
+        self._alive = list(range(n_seeds))
         self._clock = Clock()
-        self._program = Program(
-            self._run.stepper,
-            self._run.settings.train.batch_size,
-            len(indices),
-        )
+        batch_size = run.settings.train.batch_size
+        self._program = Program(run.stepper, batch_size, n_seeds)
 
     def start(self) -> None:
         """Puts the first states in place, or those to go on from."""
@@ -149,7 +147,7 @@ class _Training:
         if self._has_to_choose():
             # All was recorded and saved, but not every start noted that is not
             # kept. The choice is the same: it does not depend on those noted.
-            self._scored = self._scores(states)
+            self._score(states, is_recorded=False)
             self._drop(self._choose(), states)
 
     def run_to_the_end(self, progress_bar: bool | None) -> None:
@@ -217,12 +215,9 @@ class _Training:
         if processes.is_main():
             found = self._recorder.restore(self._indices)
             found = found or [runs.first_state(seed) for seed in self._seeds]
-            return _from_main(found)
-        blank = [
-            state_lib.in_host_memory(runs.blank_state(seed))
-            for seed in self._seeds
-        ]
-        return _from_main([state_lib.with_typed_key(b) for b in blank])
+        else:
+            found = [state_lib.zeros(runs.blank_state(s)) for s in self._seeds]
+        return state_lib.from_main(found)
 
     def _fit_priors(self) -> bool:
         """Fits the priors of facets whose warm-up is over, if there are any.
@@ -243,7 +238,7 @@ class _Training:
             )
             records.log_fits(self._step, values)
             self._record(i, "fit", values)
-        self._state = self._program.place(_from_main(states))
+        self._state = self._program.place(state_lib.from_main(states))
         return True
 
     def _take_steps(self, part: feeding.Fed) -> dict[str, float]:
@@ -286,11 +281,10 @@ class _Training:
         """Scores, records and saves, as far as that is due."""
         settings, schedule = self._run.settings, self._run.stepper.schedule
         epoch = self._step // self._run.steps_per_epoch
-        is_last = self._step == schedule.n_steps
         is_save_due = (
             is_save_due
             or epoch % settings.checkpoint.every_epochs == 0
-            or is_last
+            or self._step == schedule.n_steps
             or self._has_to_choose()
         )
         # What is saved is scored, so that the best can be told from the rest.
@@ -321,7 +315,7 @@ class _Training:
         n_kept = self._choices.get(epoch, len(self._alive))
         return not rest and len(self._alive) > n_kept
 
-    def _choose(self) -> dict[int, restarts.Choice]:
+    def _choose(self) -> restarts.Choices:
         """Says what becomes of each start, if it is time; process 0 decides."""
         if not self._has_to_choose():
             return {}
@@ -338,9 +332,7 @@ class _Training:
         )
 
     def _drop(
-        self,
-        choice: dict[int, restarts.Choice],
-        states: Sequence[TrainState],
+        self, choice: restarts.Choices, states: Sequence[TrainState]
     ) -> None:
         """Goes on with the starts that are kept, in a program of their own."""
         if not choice:
@@ -355,20 +347,20 @@ class _Training:
         self._train([self._indices[i] for i in kept])
         self._state = self._program.place([states[i] for i in kept])
 
-    def _scores(self, states: Sequence[TrainState]) -> dict[int, runs.Scored]:
-        """Scores the seeds, in the process that writes."""
-        if not processes.is_main():
-            return {}
-        return {i: runs.score(self._seeds[i], states[i]) for i in self._alive}
-
-    def _score(self, states: Sequence[TrainState]) -> list[dict[str, float]]:
-        """Scores the seeds and records it."""
-        self._scored = self._scores(states)
+    def _score(
+        self, states: Sequence[TrainState], *, is_recorded: bool = True
+    ) -> list[dict[str, float]]:
+        """Scores the seeds and records it, in the process that writes."""
+        if processes.is_main():
+            self._scored = {
+                i: runs.score(self._seeds[i], states[i]) for i in self._alive
+            }
         rows = [
             records.score_values(scored) for scored in self._scored.values()
         ]
-        for i, row in zip(self._scored, rows, strict=True):
-            self._record(i, "test", row)
+        if is_recorded:
+            for i, row in zip(self._scored, rows, strict=True):
+                self._record(i, "test", row)
         return rows
 
     def _record(self, i: int, split: str, values: dict[str, float]) -> None:
@@ -405,11 +397,3 @@ class _Training:
             self._recorder.give_up(self._indices[i], error)
         if not self._alive:
             raise error
-
-
-def _from_main(states: Sequence[TrainState]) -> list[TrainState]:
-    """The states of process 0, in all; others pass some of the same shapes."""
-    if jax.process_count() == 1:
-        return list(states)
-    plain = [jax.device_get(state_lib.with_key_data(state)) for state in states]
-    return [state_lib.with_typed_key(s) for s in processes.broadcast(plain)]

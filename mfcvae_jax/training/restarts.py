@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "Choices", "choose"]
 
 
 class Choice(NamedTuple):
@@ -51,9 +51,13 @@ class Choice(NamedTuple):
         )
 
 
+# By the number of the start, best first.
+Choices = dict[int, Choice]
+
+
 def choose(
     bounds: Mapping[int, float], n_kept: int, seeds: Sequence[int]
-) -> dict[int, Choice]:
+) -> Choices:
     """Ranks starts by their bounds and keeps the best.
 
     Of equal bounds, that of the earlier start is better. One that is not finite
