@@ -91,13 +91,14 @@ class Workdir:
         )
 
     def why_given_up(self) -> str:
-        """Says why this seed was given up, in a word or two; "" if it was not.
+        """Says what this seed did if it was given up, else "".
 
-        Its file ``diverged`` or ``not_kept`` says more.
+        Returns:
+            "diverged" or "was not kept"; the file of that name says more.
         """
         if self.diverged.exists():
             return "diverged"
-        return "not kept" if self.not_kept.exists() else ""
+        return "was not kept" if self.not_kept.exists() else ""
 
     @contextlib.contextmanager
     def claim(

@@ -21,9 +21,12 @@ def main(values: flags.FlagValues) -> int:
     from mfcvae_jax.report import results, write
 
     run, states, folder = finished.restore(values)
-    for seed, one in write.finished_seeds(run, states, folder).items():
+    seeds = write.finished_seeds(run, states, folder)
+    folders = folder.of_each_seed(run.settings)
+    for (seed, one), at in zip(seeds.items(), folders, strict=True):
         if one is None:
-            print(f"{run.dataset.spec.name}, seed {seed}: diverged\n")
+            why = at.why_given_up()
+            print(f"{run.dataset.spec.name}, seed {seed}: {why}\n")
         else:
             print(write.as_text(one, results.of(one)), end="\n\n")
     return 0

@@ -123,7 +123,7 @@ def _of_seed(whole: "Workdir", seed: int | None) -> "Workdir":
     if whole.results.exists():
         return folders[json.loads(whole.results.read_text())["seeds"][0]]
     # A run that is not at its end: the first seed that may come to one.
-    going_on = [f for f in folders.values() if not f.diverged.exists()]
+    going_on = [f for f in folders.values() if not f.why_given_up()]
     return (going_on or list(folders.values()))[0]
 
 
@@ -146,8 +146,8 @@ def _finished(values: flags.FlagValues) -> "Finished":
     (state,) = disk.restore(run, folder)
     if state is None:
         raise RuntimeError(
-            f"the seed in {folder.path} diverged ({folder.diverged.name} says "
-            "how): choose another --seed"
+            f"the seed in {folder.path} {folder.why_given_up()} (a file there "
+            "says how): choose another --seed"
         )
     n_steps = run.stepper.schedule.n_steps
     print(f"{folder.path}, step {int(state.step)} of {n_steps}")

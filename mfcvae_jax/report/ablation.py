@@ -64,6 +64,8 @@ def read_arms(folder: pathlib.Path) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         records = {}
         for i, at in enumerate(home.of_each_seed(settings)):
             of_seed = [r for r in at.records() if r["split"] == "test"]
+            if at.not_kept.exists():
+                continue
             if at.diverged.exists():
                 missing.append(f"{at.path}: diverged")
             elif len(of_seed) > 1:

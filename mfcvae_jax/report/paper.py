@@ -173,7 +173,7 @@ def table_2(finished: Finished) -> str:
     at_end = {
         settings.seed + i: folder
         for i, folder in enumerate(whole.of_each_seed(settings))
-        if folder.results.exists()  # else it diverged, or is not at its end
+        if folder.results.exists()  # else given up, or not at its end
     }
     if not at_end:
         raise NotDrawnError(
