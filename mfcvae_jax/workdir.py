@@ -90,6 +90,11 @@ class Workdir:
             for one in settings.of_each_seed
         )
 
+    def by_seed(self, settings: Settings) -> dict[int, "Workdir"]:
+        """Returns the same folders by the seeds themselves."""
+        seeds = (one.seed for one in settings.of_each_seed)
+        return dict(zip(seeds, self.of_each_seed(settings), strict=True))
+
     def why_given_up(self) -> str:
         """Says what this seed did if it was given up, else "".
 

@@ -21,11 +21,10 @@ def main(values: flags.FlagValues) -> int:
     from mfcvae_jax.report import results, write
 
     run, states, folder = finished.restore(values)
-    seeds = write.finished_seeds(run, states, folder)
-    folders = folder.of_each_seed(run.settings)
-    for (seed, one), at in zip(seeds.items(), folders, strict=True):
+    folders = folder.by_seed(run.settings)
+    for seed, one in write.finished_seeds(run, states, folder).items():
         if one is None:
-            why = at.why_given_up()
+            why = folders[seed].why_given_up()
             print(f"{run.dataset.spec.name}, seed {seed}: {why}\n")
         else:
             print(write.as_text(one, results.of(one)), end="\n\n")

@@ -106,11 +106,7 @@ def _pairs(texts: list[str] | None) -> np.ndarray | None:
 
 def _of_seed(whole: "Workdir", seed: int | None) -> "Workdir":
     """The folder of one seed of a run."""
-    settings = whole.settings()
-    folders = {
-        settings.seed + i: folder
-        for i, folder in enumerate(whole.of_each_seed(settings))
-    }
+    folders = whole.by_seed(whole.settings())
     if seed is not None and seed not in folders:
         raise ValueError(
             f"--seed={seed}: the run in {whole.path} has the seeds "

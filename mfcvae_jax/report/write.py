@@ -82,9 +82,7 @@ def write_reports(
         return "\n\n".join(texts)
     summary = seeds.summarise(found, assignments)
     workdir.write_results(seeds.to_json(summary))
-    folders = dict(
-        zip(of_each_seed, workdir.of_each_seed(run.settings), strict=True)
-    )
+    folders = workdir.by_seed(run.settings)
     given_up = {
         seed: folder.why_given_up() or "diverged"
         for seed, folder in folders.items()

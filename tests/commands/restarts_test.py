@@ -38,8 +38,6 @@ def test_commands_take_the_start_that_is_kept(tmp_path):
     assert page.count("was not kept and is left out") == 2
     assert "This start is kept" in kept.report.read_text()
 
-    again = call("train", *flags, "--resume")
-    assert again.code == 0, again.err
     evaluated = call("evaluate", f"--workdir={folder.path}")
     assert evaluated.out.count(": was not kept") == 2
     assert f"digits, seed {seed}, 359 held-out" in evaluated.out

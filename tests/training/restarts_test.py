@@ -42,8 +42,8 @@ _OVERRIDES = small_runs.ONE_FACET | {
         "fade_in_steps": 300,
         "warm_up_epochs": (1,),
     },
-    # A multiple of the devices: 11 steps an epoch, in two dispatches.
-    "train": {"batch_size": 120, "steps_per_dispatch": 6},
+    # A multiple of the devices: 11 steps an epoch, in one dispatch.
+    "train": {"batch_size": 120, "steps_per_dispatch": 11},
     # No other save is due before the end.
     "checkpoint": {"every_epochs": 9, "keep": 2},
     "evaluate": {"every_epochs": 9, "batch_size": 359},
@@ -242,8 +242,8 @@ class RestartsTest(parameterized.TestCase):
 
     def test_stopped_by_a_signal_at_a_choice(self):
         workdir = workdir_lib.Workdir(self.folder / "stopped")
-        # The 6th dispatch of 4 starts, each of which has a record of its own.
-        recorder = small_runs.SignalAt(workdir, signal.SIGTERM, 6 * 4)
+        # The 3rd dispatch of 4 starts, each of which has a record of its own.
+        recorder = small_runs.SignalAt(workdir, signal.SIGTERM, 3 * 4)
         with self.assertRaises(stopping.Stopped):
             loop.train(self.run_, recorder)
         states = small_runs.train(self.run_, workdir, resume=True)
