@@ -94,7 +94,8 @@ class TestRestarts:
 
         def fit(self, x):
             seen.append(self.random_state)
-            return fitted
+            vars(self).update(vars(fitted))
+            return self
 
         monkeypatch.setattr(MultiFacetClustering, "fit", fit)
         compare_facets(IMAGES, [FACETS], estimator=estimator(), seeds=(0, 1))
