@@ -34,6 +34,7 @@ __all__ = [
 _BASE: dict[str, Any] = {
     "seed": 0,
     "n_seeds": 1,
+    "n_init": 1,
     "precision": "float32",
     "data": {"data_dir": "", "path": "", "on_device_gb": 4.0},
     "facets": {"prior": (), "view": ()},

@@ -49,6 +49,7 @@ __all__ = [
     "Event",
     "Phase",
     "Schedule",
+    "choices",
     "coefficients",
     "events",
     "fitted_at",
@@ -252,6 +253,37 @@ def fitted_at(schedule: Schedule, step: int) -> tuple[int, ...]:
         for j, (entered, warm, _) in enumerate(schedule.starts)
         if entered < warm == step
     )
+
+
+def choices(settings: Progressive, n_starts: int) -> dict[int, int]:
+    """Says when a run gives up some of its starts, and how many it keeps.
+
+    Half of them go at the middle of the epochs for which no facet warms up any
+    more, and half of those that are left after three quarters; at the end of
+    the run, all but one. None goes earlier: a facet that takes two ways of
+    sorting at once has the better bound until others have come in
+    (docs/recipe.md).
+
+    Args:
+        settings: stages in epochs.
+        n_starts: with which the run begins.
+
+    Returns:
+        How many starts go on after an epoch, by the number of epochs taken;
+        empty for a single start.
+    """
+    if n_starts == 1:
+        return {}
+    end = sum(settings.stage_epochs)
+    n_active = settings.stage_epochs[-1] - settings.warm_ups[-1]
+    # Never at the end of the warm-up itself, when the prior is fitted.
+    found = {
+        end - n_active // 2: -(-n_starts // 2),
+        end - n_active // 4: -(-n_starts // 4),
+    }
+    return {epoch: n for epoch, n in found.items() if n > 1 and epoch < end} | {
+        end: 1
+    }
 
 
 def events(schedule: Schedule, after: int, upto: int) -> tuple[Event, ...]:

@@ -19,6 +19,7 @@ from mfcvae_jax.ladder.net_settings import (
     ConvLadder,
     DenseLadder,
     Merge,
+    Precision,
     SeparateEncoders,
     SharedEncoder,
 )
@@ -80,16 +81,6 @@ class MeansInit(enum.Enum):
 
     GMM = "gmm"  # a scikit-learn mixture fitted to the encoded training set
     GLOROT = "glorot"
-
-
-class Precision(enum.Enum):
-    """Of the nets in training; parameters and bounds always are float32."""
-
-    FLOAT32 = "float32"
-    # Products of TF32 factors on a GPU, of bfloat16 ones on a TPU, summed in
-    # float32; on a CPU, no different from float32.
-    FAST_PRODUCTS = "fast_products"
-    BFLOAT16 = "bfloat16"  # activations too
 
 
 # The data sets that are anyone's own.
@@ -353,6 +344,8 @@ class Settings(Section):
         n_seeds: independent runs that are trained at once; the i-th has the
             seed ``seed + i``.
         precision: of the nets in training.
+        n_init: starts, of seeds likewise, of which one is kept in the end, by
+            its held-out bound; see ``progressive.choices``.
     """
 
     seed: Annotated[int, "in [0, 2**32)"]
@@ -368,13 +361,19 @@ class Settings(Section):
     evaluate: Evaluation
     checkpoint: Checkpoints
     figures: Figures
+    n_init: Count = 1
 
     def __post_init__(self):
         super().__post_init__()
         require(
-            self.n_seeds == 1 or self.checkpoint.keep >= 2,
-            f"n_seeds={self.n_seeds} needs checkpoint.keep >= 2, got "
-            f"{self.checkpoint.keep}: seeds are saved one by one, and if that "
+            self.n_seeds == 1 or self.n_init == 1,
+            f"n_seeds={self.n_seeds} and n_init={self.n_init}: all seeds are "
+            "kept, and of several starts one, so set either to 1",
+        )
+        require(
+            self.n_starts == 1 or self.checkpoint.keep >= 2,
+            f"{self.n_starts} seeds or starts need checkpoint.keep >= 2, got "
+            f"{self.checkpoint.keep}: they are saved one by one, and if that "
             "is cut short, all go on from the step before",
         )
         stages = self.progressive.stage_epochs
@@ -385,3 +384,16 @@ class Settings(Section):
             f"{len(stages)}: {stages}",
         )
         self.net.check(self.facets)
+
+    @property
+    def n_starts(self) -> int:
+        """Number of seeds trained at once, whether kept or not."""
+        return self.n_seeds * self.n_init
+
+    @property
+    def of_each_seed(self) -> tuple["Settings", ...]:
+        """Settings of each of them as a run of its own."""
+        return tuple(
+            dataclasses.replace(self, seed=self.seed + i, n_seeds=1, n_init=1)
+            for i in range(self.n_starts)
+        )

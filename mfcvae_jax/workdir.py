@@ -18,11 +18,11 @@ report.html         all of these in one page, with an explorer of the clusters
 The folder of several seeds has config.json, data.json, environment.json, lock,
 compilation_cache/, results.json and a report.html that sums up, and for each
 seed a folder ``seed_<n>`` as above. A seed that diverged while others went on
-has ``diverged.txt``, too.
+has ``diverged.txt``, too. Of several starts of one run, all but the best get
+``not_kept.txt``. Either file says when and why the seed was given up.
 """
 
 import contextlib
-import dataclasses
 import errno
 import fcntl
 import pathlib
@@ -75,6 +75,7 @@ class Workdir:
         self.checkpoints = self.path / "checkpoints"
         self.compilation_cache = self.path / "compilation_cache"
         self.diverged = self.path / "diverged.txt"
+        self.not_kept = self.path / "not_kept.txt"
         self.results = self.path / "results.json"
         self.assignments = self.path / "assignments.npy"
         self.figures = self.path / "figures"
@@ -82,12 +83,27 @@ class Workdir:
 
     def of_each_seed(self, settings: Settings) -> tuple["Workdir", ...]:
         """Returns the folder of each seed, or this one if there is one seed."""
-        if settings.n_seeds == 1:
+        if settings.n_starts == 1:
             return (self,)
         return tuple(
-            Workdir(self.path / f"seed_{settings.seed + i}")
-            for i in range(settings.n_seeds)
+            Workdir(self.path / f"seed_{one.seed}")
+            for one in settings.of_each_seed
         )
+
+    def by_seed(self, settings: Settings) -> dict[int, "Workdir"]:
+        """Returns the same folders by the seeds themselves."""
+        seeds = (one.seed for one in settings.of_each_seed)
+        return dict(zip(seeds, self.of_each_seed(settings), strict=True))
+
+    def why_given_up(self) -> str:
+        """Says what this seed did if it was given up, else "".
+
+        Returns:
+            "diverged" or "was not kept"; the file of that name says more.
+        """
+        if self.diverged.exists():
+            return "diverged"
+        return "was not kept" if self.not_kept.exists() else ""
 
     @contextlib.contextmanager
     def claim(
@@ -169,15 +185,9 @@ class Workdir:
         made_with = environment.describe()
         if config_file:
             made_with["config_file"] = str(pathlib.Path(config_file).resolve())
-        seeds = [
-            (
-                folder,
-                dataclasses.replace(
-                    settings, seed=settings.seed + i, n_seeds=1
-                ),
-            )
-            for i, folder in enumerate(self.of_each_seed(settings))
-        ]
+        seeds = zip(
+            self.of_each_seed(settings), settings.of_each_seed, strict=True
+        )
         for folder, own in ((self, settings), *seeds):
             folder.path.mkdir(exist_ok=True)
             json_files.write(folder.config, config_lib.to_config(own))

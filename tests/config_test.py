@@ -70,6 +70,7 @@ def _configs(draw):
     )
     return examples.config(
         seed=draw(st.integers(0, 2**32 - 1)),
+        n_init=draw(sizes),
         facets={
             "n_components": per_facet(sizes),
             "latent_dim": per_facet(sizes),
@@ -115,6 +116,7 @@ def test_config_without_a_warm_up_is_the_published_schedule():
     plain = config_lib.from_config(config)
     config["progressive"] |= {"warm_up_epochs": (), "redundancy_price": 0.0}
     config["prior_init"] |= {"n_init": 5}
+    config["n_init"] = 1
     assert config_lib.from_config(config) == plain
     assert plain.progressive.warm_ups == (0, 0)
 

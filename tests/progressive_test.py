@@ -158,6 +158,42 @@ class AgainstTheRulesTest(parameterized.TestCase):
                 ],
             )
 
+    @parameterized.parameters(
+        # Stages, their warm-ups, starts; how many are left after which epoch.
+        ((10,), (), 1, {}),
+        ((10,), (), 4, {5: 2, 10: 1}),
+        ((10,), (4,), 4, {7: 2, 10: 1}),
+        ((10,), (), 2, {10: 1}),
+        ((4, 20), (), 5, {14: 3, 19: 2, 24: 1}),
+        ((4, 20, 5), (1, 10, 0), 9, {27: 5, 28: 3, 29: 1}),
+        ((1, 1), (), 3, {2: 1}),
+        ((1,), (), 7, {1: 1}),
+    )
+    def test_half_of_the_starts_go_and_half_of_the_rest(
+        self, stages, warm_ups, n_starts, wanted
+    ):
+        settings = Progressive(stages, 1, Fade.LINEAR, 0.0, 0.0, warm_ups)
+        self.assertEqual(progressive.choices(settings, n_starts), wanted)
+
+    @hypothesis.given(_settings(), st.integers(2, 12))
+    def test_starts_are_chosen_between_a_warm_up_and_the_end(self, case, n):
+        settings, n_facets = case
+        found = progressive.choices(settings, n)
+        epochs = list(found)
+        self.assertEqual(epochs, sorted(epochs))
+        left = [n, *found.values()]
+        self.assertEqual(left[-1], 1)
+        self.assertEqual(left, sorted(set(left), reverse=True))
+        schedule = progressive.make_schedule(settings, n_facets, 1)
+        for epoch in epochs:
+            self.assertLessEqual(epoch, schedule.n_steps)
+            # No prior is fitted at that moment.
+            self.assertEqual(progressive.fitted_at(schedule, epoch), ())
+            is_warming = (
+                progressive.phases(schedule, epoch - 1) == Phase.WARMING_UP
+            )
+            self.assertFalse(is_warming.any())
+
     def test_full_coefficients_leave_every_facet_in(self):
         *factors, price = progressive.full_coefficients(3)
         for value in factors:

@@ -130,7 +130,7 @@ FAULTS = [
     # Settings that do not go together.
     (
         {"n_seeds": 3, "checkpoint": {"keep": 1}},
-        "n_seeds=3 needs checkpoint.keep >= 2, got 1",
+        "3 seeds or starts need checkpoint.keep >= 2, got 1",
     ),
     ({"data": {"name": "npz"}}, "data.name='npz' needs the file or folder"),
     (

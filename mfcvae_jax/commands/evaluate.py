@@ -21,9 +21,11 @@ def main(values: flags.FlagValues) -> int:
     from mfcvae_jax.report import results, write
 
     run, states, folder = finished.restore(values)
+    folders = folder.by_seed(run.settings)
     for seed, one in write.finished_seeds(run, states, folder).items():
         if one is None:
-            print(f"{run.dataset.spec.name}, seed {seed}: diverged\n")
+            why = folders[seed].why_given_up()
+            print(f"{run.dataset.spec.name}, seed {seed}: {why}\n")
         else:
             print(write.as_text(one, results.of(one)), end="\n\n")
     return 0

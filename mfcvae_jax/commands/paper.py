@@ -106,11 +106,7 @@ def _pairs(texts: list[str] | None) -> np.ndarray | None:
 
 def _of_seed(whole: "Workdir", seed: int | None) -> "Workdir":
     """The folder of one seed of a run."""
-    settings = whole.settings()
-    folders = {
-        settings.seed + i: folder
-        for i, folder in enumerate(whole.of_each_seed(settings))
-    }
+    folders = whole.by_seed(whole.settings())
     if seed is not None and seed not in folders:
         raise ValueError(
             f"--seed={seed}: the run in {whole.path} has the seeds "
@@ -123,7 +119,7 @@ def _of_seed(whole: "Workdir", seed: int | None) -> "Workdir":
     if whole.results.exists():
         return folders[json.loads(whole.results.read_text())["seeds"][0]]
     # A run that is not at its end: the first seed that may come to one.
-    going_on = [f for f in folders.values() if not f.diverged.exists()]
+    going_on = [f for f in folders.values() if not f.why_given_up()]
     return (going_on or list(folders.values()))[0]
 
 
@@ -146,8 +142,8 @@ def _finished(values: flags.FlagValues) -> "Finished":
     (state,) = disk.restore(run, folder)
     if state is None:
         raise RuntimeError(
-            f"the seed in {folder.path} diverged ({folder.diverged.name} says "
-            "how): choose another --seed"
+            f"the seed in {folder.path} {folder.why_given_up()} (a file there "
+            "says how): choose another --seed"
         )
     n_steps = run.stepper.schedule.n_steps
     print(f"{folder.path}, step {int(state.step)} of {n_steps}")

@@ -83,15 +83,17 @@ def main(values: flags.FlagValues) -> int:
     if values.component is not None and values.facet is None:
         raise ValueError("--component needs --facet, whose component it is")
     run, states, folder = finished.restore(values)
-    if len(states) > 1:
+    left = [state for state in states if state is not None]
+    if run.settings.n_seeds > 1 or len(left) > 1:
         first = folder.of_each_seed(run.settings)[0].path
         raise ValueError(
             f"--workdir={folder.path} holds {len(states)} seeds: name the "
             f"folder of one, such as {first}"
         )
-    (state,) = states
-    if state is None:
-        raise ValueError(f"the run in {folder.path} diverged")
+    if not left:
+        why = folder.why_given_up() or "diverged"
+        raise ValueError(f"the run in {folder.path} {why}")
+    (state,) = left
     _check(values, run.settings.facets.n_components)
     images, components = _generate(values, run, state)
     for path in paths:

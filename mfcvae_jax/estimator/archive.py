@@ -29,7 +29,7 @@ from sklearn.base import BaseEstimator
 import mfcvae_jax
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import model as model_lib
-from mfcvae_jax.estimator.defaults import make_settings
+from mfcvae_jax.estimator.defaults import make_settings, n_held_back
 from mfcvae_jax.estimator.facet import Facet
 from mfcvae_jax.estimator.fitted import Fitted
 from mfcvae_jax.estimator.layout import Layout
@@ -42,7 +42,8 @@ _FORMAT = "mfcvae_jax.MultiFacetClustering"
 # Raised whenever an older library could no longer make sense of a file.
 # 2: arrays/contrast; a scale of 0 is that of a constant column.
 # 3: facets.view in the settings.
-_VERSION = 3
+# 4: n_init.
+_VERSION = 4
 
 _E = TypeVar("_E", bound=BaseEstimator)
 
@@ -167,7 +168,7 @@ def _sound(
     """Makes sense of the arrays in a file, and checks them."""
     about = _about(members)
     settings = config_lib.from_config(about["settings"])
-    params = dict(about["params"])
+    params = {"n_init": 1, **about["params"]}  # older files have none
     _require(len(params["facets"]) == len(settings.facets), "facets")
     params["facets"] = tuple(
         Facet(**facet, prior=family, view=view)
@@ -276,9 +277,10 @@ def _needed(
         "arrays/contrast": ((), np.float64),
         "arrays/labels": ((n, len(settings.facets)), np.int64),
     }
+    n_train = n - n_held_back(params["n_init"], n)
     for j, facet in enumerate(params["facets"]):
         if facet.is_auto:
-            form = (4, facet.n_trained(n)), np.float64
+            form = (4, facet.n_trained(n_train)), np.float64
             needed[f"arrays/evidence_{j}"] = form
     model = model_lib.make_model(settings, layout.image_shape)
     flat = traverse_util.flatten_dict(model_lib.shapes(model), sep="/")

@@ -116,7 +116,9 @@ def compare_facets(
         models = []
         for seed in seeds:
             model = clone(estimator or MultiFacetClustering())
-            model.set_params(facets=facets, random_state=int(seed))
+            # The starts of one seed are none of another's.
+            first = int(seed) * model.n_init
+            model.set_params(facets=facets, random_state=first)
             models.append(model.fit(train))
             forms.append(model._fitted.settings.likelihood)
             if forms[-1] != forms[0]:

@@ -20,7 +20,7 @@ from mfcvae_jax.estimator.facet import (
 from mfcvae_jax.estimator.layout import Layout
 from mfcvae_jax.ladder import conv
 
-__all__ = ["make_settings"]
+__all__ = ["make_settings", "n_held_back"]
 
 # Examples per chunk of whatever is predicted.
 _EVALUATION_BATCH = 256
@@ -36,6 +36,15 @@ _FADE_IN_SHARE = 0.2
 _SMALL = 256
 _FEW, _MANY = 2_000, 20_000  # examples
 _N_EVALUATIONS = 20
+# Of the examples, and at most so many, to choose among starts by.
+_HELD_BACK_SHARE, _MOST_HELD_BACK = 0.1, 5000
+
+
+def n_held_back(n_init: int, n_examples: int) -> int:
+    """Returns how many examples score the starts instead of training them."""
+    if n_init == 1:
+        return 0
+    return min(max(int(_HELD_BACK_SHARE * n_examples), 1), _MOST_HELD_BACK)
 
 
 def make_settings(
@@ -51,7 +60,7 @@ def make_settings(
     Args:
         params: the parameters of ``MultiFacetClustering``.
         layout: of the examples.
-        n_examples: N, to train on.
+        n_examples: N, in X.
         n_devices: over which a batch must be split evenly.
         seed: of the run.
 
@@ -59,12 +68,15 @@ def make_settings(
         ValueError: if a parameter is not allowed.
     """
     facets = check_facets(params["facets"])
+    check_count("n_init", params["n_init"])
+    n_init = int(params["n_init"])
+    n_examples -= n_held_back(n_init, n_examples)
     section = facets_section(facets, n_examples)
     most = max(section.n_components)
     if most > n_examples:
         raise ValueError(
             f"a facet has n_components={most}, more than the {n_examples} "
-            "examples in X: give it fewer components, or more examples"
+            "examples to train on: give it fewer components, or more examples"
         )
     batch = _batch_size(params["batch_size"], n_examples)
     batch = max(batch - batch % n_devices, 1)
@@ -114,9 +126,12 @@ def make_settings(
             batch_size=_EVALUATION_BATCH,
             importance_samples=0,
         ),
-        # The end alone is saved.
-        checkpoint=settings_lib.Checkpoints(every_epochs=n_epochs, keep=1),
+        # The end alone is saved, and what starts are chosen by.
+        checkpoint=settings_lib.Checkpoints(
+            every_epochs=n_epochs, keep=min(n_init, 2)
+        ),
         figures=settings_lib.Figures(temperature=1.0),
+        n_init=n_init,
     )
 
 

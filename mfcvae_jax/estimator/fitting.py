@@ -10,6 +10,7 @@ import os
 import pathlib
 import signal
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from absl import logging
 from sklearn.utils import check_random_state
 
 from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
-from mfcvae_jax.estimator.defaults import make_settings
+from mfcvae_jax.estimator.defaults import make_settings, n_held_back
 from mfcvae_jax.estimator.facet import Facet, check_facets
 from mfcvae_jax.estimator.fitted import Fitted
 from mfcvae_jax.estimator.layout import layout_of
@@ -63,7 +64,8 @@ def fit(
         n_devices=processes.n_devices(),
         seed=_seed(params["random_state"]),
     )
-    run = runs.run_on(settings, _dataset(images, settings.seed))
+    dataset = _dataset(images, settings.seed, settings.n_init)
+    run = runs.run_on(settings, dataset)
     variables, records = _train(
         run, params["workdir"], is_shown=bool(params["verbose"])
     )
@@ -79,16 +81,34 @@ def fit(
     )
     fitted = _pruned(fitted, facets, images)
     labels = fitted.predict(images).assignments
+    _warn_of_single_clusters(labels, facets)
     return dataclasses.replace(fitted, labels=labels)
 
 
-def _dataset(images: np.ndarray, seed: int) -> Dataset:
-    """Makes the data set of a run; its test split is of training examples.
+def _warn_of_single_clusters(
+    labels: np.ndarray, facets: Sequence[Facet]
+) -> None:
+    for j, (column, facet) in enumerate(zip(labels.T, facets, strict=True)):
+        if len(np.unique(column)) == 1 and facet.n_components != 1:
+            warnings.warn(
+                f"all examples are in one cluster of facet {j}, so that it "
+                "sorts nothing: try another random_state, more epochs, "
+                "fewer dimensions in the facets after it, which are "
+                "trained first, or fewer facets",
+                stacklevel=4,
+            )
 
-    The order is random, since the data-dependent initialisation looks at the
-    first examples, and in an ordered set those are all alike.
+
+def _dataset(images: np.ndarray, seed: int, n_init: int) -> Dataset:
+    """Makes the data set of a run.
+
+    Its test split is of training examples, unless it has to choose among
+    starts: then it is held back from training. The order is random, since the
+    data-dependent initialisation looks at the first examples, and in an ordered
+    set those are all alike.
     """
     order = np.random.RandomState(seed).permutation(len(images))
+    n_held = n_held_back(n_init, len(images))
 
     def split(members):
         return Split(images[members], np.zeros((len(members), 0), np.int32))
@@ -96,8 +116,8 @@ def _dataset(images: np.ndarray, seed: int) -> Dataset:
     shape = cast(tuple[int, int, int], images.shape[1:])
     return Dataset(
         DatasetSpec("in_memory", shape, ()),
-        train=split(order),
-        test=split(order[:_N_SCORED]),
+        train=split(order[n_held:]),
+        test=split(order[: n_held or _N_SCORED]),
     )
 
 
@@ -116,17 +136,17 @@ def _train(
         with _quiet():
             if workdir is None:
                 recorder = InMemory()
-                (state,), _ = loop.train(run, recorder, progress_bar=is_shown)
+                states, _ = loop.train(run, recorder, progress_bar=is_shown)
                 records = recorder.records
             else:
                 # Orbax and TensorBoard take a second to import.
                 from mfcvae_jax.training import disk
 
                 folder = _free_folder(Workdir(os.fspath(workdir)).path)
-                (state,), _ = loop.train(
+                states, _ = loop.train(
                     run, disk.InWorkdir(folder), progress_bar=is_shown
                 )
-                records = folder.records()
+                records = _records(folder.of_each_seed(run.settings))
     except FloatingPointError as error:
         what, _, _ = str(error).partition(". ")
         raise FloatingPointError(
@@ -139,9 +159,22 @@ def _train(
         # that was kept from them.
         signal.raise_signal(error.signum)
         raise KeyboardInterrupt from error
-    assert state is not None  # a single seed that is given up raises
-    return jax.device_get(state.variables), [
+    # All others were given up; the last one would have raised.
+    (kept,) = (state for state in states if state is not None)
+    records.sort(key=lambda record: (record["step"], record.get("start", 0)))
+    return jax.device_get(kept.variables), [
         record for record in records if record["split"] != "speed"
+    ]
+
+
+def _records(folders: Sequence[Workdir]) -> list[dict[str, Any]]:
+    """The records of all starts, as ``InMemory`` keeps them."""
+    if len(folders) == 1:
+        return folders[0].records()
+    return [
+        record | {"start": i}
+        for i, folder in enumerate(folders)
+        for record in folder.records()
     ]
 
 

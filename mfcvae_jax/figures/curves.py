@@ -62,7 +62,8 @@ def learning_curves(
     heading says how far they go.
 
     Args:
-        records: see `figures/records.py`; any order.
+        records: see `figures/records.py`; any order. Of several starts, the
+            one that was kept is drawn.
         path: where to write.
         stages: of progressive training, (start_epoch, facet,
             fade_in_end_epoch) for each stage. The fade-in is shaded, and
@@ -74,6 +75,7 @@ def learning_curves(
             stage is not as described.
     """
     records_lib.check_records(records)
+    records = records_lib.of_kept(records)
     span = style.epoch_span([record["epoch"] for record in records])
     known = [stage for stage in _check_stages(stages) if stage.start < span[1]]
     panels = _panels(

@@ -5,11 +5,13 @@
 Records are dictionaries as they stand in a run's metrics.jsonl, one per line::
 
   epoch                           float, epochs since the start
-  split                           'train' or 'test' ('fit' is not drawn)
+  split                           'train' or 'test' ('fit' and 'choice' are
+                                  not drawn)
   mixture_bound, mean_field_bound nats per example, higher is better
   kl_z/<j>, kl_c/<j>              nats per example, for each facet j
   many_to_one/<j>/<labeling>      in [0, 1]; usually on test records only
 
+Of several starts, each record has its number as ``start``; see ``of_kept``.
 Other keys are ignored, absent and None values leave gaps. Of several records
 with one split and epoch (a run that was taken up again) the last counts.
 """
@@ -27,6 +29,7 @@ __all__ = [
     "check_records",
     "find_facets",
     "find_labelings",
+    "of_kept",
     "series",
     "value_limits",
 ]
@@ -63,7 +66,7 @@ def check_records(records: Sequence[Mapping[str, Any]]) -> None:
         is_finite = isinstance(epoch, (int, float, np.number)) and np.isfinite(
             epoch
         )
-        if split not in (*SPLITS, "fit") or not is_finite:
+        if split not in (*SPLITS, "fit", "choice") or not is_finite:
             raise ValueError(
                 f"Expected split 'train' or 'test' and a finite number as "
                 f"epoch in record {i}; got {split!r} and {epoch!r}."
@@ -77,6 +80,26 @@ def check_records(records: Sequence[Mapping[str, Any]]) -> None:
             f"Expected at least one record with a finite bound; got none in "
             f"{len(records)} records."
         )
+
+
+def of_kept(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Returns the records of the start that was kept, of records of several.
+
+    It is the one that was trained longest; at the end, the first by its bound.
+
+    Args:
+        records: of one or several starts; all are returned if it is one.
+    """
+    in_order = sorted(
+        records, key=lambda r: (r["epoch"], r["split"] == "choice")
+    )
+    ends = {
+        r["start"]: (r["epoch"], -r.get("rank", 0))
+        for r in in_order
+        if "start" in r
+    }
+    kept = max(ends, key=lambda start: ends[start], default=None)
+    return [r for r in records if r.get("start") == kept]
 
 
 def find_facets(records: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:

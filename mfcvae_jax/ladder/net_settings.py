@@ -16,6 +16,7 @@ __all__ = [
     "ConvLadder",
     "DenseLadder",
     "Merge",
+    "Precision",
     "SeparateEncoders",
     "SharedEncoder",
 ]
@@ -37,6 +38,16 @@ class Merge(enum.Enum):
 
     GATED_ADD = "gated_add"  # upper + 0.1 * rung
     CONCATENATE = "concatenate"  # rung first, then upper
+
+
+class Precision(enum.Enum):
+    """Of the nets in training; parameters and bounds always are float32."""
+
+    FLOAT32 = "float32"
+    # Products of TF32 factors on a GPU, of bfloat16 ones on a TPU, summed in
+    # float32; on a CPU, no different from float32.
+    FAST_PRODUCTS = "fast_products"
+    BFLOAT16 = "bfloat16"  # activations too
 
 
 @dataclasses.dataclass(frozen=True)

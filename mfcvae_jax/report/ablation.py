@@ -62,12 +62,14 @@ def read_arms(folder: pathlib.Path) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
     for home in homes:
         settings = home.settings()
         records = {}
-        for i, at in enumerate(home.of_each_seed(settings)):
+        for seed, at in home.by_seed(settings).items():
             of_seed = [r for r in at.records() if r["split"] == "test"]
+            if at.not_kept.exists():
+                continue
             if at.diverged.exists():
                 missing.append(f"{at.path}: diverged")
             elif len(of_seed) > 1:
-                records[settings.seed + i] = of_seed
+                records[seed] = of_seed
             else:
                 missing.append(f"{at.path}: nothing recorded yet")
         if records:

@@ -169,11 +169,10 @@ def table_2(finished: Finished) -> str:
             version, or the examples have no labels.
     """
     whole = finished.whole or finished.workdir
-    settings = whole.settings()
     at_end = {
-        settings.seed + i: folder
-        for i, folder in enumerate(whole.of_each_seed(settings))
-        if folder.results.exists()  # else it diverged, or is not at its end
+        seed: folder
+        for seed, folder in whole.by_seed(whole.settings()).items()
+        if folder.results.exists()  # else given up, or not at its end
     }
     if not at_end:
         raise NotDrawnError(

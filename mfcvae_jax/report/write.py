@@ -8,7 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from mfcvae_jax import config as config_lib
-from mfcvae_jax.report import exhibits, html, markdown, results, seeds
+from mfcvae_jax.report import (
+    exhibits,
+    html,
+    markdown,
+    results,
+    seeds,
+    starts,
+)
 from mfcvae_jax.report.finished import Finished
 from mfcvae_jax.report.html import explorer
 from mfcvae_jax.training import runs
@@ -56,7 +63,7 @@ def write_reports(
     workdir: Workdir,
     scored: Sequence[runs.Scored | None] | None = None,
 ) -> str:
-    """Reports on every seed of a run, and sums several up.
+    """Reports on every seed that a run has kept, and sums several up.
 
     Args: see ``finished_seeds``.
 
@@ -73,19 +80,31 @@ def write_reports(
             pages[seed] = os.path.relpath(finished.workdir.report, workdir.path)
     if len(of_each_seed) == 1:
         return "\n\n".join(texts)
-    given_up = [seed for seed in of_each_seed if seed not in found]
     summary = seeds.summarise(found, assignments)
     workdir.write_results(seeds.to_json(summary))
-    title = f"{run.dataset.spec.name}, {len(of_each_seed)} seeds"
-    page = html.seeds_page(title, summary, pages, given_up)
+    folders = workdir.by_seed(run.settings)
+    given_up = {
+        seed: folder.why_given_up() or "diverged"
+        for seed, folder in folders.items()
+        if seed not in found
+    }
+    tables, what = {}, "seeds"
+    if run.settings.n_init > 1:
+        tables, what = {"Starts": starts.table(folders)}, "starts"
+    if run.settings.n_init == 1 or len(found) > 1:
+        headings = ("Without labels", "With labels")
+        tables |= zip(headings, seeds.tables(summary), strict=False)
+    title = f"{run.dataset.spec.name}, {len(folders)} {what}"
+    page = html.seeds_page(title, summary.seeds, tables, pages, given_up)
     workdir.report.write_text(page, encoding="utf-8")
     texts += [
         f"{t.caption}\n\n{markdown.table(t.header, t.rows)}"
-        for t in seeds.tables(summary)
+        for t in tables.values()
     ]
     texts.append(f"report: {workdir.report}")
-    if given_up:
-        names = ", ".join(map(str, given_up))
+    diverged = [s for s, why in given_up.items() if why == "diverged"]
+    if diverged:
+        names = ", ".join(map(str, diverged))
         texts.append(f"Diverged and left out: seed {names}.")
     return "\n\n".join(texts)
 
@@ -115,7 +134,7 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
         config=config_lib.to_config(run.settings),
         environment=workdir.read_environment(),
         stages=sorted(finished.stages),
-        views=_views(run),
+        remarks=_remarks(finished),
         pictures=[
             html.Picture(
                 one.exhibit.title,
@@ -142,7 +161,7 @@ def as_text(finished: Finished, found: results.Results) -> str:
         f"{run.dataset.spec.name}, seed {run.settings.seed}, "
         f"{found.n_examples} held-out examples, "
         f"step {found.step} of {run.stepper.schedule.n_steps}",
-        *_views(run),
+        *_remarks(finished),
     ]
     for table in found.tables():
         lines += ["", table.caption, *_aligned(table)]
@@ -151,14 +170,15 @@ def as_text(finished: Finished, found: results.Results) -> str:
     return "\n".join(lines)
 
 
-def _views(run: Run) -> list[str]:
-    """Says which facets were trained on a view of the examples."""
-    return [
+def _remarks(finished: Finished) -> list[str]:
+    """Says which facets were trained on a view, and of which starts it is."""
+    views = [
         f"Facet {j} was trained on random views of the examples: "
         f"{', then '.join(map(repr, steps))}"
-        for j, steps in enumerate(run.settings.facets.view)
+        for j, steps in enumerate(finished.run.settings.facets.view)
         if steps
     ]
+    return views + starts.of_one(finished.records)
 
 
 def _aligned(table: results.Table) -> list[str]:

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 from orbax.checkpoint import checkpoint_managers
@@ -23,6 +22,7 @@ from mfcvae_jax import config as config_lib
 from mfcvae_jax.settings import Settings
 from mfcvae_jax.training.state import (
     TrainState,
+    in_host_memory,
     with_key_data,
     with_typed_key,
 )
@@ -175,14 +175,13 @@ class Checkpointer:
         """
         config = self._read(step, settings=ocp.args.JsonRestore())
         self._check_model(step, config_lib.from_config(config))
-        in_host_memory = _in_host_memory(template)
         # Partial: version 0.1.0 saved two counters more, which follow from the
         # step.
         return with_typed_key(
             self._read(
                 step,
                 state=ocp.args.PyTreeRestore(
-                    in_host_memory, partial_restore=True
+                    in_host_memory(template), partial_restore=True
                 ),
             )
         )
@@ -315,9 +314,3 @@ def _in_brief(error: Exception) -> str:
 
 def _bound(metrics) -> float:
     return metrics[_BOUND]
-
-
-def _in_host_memory(template: TrainState) -> TrainState:
-    """The template's shapes and types as NumPy arrays."""
-    shapes = jax.eval_shape(with_key_data, template)
-    return jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), shapes)

@@ -239,8 +239,9 @@ class Program:
 
 
 # Runs of the same settings in one process share what is compiled: an estimator
-# that is fitted again compiles nothing.
-@functools.lru_cache(maxsize=8)
+# that is fitted again compiles nothing, even one of eight starts, which has a
+# program for each number of them that is left.
+@functools.lru_cache(maxsize=16)
 def _compiled(
     stepper: Stepper,
     rows: int,

@@ -68,8 +68,8 @@ class InWorkdir(Recorder):
             yield
 
     def given_up(self) -> list[int]:
-        """Returns the seeds whose folder has diverged.txt."""
-        return [i for i, f in enumerate(self._folders) if f.diverged.exists()]
+        """Returns the seeds whose folder says that they were given up."""
+        return [i for i, f in enumerate(self._folders) if f.why_given_up()]
 
     def restore(self, seeds: Sequence[int]) -> list[TrainState] | None:
         """Restores the last step that seeds have all saved.
@@ -106,10 +106,12 @@ class InWorkdir(Recorder):
 
     def start(self, step: int) -> None:
         """Opens the records; see ``MetricsWriter``."""
-        self._metrics = [
-            self._writers.enter_context(MetricsWriter(folder, step or -1))
-            for folder in self._folders
-        ]
+        given_up = self.given_up()  # their records are as they should be
+        self._metrics = {
+            i: self._writers.enter_context(MetricsWriter(folder, step or -1))
+            for i, folder in enumerate(self._folders)
+            if i not in given_up
+        }
 
     def record(self, seed: int, record: dict[str, Any]) -> None:
         """Writes a record."""
@@ -125,6 +127,20 @@ class InWorkdir(Recorder):
             self._folders[seed].diverged.write_text(f"{error}\n")
         logging.error(
             "seed %d is given up: %s", self._runs[seed].settings.seed, error
+        )
+
+    def drop(self, seed: int, why: str) -> None:
+        """Notes for good that a start is not kept, once all are saved.
+
+        Were it noted before, a run killed in between would go back to an
+        earlier step, from where the others would go on without this start.
+        """
+        for checkpointer in self._checkpointers:
+            checkpointer.wait()
+        with self._workdir.writing():
+            self._folders[seed].not_kept.write_text(f"{why}\n")
+        logging.info(
+            "seed %d is not kept: %s", self._runs[seed].settings.seed, why
         )
 
 
@@ -152,7 +168,7 @@ def restore(
     seeds = runs.of_each_seed(run)
     folders = workdir.of_each_seed(run.settings)
     return tuple(
-        None if folder.diverged.exists() else _restore(seed, folder, is_best)
+        None if folder.why_given_up() else _restore(seed, folder, is_best)
         for seed, folder in zip(seeds, folders, strict=True)
     )
 

@@ -11,16 +11,19 @@ batches, and a process reads no more of a large set than its own devices take.
 
 import collections
 import concurrent.futures
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 import chex
 import numpy as np
 from absl import logging
 
+from mfcvae_jax.datasets import batches
+from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training.devices import Program
+from mfcvae_jax.training.runs import Run
 
-__all__ = ["Dispatch", "Fed", "feed"]
+__all__ = ["Dispatch", "Fed", "dispatches", "feed", "permutations"]
 
 _T = TypeVar("_T")
 
@@ -53,6 +56,45 @@ class Fed(NamedTuple):
     images: chex.Array
     order: chex.Array
     first: int
+
+
+def permutations(seeds: Sequence[Run]) -> Callable[[int], np.ndarray]:
+    """Returns what gives the order of every seed in an epoch, shape (S, N).
+
+    Args:
+        seeds: the runs of one seed each.
+    """
+    n_examples = len(seeds[0].dataset.train.images)
+    keys = [run_key(seed.settings.seed, KeyUse.ORDER) for seed in seeds]
+
+    def of_epoch(epoch):
+        return np.stack(
+            [batches.epoch_permutation(key, epoch, n_examples) for key in keys]
+        )
+
+    return of_epoch
+
+
+def dispatches(run: Run, step: int) -> Iterator[Dispatch]:
+    """Cuts the rest of a run into dispatches.
+
+    The cuts do not depend on where an epoch is taken up again, so that a
+    resumed run compiles, and computes, the same scans.
+
+    Args:
+        run: which.
+        step: from which on.
+
+    Yields:
+        The dispatches, in order.
+    """
+    n = run.steps_per_epoch
+    n_dispatches = -(-n // run.settings.train.steps_per_dispatch)
+    cuts = [n * i // n_dispatches for i in range(n_dispatches + 1)]
+    for epoch in range(step // n, run.stepper.schedule.n_steps // n):
+        for first, end in zip(cuts[:-1], cuts[1:], strict=True):
+            if epoch * n + first >= step:
+                yield Dispatch(epoch, first, end - first)
 
 
 def feed(

@@ -8,7 +8,7 @@ What is kept of a run, and where, is the recorder's business.
 import contextlib
 import pathlib
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -16,14 +16,13 @@ import numpy as np
 from absl import logging
 
 from mfcvae_jax import forking, progressive
-from mfcvae_jax.datasets import batches
-from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import (
     compilation,
     feeding,
     prior_fit,
     processes,
     records,
+    restarts,
     runs,
 )
 from mfcvae_jax.training import state as state_lib
@@ -63,7 +62,8 @@ def train(
 
     SIGINT and SIGTERM save the state and stop at the next return from the
     device; a second one stops at once. Of several seeds, one whose loss is not
-    finite is given up, and the others go on.
+    finite is given up, and the others go on. Of several starts, those with the
+    worse held-out bounds are given up one after the other, and one is kept.
 
     Args:
         run: what to train.
@@ -100,27 +100,38 @@ class _Training:
     """The seeds of a run that are being trained, and where they stand.
 
     Every process has one and takes the same decisions. Lists and indices are
-    of the seeds that had not diverged when training started.
+    of the seeds that the program trains; one that diverged in the meantime is
+    in it, but no longer alive.
     """
 
     def __init__(self, run: Run, recorder: Recorder, stop: StopRequest):
         self._run, self._recorder, self._stop = run, recorder, stop
-        every = runs.of_each_seed(run)
-        is_left = np.ones(len(every), bool)
-        is_left[recorder.given_up()] = False
-        # Their numbers among all seeds of the run.
-        self._indices = np.flatnonzero(processes.broadcast(is_left)).tolist()
-        if not self._indices:
-            raise FloatingPointError(
-                "every seed of this run has diverged: see diverged.txt of each"
-            )
-        self._seeds = [every[i] for i in self._indices]
-        self._alive = list(range(len(self._seeds)))
-        self._scored: dict[int, runs.Scored] = {}
-        self._clock = Clock()
-        self._program = Program(
-            run.stepper, run.settings.train.batch_size, len(self._seeds)
+        self._choices = progressive.choices(
+            run.settings.progressive, run.settings.n_init
         )
+        self._scored: dict[int, runs.Scored] = {}
+        is_left = np.ones(run.settings.n_starts, bool)
+        is_left[recorder.given_up()] = False
+        left = np.flatnonzero(processes.broadcast(is_left)).tolist()
+        if not left:
+            raise FloatingPointError(
+                "every seed of this run was given up: see diverged.txt or "
+                "not_kept.txt of each"
+            )
+        if self._choices:  # Can the start that is kept be trained alone?
+            Program(run.stepper, run.settings.train.batch_size)
+        self._train(left)
+
+    def _train(self, indices: list[int]) -> None:
+        """Makes the program of seeds, given by their numbers in the run."""
+        run, n_seeds = self._run, len(indices)
+        self._indices = indices
+        every = runs.of_each_seed(run)
+        self._seeds = [every[i] for i in indices]
+        self._alive = list(range(n_seeds))
+        self._clock = Clock()
+        batch_size = run.settings.train.batch_size
+        self._program = Program(run.stepper, batch_size, n_seeds)
 
     def start(self) -> None:
         """Puts the first states in place, or those to go on from."""
@@ -128,28 +139,26 @@ class _Training:
         self._step = int(states[0].step)
         self._state = self._program.place(states)
         self._recorder.start(self._step)
-        if self._step:
-            logging.info("resumed at step %d", self._step)
-        else:
+        if not self._step:
             records.log_events(self._run.stepper.schedule, -1, 0)
             self._score(states)
+            return
+        logging.info("resumed at step %d", self._step)
+        if self._has_to_choose():
+            # All was recorded and saved, but not every start noted that is not
+            # kept. The choice is the same: it does not depend on those noted.
+            self._score(states, is_recorded=False)
+            self._drop(self._choose(), states)
 
     def run_to_the_end(self, progress_bar: bool | None) -> None:
         """Takes the steps that are left."""
         run, schedule = self._run, self._run.stepper.schedule
-        fed = feeding.feed(
-            self._program,
-            run.dataset.train.images,
-            _permutations(self._seeds),
-            _dispatches(run, self._step),
-            1e9 * run.settings.data.on_device_gb,
-        )
         progress = Progress(
             schedule.n_steps,
             self._step,
             progress_bar if processes.is_main() else False,
         )
-        with progress, contextlib.closing(fed):
+        with progress, contextlib.closing(self._fed()) as fed:
             for part in fed:
                 n_steps = part.dispatch.n_steps
                 is_compiled = self._clock.knows(n_steps)
@@ -173,9 +182,27 @@ class _Training:
                         self._stop.signum or signal.SIGTERM, self._step
                     )
 
+    def _fed(self) -> Generator[feeding.Fed]:
+        """Feeds the program, and those that take over when starts leave."""
+        run, n_steps = self._run, self._run.stepper.schedule.n_steps
+        while self._step < n_steps:
+            program = self._program
+            fed = feeding.feed(
+                program,
+                run.dataset.train.images,
+                feeding.permutations(self._seeds),
+                feeding.dispatches(run, self._step),
+                1e9 * run.settings.data.on_device_gb,
+            )
+            with contextlib.closing(fed):
+                for part in fed:
+                    yield part
+                    if self._program is not program:
+                        break
+
     def outcome(self) -> Outcome:
         """Returns the states of all seeds, and the scores of these states."""
-        states: list[TrainState | None] = [None] * self._run.settings.n_seeds
+        states: list[TrainState | None] = [None] * self._run.settings.n_starts
         scored: list[runs.Scored | None] = [None] * len(states)
         found = self._program.members(self._state)
         for i in self._alive:
@@ -188,15 +215,9 @@ class _Training:
         if processes.is_main():
             found = self._recorder.restore(self._indices)
             found = found or [runs.first_state(seed) for seed in self._seeds]
-            return _from_main(found)
-        blank = [
-            jax.tree.map(
-                lambda leaf: np.zeros(leaf.shape, leaf.dtype),
-                jax.eval_shape(state_lib.with_key_data, runs.blank_state(seed)),
-            )
-            for seed in self._seeds
-        ]
-        return _from_main([state_lib.with_typed_key(b) for b in blank])
+        else:
+            found = [state_lib.zeros(runs.blank_state(s)) for s in self._seeds]
+        return state_lib.from_main(found)
 
     def _fit_priors(self) -> bool:
         """Fits the priors of facets whose warm-up is over, if there are any.
@@ -210,14 +231,14 @@ class _Training:
             return False
         states = self._program.members(self._state)
         for i in self._alive:
-            if records.broken_parameter(states[i]):
+            if records.breakage(states[i], self._step):
                 continue  # it is given up when it is to be saved, right after
             states[i], values = prior_fit.fit_priors(
                 self._seeds[i], states[i], facets
             )
             records.log_fits(self._step, values)
             self._record(i, "fit", values)
-        self._state = self._program.place(_from_main(states))
+        self._state = self._program.place(state_lib.from_main(states))
         return True
 
     def _take_steps(self, part: feeding.Fed) -> dict[str, float]:
@@ -260,11 +281,11 @@ class _Training:
         """Scores, records and saves, as far as that is due."""
         settings, schedule = self._run.settings, self._run.stepper.schedule
         epoch = self._step // self._run.steps_per_epoch
-        is_last = self._step == schedule.n_steps
         is_save_due = (
             is_save_due
             or epoch % settings.checkpoint.every_epochs == 0
-            or is_last
+            or self._step == schedule.n_steps
+            or self._has_to_choose()
         )
         # What is saved is scored, so that the best can be told from the rest.
         if not is_save_due and epoch % settings.evaluate.every_epochs:
@@ -284,7 +305,51 @@ class _Training:
         if is_save_due:
             self._save(states)
 
-    def _score(self, states: Sequence[TrainState]) -> list[dict[str, float]]:
+    def _has_to_choose(self) -> bool:
+        """Whether fewer starts are to be left after this step than there are.
+
+        That number does not depend on how many are left now, so that a choice
+        that was cut short comes out the same when it is made again.
+        """
+        epoch, rest = divmod(self._step, self._run.steps_per_epoch)
+        n_kept = self._choices.get(epoch, len(self._alive))
+        return not rest and len(self._alive) > n_kept
+
+    def _choose(self) -> restarts.Choices:
+        """Says what becomes of each start, if it is time; process 0 decides."""
+        if not self._has_to_choose():
+            return {}
+        bounds = np.zeros(len(self._alive))
+        if processes.is_main():
+            bounds[:] = [
+                self._scored[i].terms["mixture_bound"] for i in self._alive
+            ]
+        found = processes.broadcast(bounds).tolist()
+        return restarts.choose(
+            dict(zip(self._alive, found, strict=True)),
+            self._choices[self._step // self._run.steps_per_epoch],
+            [seed.settings.seed for seed in self._seeds],
+        )
+
+    def _drop(
+        self, choice: restarts.Choices, states: Sequence[TrainState]
+    ) -> None:
+        """Goes on with the starts that are kept, in a program of their own."""
+        if not choice:
+            return
+        for i, one in choice.items():
+            if not one.is_kept:
+                self._recorder.drop(self._indices[i], one.why(self._step))
+        kept = sorted(i for i, one in choice.items() if one.is_kept)
+        self._scored = {
+            at: self._scored[i] for at, i in enumerate(kept) if self._scored
+        }
+        self._train([self._indices[i] for i in kept])
+        self._state = self._program.place([states[i] for i in kept])
+
+    def _score(
+        self, states: Sequence[TrainState], *, is_recorded: bool = True
+    ) -> list[dict[str, float]]:
         """Scores the seeds and records it, in the process that writes."""
         if processes.is_main():
             self._scored = {
@@ -293,84 +358,42 @@ class _Training:
         rows = [
             records.score_values(scored) for scored in self._scored.values()
         ]
-        for i, row in zip(self._scored, rows, strict=True):
-            self._record(i, "test", row)
+        if is_recorded:
+            for i, row in zip(self._scored, rows, strict=True):
+                self._record(i, "test", row)
         return rows
 
     def _record(self, i: int, split: str, values: dict[str, float]) -> None:
-        record = {
-            "step": self._step,
-            "epoch": self._step / self._run.steps_per_epoch,
-            "split": split,
-        }
-        for name, value in values.items():
-            is_finite = bool(np.isfinite(value))
-            record[name] = float(f"{value:.8g}") if is_finite else None
-        self._recorder.record(self._indices[i], record)
+        epoch = self._step / self._run.steps_per_epoch
+        self._recorder.record(
+            self._indices[i], records.record(self._step, epoch, split, values)
+        )
 
     def _save(self, states: Sequence[TrainState]) -> None:
         """Saves the seeds whose parameters are sound, and gives up others.
 
         A gradient can break the parameters one step before the loss shows it.
+        Starts leave once they are saved: then nothing is lost in between.
         """
         for i in list(self._alive):
-            broken = records.broken_parameter(states[i])
-            if broken:
-                self._give_up(
-                    i,
-                    FloatingPointError(
-                        f"parameters are not finite at step {self._step}: "
-                        f"{broken}. In another --workdir, a lower "
-                        "train.learning_rate may help"
-                    ),
-                )
+            error = records.breakage(states[i], self._step)
+            if error:
+                self._give_up(i, error)
+        choice = self._choose()
+        for i, one in choice.items():
+            self._record(i, "choice", one.values())
         phases = progressive.phases(self._run.stepper.schedule, self._step)
         is_full = (phases == progressive.Phase.ACTIVE).all()
         for i in self._alive:
             scored = self._scored.get(i) if is_full else None
             bound = scored and scored.terms["mixture_bound"]
             self._recorder.save(self._indices[i], states[i], bound)
+        self._drop(choice, states)
 
     def _give_up(self, i: int, error: FloatingPointError) -> None:
         """Goes on without a seed; raises the error if it was the last."""
         self._alive.remove(i)
-        if self._run.settings.n_seeds > 1:
+        if self._run.settings.n_starts > 1:
             self._recorder.give_up(self._indices[i], error)
         if not self._alive:
             raise error
-
-
-def _from_main(states: Sequence[TrainState]) -> list[TrainState]:
-    """The states of process 0, in all; others pass some of the same shapes."""
-    if jax.process_count() == 1:
-        return list(states)
-    plain = [jax.device_get(state_lib.with_key_data(state)) for state in states]
-    return [state_lib.with_typed_key(s) for s in processes.broadcast(plain)]
-
-
-def _permutations(seeds: Sequence[Run]) -> Callable[[int], np.ndarray]:
-    """The order of every seed in an epoch, shape (S, N)."""
-    n_examples = len(seeds[0].dataset.train.images)
-    keys = [run_key(seed.settings.seed, KeyUse.ORDER) for seed in seeds]
-
-    def of_epoch(epoch):
-        return np.stack(
-            [batches.epoch_permutation(key, epoch, n_examples) for key in keys]
-        )
-
-    return of_epoch
-
-
-def _dispatches(run: Run, step: int) -> Iterator[feeding.Dispatch]:
-    """The rest of a run, from a step on, as it is cut into dispatches.
-
-    The cuts do not depend on where an epoch is taken up again, so that a
-    resumed run compiles, and computes, the same scans.
-    """
-    n = run.steps_per_epoch
-    n_dispatches = -(-n // run.settings.train.steps_per_dispatch)
-    cuts = [n * i // n_dispatches for i in range(n_dispatches + 1)]
-    for epoch in range(step // n, run.stepper.schedule.n_steps // n):
-        for first, end in zip(cuts[:-1], cuts[1:], strict=True):
-            if epoch * n + first >= step:
-                yield feeding.Dispatch(epoch, first, end - first)

@@ -33,7 +33,7 @@ class Recorder:
         yield
 
     def given_up(self) -> list[int]:
-        """Returns the seeds that diverged when the run was trained before."""
+        """Returns the seeds given up when the run was trained before."""
         return []
 
     def restore(self, seeds: Sequence[int]) -> list[TrainState] | None:
@@ -54,9 +54,9 @@ class Recorder:
         Args:
             seed: whose.
             record: ``step`` (optimiser steps taken), ``epoch`` (the same in
-                epochs), ``split`` ('train', 'test', 'speed' or, of priors that
-                were fitted, 'fit'), and numbers by name, None for one that is
-                not finite.
+                epochs), ``split`` ('train', 'test', 'speed'; of priors that
+                were fitted, 'fit'; of starts that were compared, 'choice'), and
+                numbers by name, None for one that is not finite.
         """
 
     def save(self, seed: int, state: TrainState, bound: float | None) -> None:
@@ -73,18 +73,34 @@ class Recorder:
     def give_up(self, seed: int, error: FloatingPointError) -> None:
         """Is told that a seed diverged while others go on."""
 
+    def drop(self, seed: int, why: str) -> None:
+        """Is told that other starts are kept, after all states were saved.
+
+        Args:
+            seed: the start that goes no further.
+            why: in a sentence.
+        """
+
 
 class InMemory(Recorder):
-    """Keeps the records of a run of one seed.
+    """Keeps the records of a run.
 
     Attributes:
-        records: in order.
+        records: in order; of several seeds, each with the number of its seed,
+            from 0, as ``start``.
     """
 
     def __init__(self):
         self.records: list[dict[str, Any]] = []
+        self._has_several = False
+
+    @contextlib.contextmanager
+    def recording(self, run: Run) -> Iterator[None]:
+        """Looks how many seeds there are."""
+        self._has_several = run.settings.n_starts > 1
+        yield
 
     def record(self, seed: int, record: dict[str, Any]) -> None:
         """Keeps a record."""
-        del seed
-        self.records.append(record)
+        which = {"start": seed} if self._has_several else {}
+        self.records.append(record | which)

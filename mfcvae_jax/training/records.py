@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run in numbers and words: what is recorded, logged and shown of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,15 +14,27 @@ from mfcvae_jax.training import runs, steps
 from mfcvae_jax.training.state import TrainState
 
 __all__ = [
-    "broken_parameter",
+    "breakage",
     "divergence",
     "line",
     "log_events",
     "log_fits",
     "mean_metrics",
     "mean_values",
+    "record",
     "score_values",
 ]
+
+
+def record(
+    step: int, epoch: float, split: str, values: Mapping[str, float]
+) -> dict[str, Any]:
+    """What a recorder takes, see ``Recorder.record``: eight digits are kept."""
+    about = {"step": step, "epoch": epoch, "split": split}
+    return about | {
+        name: float(f"{value:.8g}") if np.isfinite(value) else None
+        for name, value in values.items()
+    }
 
 
 def mean_metrics(
@@ -90,11 +103,15 @@ def divergence(metrics: steps.Metrics, step: int) -> FloatingPointError:
     )
 
 
-def broken_parameter(state: TrainState) -> str | None:
-    """Names a parameter that is not finite."""
+def breakage(state: TrainState, step: int) -> FloatingPointError | None:
+    """Says which parameter is not finite after ``step``, if any is."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(state.params):
         if not np.all(np.isfinite(leaf)):
-            return jax.tree_util.keystr(path)
+            return FloatingPointError(
+                f"parameters are not finite at step {step}: "
+                f"{jax.tree_util.keystr(path)}. In another --workdir, a lower "
+                "train.learning_rate may help"
+            )
     return None
 
 

@@ -6,7 +6,6 @@
 a data set in memory.
 """
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import chex
@@ -143,20 +142,12 @@ def of_each_seed(run: Run) -> tuple[Run, ...]:
     """Returns the runs of one seed each that a run of several stands for.
 
     Args:
-        run: of ``n_seeds`` seeds.
+        run: of ``n_seeds`` seeds, or of ``n_init`` starts.
 
     Returns:
         As many runs, which share all that is compiled.
     """
-    settings = run.settings
-    return tuple(
-        run._replace(
-            settings=dataclasses.replace(
-                settings, seed=settings.seed + i, n_seeds=1
-            )
-        )
-        for i in range(settings.n_seeds)
-    )
+    return tuple(run._replace(settings=s) for s in run.settings.of_each_seed)
 
 
 def blank_state(run: Run) -> state_lib.TrainState:

@@ -3,22 +3,28 @@
 """The training state: all that a run needs to go on where it stopped."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from mfcvae_jax.model import MFCVAE
 from mfcvae_jax.randomness import draw_noise
+from mfcvae_jax.training import processes
 
 __all__ = [
     "TrainState",
+    "from_main",
+    "in_host_memory",
     "initial_variables",
     "make_state",
     "with_key_data",
     "with_typed_key",
+    "zeros",
 ]
 
 
@@ -91,6 +97,29 @@ def make_state(
         opt_state=optimiser.init(variables["params"]),
         key=key,
     )
+
+
+def in_host_memory(template: TrainState) -> TrainState:
+    """Returns zeros of the shapes and types of a state, its key as numbers."""
+    shapes = jax.eval_shape(with_key_data, template)
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+
+
+def zeros(template: TrainState) -> TrainState:
+    """Returns a state of zeros of the shapes and types of another."""
+    return with_typed_key(in_host_memory(template))
+
+
+def from_main(states: Sequence[TrainState]) -> list[TrainState]:
+    """Returns the states of process 0, in all processes.
+
+    Args:
+        states: in process 0, those; in others, some of the same shapes.
+    """
+    if jax.process_count() == 1:
+        return list(states)
+    plain = [jax.device_get(with_key_data(state)) for state in states]
+    return [with_typed_key(state) for state in processes.broadcast(plain)]
 
 
 def with_key_data(state: TrainState) -> TrainState:

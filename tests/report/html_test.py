@@ -119,7 +119,7 @@ def report(
         config=config,
         environment={"device": "1 x cpu", "versions": {"jax": "1.0"}},
         stages=[(0.0, 1, 0.0), (3.0, 0, 4.5)],
-        views=["Facet 1 was trained on random views"],
+        remarks=["Facet 1 was trained on random views"],
         pictures=[html_lib.Picture("Swaps", "What is swapped", b"PNG")],
         plan=plan,
         tiles=explorer.Tiles(
@@ -292,9 +292,10 @@ def test_page_of_seeds_links_to_each_and_has_its_tables():
     summary = seeds.summarise(results, dict.fromkeys(results, clusters))
     text = html_lib.seeds_page(
         "mine, 3 seeds",
-        summary,
+        summary.seeds,
+        dict(zip(("Without", "With"), seeds.tables(summary), strict=True)),
         {seed: f"seed_{seed}/report.html" for seed in (3, 4, 5)},
-        (4,),
+        {4: "diverged"},
     )
     page = check(text)
     assert [a["href"] for a in page.all("a")] == [

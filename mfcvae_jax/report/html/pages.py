@@ -12,7 +12,6 @@ import markupsafe
 
 from mfcvae_jax.figures import style
 from mfcvae_jax.report import results as results_lib
-from mfcvae_jax.report import seeds as seeds_lib
 from mfcvae_jax.report.html import explorer as explorer_lib
 
 __all__ = ["Picture", "RunReport", "run_page", "seeds_page"]
@@ -44,7 +43,7 @@ class RunReport(NamedTuple):
         environment: as in environment.json.
         stages: of training: first epoch, facet that enters, epoch from which
             it is in fully.
-        views: which facets were trained on a view of the examples, in words.
+        remarks: what else is to be said of the training, in sentences.
         pictures: the figures.
         plan: what the explorer holds.
         tiles: its pictures.
@@ -57,7 +56,7 @@ class RunReport(NamedTuple):
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
     stages: Sequence[tuple[float, int, float]]
-    views: Sequence[str]
+    remarks: Sequence[str]
     pictures: Sequence[Picture]
     plan: explorer_lib.Plan
     tiles: explorer_lib.Tiles
@@ -83,23 +82,25 @@ def run_page(report: RunReport) -> str:
 
 def seeds_page(
     title: str,
-    summary: seeds_lib.Summary,
+    seeds: Sequence[int],
+    tables: Mapping[str, results_lib.Table],
     pages: Mapping[int, str],
-    given_up: Sequence[int] = (),
+    given_up: Mapping[int, str],
 ) -> str:
     """Writes the page of several seeds, one HTML file.
 
     Args:
         title: of the page.
-        summary: of the seeds that were trained.
+        seeds: that were trained, from the best bound to the worst.
+        tables: that sum them up, by the heading of their section.
         pages: by seed, the page of each, as seen from this one.
-        given_up: seeds that diverged.
+        given_up: by seed, what others did: such as "diverged".
     """
     return _page(
         "seeds.html.j2",
         title=title,
-        seeds=summary.seeds,
-        tables=seeds_lib.tables(summary),
+        seeds=seeds,
+        tables=tables,
         pages=pages,
         given_up=given_up,
     )
