@@ -42,7 +42,7 @@ _FORMAT = "mfcvae_jax.MultiFacetClustering"
 # Raised whenever an older library could no longer make sense of a file.
 # 2: arrays/contrast; a scale of 0 is that of a constant column.
 # 3: facets.view in the settings.
-# 4: n_init.
+# 4: n_init, warm_up, redundancy_price.
 _VERSION = 4
 
 _E = TypeVar("_E", bound=BaseEstimator)
@@ -168,7 +168,9 @@ def _sound(
     """Makes sense of the arrays in a file, and checks them."""
     about = _about(members)
     settings = config_lib.from_config(about["settings"])
-    params = {"n_init": 1, **about["params"]}  # older files have none
+    # Older files have none of these, and had none.
+    older = {"n_init": 1, "warm_up": 0.0, "redundancy_price": 0.0}
+    params = {**older, **about["params"]}
     _require(len(params["facets"]) == len(settings.facets), "facets")
     params["facets"] = tuple(
         Facet(**facet, prior=family, view=view)
@@ -277,7 +279,7 @@ def _needed(
         "arrays/contrast": ((), np.float64),
         "arrays/labels": ((n, len(settings.facets)), np.int64),
     }
-    n_train = n - n_held_back(params["n_init"], n)
+    n_train = n - n_held_back(settings.n_init, n)
     for j, facet in enumerate(params["facets"]):
         if facet.is_auto:
             form = (4, facet.n_trained(n_train)), np.float64

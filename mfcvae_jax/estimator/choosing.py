@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
 from mfcvae_jax.estimator.clustering import MultiFacetClustering
+from mfcvae_jax.estimator.defaults import n_starts
 from mfcvae_jax.estimator.facet import Facet, check_facets
 from mfcvae_jax.evaluation.redundancy import facet_redundancy
 from mfcvae_jax.evaluation.stability import stability
@@ -117,7 +118,7 @@ def compare_facets(
         for seed in seeds:
             model = clone(estimator or MultiFacetClustering())
             # The starts of one seed are none of another's.
-            first = int(seed) * model.n_init
+            first = int(seed) * n_starts(model.n_init, len(train))
             model.set_params(facets=facets, random_state=first)
             models.append(model.fit(train))
             forms.append(model._fitted.settings.likelihood)

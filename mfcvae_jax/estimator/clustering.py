@@ -38,7 +38,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
     docs/api/estimator.md has a table of what follows from X where a parameter
     is "auto".
 
-    All of X is trained on, unless ``n_init`` is above 1. Keep a part of it back
+    All of X is trained on, unless there are several starts. Keep a part back
     and compare ``score`` on it to choose between models.
 
     Args:
@@ -67,7 +67,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             one, a tenth of X, at most 5000 examples, is held back from training
             to compare their bounds. Half of them go, and half of the rest,
             while all facets are active: four starts take 3.5 times the steps of
-            one.
+            one. "auto" is 4 for 100 to 20,000 examples, and 1 for others.
         random_state: int, ``numpy.random.RandomState`` or None; an int gives
             the same result each time on the same machine.
         workdir: an empty or new folder, where the records, the checkpoint and
@@ -124,7 +124,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         net: str | settings_lib.Net = "auto",
         batch_size: int | str = "auto",
         learning_rate: float | str = "auto",
-        n_init: int = 1,
+        n_init: int | str = "auto",
         random_state: int | np.random.RandomState | None = None,
         workdir: str | os.PathLike[str] | None = None,
         verbose: int = 0,

@@ -39,6 +39,7 @@ def fitted():
         likelihood=settings_lib.Bernoulli(),
         batch_size=np.int64(30),
         learning_rate=np.float32(1e-3),
+        n_init=np.int64(1),
         random_state=np.random.RandomState(2),
     )
     return model.fit(IMAGES)
@@ -97,7 +98,9 @@ class TestRoundTrip:
     def test_names_of_columns(self, tmp_path):
         pandas = pytest.importorskip("pandas")
         frame = pandas.DataFrame(IMAGES[:, 3], columns=list("abcdefgh"))
-        model = MultiFacetClustering([Facet(2, 2)], epochs=1, random_state=0)
+        model = MultiFacetClustering(
+            [Facet(2, 2)], epochs=1, n_init=1, random_state=0
+        )
         model.fit(frame).save(tmp_path / "model")
         again = MultiFacetClustering.load(tmp_path / "model")
         assert list(again.feature_names_in_) == list("abcdefgh")

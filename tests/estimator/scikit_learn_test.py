@@ -29,6 +29,7 @@ CANNOT_PASS = {
 # Steps of few examples and a net of few neurons, for speed.
 PARAMS = {
     "epochs": 2,
+    "n_init": 1,
     "random_state": 0,
     "net": settings_lib.SharedEncoder(
         (8,), (8,), settings_lib.Activation.RELU, batch_norm=False

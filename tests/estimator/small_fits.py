@@ -14,7 +14,13 @@ IMAGES = datasets.load_digits().images[:300]  # 0 to 16, float64
 
 def estimator(**params):
     return MultiFacetClustering(
-        **{"facets": FACETS, "epochs": 4, "random_state": 0, **params}
+        **{
+            "facets": FACETS,
+            "epochs": 4,
+            "n_init": 1,
+            "random_state": 0,
+            **params,
+        }
     )
 
 
