@@ -30,7 +30,7 @@ def hook(event, args):
 
 x = np.random.default_rng(0).normal(size=(60, 6))
 sys.addaudithook(hook)
-model = MultiFacetClustering([Facet(4, 2)], epochs=2, n_init=1, random_state=0).fit(x)
+model = MultiFacetClustering([Facet(4, 2)], epochs=2, random_state=0).fit(x)
 hidden = sorted({"orbax", "tensorboardX"} & set(sys.modules))
 print(seen, hidden, model.labels_.shape, len(model.history_) > 0)
 """
