@@ -46,12 +46,12 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             brings them in one by one, the last one first; it tends to take
             what is easiest to see.
         epochs: passes over X, or "auto". A stage in which facets are still left
-            out gets 0.6 of an equal share of them, the last stage the rest: the
+            out gets 0.4 of an equal share of them, the last stage the rest: the
             first facet could take more than its own in a longer one. Or one
             number for each stage, epochs[0] for the last facet alone.
         warm_up: share of each stage in which its facets are trained without a
             price on what they encode, before their clusters are fitted to it
-            (docs/recipe.md), from 0 to less than 1. "auto" is 0.5, and 0 if
+            (docs/recipe.md), from 0 to less than 1. "auto" is 0.4, and 0 if
             the family of a facet's prior is no Gaussian, since it has no fit. 0
             is the published schedule.
         redundancy_price: what a facet pays if those before it tell all that it

@@ -29,8 +29,8 @@ _EVALUATION_BATCH = 256
 _LEAST_STEPS, _EPOCHS, _MOST_STEPS = 1650, 20, 4700
 # A stage that leaves facets out gets so much of an equal share of the epochs:
 # with more, the first facet takes what others should find (docs/choosing.md).
-_EARLY_SHARE = 0.6
-_WARM_UP_SHARE = 0.5
+_EARLY_SHARE = 0.4
+_WARM_UP_SHARE = 0.4
 _FADE_IN_SHARE = 0.2
 # Images of up to so many numbers are the size of the digits.
 _SMALL = 256
@@ -239,17 +239,22 @@ def _net(
             output_norm=True,
             official_init=False,
         )
-    is_large = n_examples > _MANY and not _is_small(layout)
-    width = 500 if is_large else 256
-    # A hidden layer of its own keeps a facet from what others encode; a single
-    # one is as deep without.
-    n = len(facets)
-    each = ((width,),) * n
+    if _is_small(layout) or n_examples <= _FEW:
+        first, deeper = 128, 256
+    elif n_examples <= _MANY:
+        first, deeper = 256, 512
+    else:
+        first, deeper = 500, 2000
+    n_upper = len(facets) - 1
+    # A single facet is as deep as the deepest of several.
+    trunk = (
+        ((first,),) + ((deeper,),) * n_upper if n_upper else ((first, deeper),)
+    )
     return settings_lib.DenseLadder(
-        encoder_backbone=each if n > 1 else ((width, 2 * width),),
-        encoder_rungs=each if n > 1 else ((),),
-        decoder_rungs=each if n > 1 else ((2 * width,),),
-        decoder_backbone=each,
+        encoder_backbone=trunk,
+        encoder_rungs=((),) * len(facets),
+        decoder_rungs=tuple((widths[-1],) for widths in trunk),
+        decoder_backbone=((first,),) * len(facets),
         activation=settings_lib.Activation.RELU,
         batch_norm=False,
         merge=settings_lib.Merge.CONCATENATE,

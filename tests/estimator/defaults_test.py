@@ -52,9 +52,9 @@ def test_published_schedule_of_the_digits():
 
 def test_the_recipe_is_the_default():
     found = defaults(noise(8, 8, 3), (Facet(), Facet(), Facet()), n=3000)
-    # 23 steps an epoch, 1650 steps a facet; 0.6 of a share for early stages.
-    assert found.progressive.stage_epochs == (43, 43, 130)
-    assert found.progressive.warm_up_epochs == (22, 22, 65)
+    # 23 steps an epoch, 1650 steps a facet; 0.4 of a share for early stages.
+    assert found.progressive.stage_epochs == (29, 29, 158)
+    assert found.progressive.warm_up_epochs == (12, 12, 63)
     assert found.progressive.redundancy_price == 20
     assert found.train.estimator == "closed_form"
     assert found.facets.latent_dim == (10, 2, 2)
@@ -67,19 +67,20 @@ def test_the_recipe_is_the_default():
 
 
 @pytest.mark.parametrize(
-    ("n", "shape", "batch_size", "width"),
+    ("n", "shape", "batch_size", "widths"),
     [
-        (300, (20, 20), 64, 256),
-        (1500, (64, 64, 3), 64, 256),
-        (10_000, (9, 7, 3), 128, 256),
-        (30_000, (28, 28), 256, 500),
-        (30_000, (40,), 256, 256),
+        (300, (20, 20), 64, (128, 256)),
+        (1500, (64, 64, 3), 64, (128, 256)),
+        (10_000, (9, 7, 3), 128, (128, 256)),
+        (10_000, (28, 28), 128, (256, 512)),
+        (30_000, (28, 28), 256, (500, 2000)),
+        (30_000, (40,), 256, (128, 256)),
     ],
 )
-def test_net_and_batches_follow_the_data(n, shape, batch_size, width):
+def test_net_and_batches_follow_the_data(n, shape, batch_size, widths):
     found = defaults(noise(*shape), n=n)
     assert found.train.batch_size == batch_size
-    assert found.net.encoder_backbone == ((width,), (width,))
+    assert found.net.encoder_backbone == tuple((w,) for w in widths)
 
 
 @pytest.mark.parametrize(
@@ -124,11 +125,11 @@ def test_any_number_of_facets(n_facets):
 
 def test_epochs():
     two = (Facet(4, 2),) * 2
-    for n_epochs, expected in ((2, (1, 1)), (5, (2, 3)), (80, (24, 56))):
+    for n_epochs, expected in ((2, (1, 1)), (5, (1, 4)), (80, (16, 64))):
         found = defaults(IMAGES, two, epochs=n_epochs).progressive
         assert found.stage_epochs == expected
     three = defaults(IMAGES, (*two, Facet(4, 2)), epochs=120).progressive
-    assert three.stage_epochs == (24, 24, 72)
+    assert three.stage_epochs == (16, 16, 88)
     (one,) = defaults(IMAGES, two[:1], epochs=7).progressive.stage_epochs
     assert one == 7
     found = defaults(IMAGES, two, epochs=[7, 3]).progressive
