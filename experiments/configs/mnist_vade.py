@@ -25,4 +25,5 @@ def get_config():
     config.net.decoder_backbone = ((500,),)
     config.progressive.stage_epochs = (40,)
     config.progressive.warm_up_epochs = (10,)
+    config.train.learning_rate = 2e-3
     return config
