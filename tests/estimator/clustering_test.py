@@ -173,19 +173,19 @@ class TestAgainstOtherWays:
         tests = [r for r in fitted.history_ if r["split"] == "test"]
         assert [r["epoch"] for r in tests] == [0, 1, 2, 3, 4]
         trains = [r for r in fitted.history_ if r["split"] == "train"]
-        assert trains[-1]["step"] == 4 * (300 // 128)
+        assert trains[-1]["step"] == 4 * (300 // 64)
         assert tests[-1]["mixture_bound"] == pytest.approx(
             fitted.score(IMAGES), abs=8.0
         )  # other noise
 
 
 def _log_joint(mixture, z):
-    """log p(z, c) of a diagonal mixture, shape (N, K)."""
+    """log p(z, c) of a mixture of full covariances, shape (N, K)."""
     mixture = oracles.parts(mixture)
     return mixture.log_weights + np.stack(
         [
-            stats.multivariate_normal.logpdf(z, mean, np.diag(std**2))
-            for mean, std in zip(mixture.means, mixture.scale, strict=True)
+            stats.multivariate_normal.logpdf(z, mean, factor @ factor.T)
+            for mean, factor in zip(mixture.means, mixture.scale, strict=True)
         ],
         axis=-1,
     )

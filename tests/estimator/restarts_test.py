@@ -19,8 +19,8 @@ FACETS = (Facet(4, 2), Facet("auto", 3))
 
 
 def estimator(**params):
-    """Stages of 1 and 2 epochs of 5 steps: of 24 images, 2 are held back."""
-    params = {"n_init": 3, "epochs": (1, 2), "batch_size": 4} | params
+    """Stages of 1 and 4 epochs of 5 steps: of 24 images, 2 are held back."""
+    params = {"n_init": 3, "epochs": (1, 4), "batch_size": 4} | params
     return small_fits.estimator(facets=FACETS, **params)
 
 
@@ -48,28 +48,30 @@ class TestRestarts:
     def test_all_examples_are_labelled_and_a_tenth_not_trained_on(self, fitted):
         assert fitted.labels_.shape == (24, 2)
         np.testing.assert_array_equal(fitted.predict(IMAGES), fitted.labels_)
-        assert fitted.history_[-1]["step"] == 3 * (22 // 4)
+        assert fitted.history_[-1]["step"] == 5 * (22 // 4)
         # As many clusters as examples, to begin with.
         assert len(fitted.evidence_[1].n_components) == 22
 
     def test_history_says_which_start_went_when(self, fitted):
         choices = [r for r in fitted.history_ if r["split"] == "choice"]
-        # Three starts at the end of stage 0, two in the middle of stage 1.
+        # Three starts after the last warm-up, of two epochs, two at the end.
         found = [(r["epoch"], r["n_starts"]) for r in choices]
-        assert found == [(1, 3)] * 3 + [(2, 2)] * 2
-        for epoch, n in ((1, 3), (2, 2)):
+        assert found == [(4, 3)] * 3 + [(5, 2)] * 2
+        for epoch, n in ((4, 3), (5, 2)):
             of_epoch = [r for r in choices if r["epoch"] == epoch]
             bounds = {r["start"]: r["mixture_bound"] for r in of_epoch}
             best = max(bounds, key=lambda start: bounds[start])
             ranks = {r["start"]: r["rank"] for r in of_epoch}
             assert ranks[best] == 1
             assert sorted(ranks.values()) == list(range(1, n + 1))
-        assert {r["start"] for r in fitted.history_ if r["epoch"] > 2} == {best}
+        # At the end, one is kept.
+        assert [r["start"] for r in of_epoch if r["is_kept"]] == [best]
 
     def test_drawn_is_the_one_that_was_kept(self, fitted, tmp_path):
         records = records_lib.of_kept(fitted.history_)
         (start,) = {r["start"] for r in records}
-        assert start == fitted.history_[-1]["start"]
+        (*_, last) = (r for r in fitted.history_ if r.get("is_kept"))
+        assert start == last["start"]
         figures.learning_curves(fitted.history_, tmp_path / "of_all.png")
         figures.learning_curves(records, tmp_path / "of_kept.png")
         of_all, of_kept = (tmp_path / f"of_{x}.png" for x in ("all", "kept"))
