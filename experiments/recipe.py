@@ -1,20 +1,25 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-r"""Studies the recipe: warm-ups with fitted priors, and a price on redundancy.
+r"""Studies the recipe: warm-ups, fitted priors, price, views and restarts.
 
     python experiments/recipe.py --data=digits
     python experiments/recipe.py --data=digits_tinted
     python experiments/recipe.py --data=nrletters --path=nrletters.npz
+    python experiments/recipe.py --data=mnist
+    python experiments/recipe.py --data=shapes3d_rendered_floor
+    python experiments/recipe.py --data=sprites --path=sprites_stills.npz
 
-Prints the tables of docs/recipe.md: each part on its own and together, all
-seeds of an arm in one program. Scores are of a fifth of the training images,
-which is held back from training; settings were chosen by these. --final trains
-on all training images and scores the test images.
+Prints the tables of docs/recipe.md: parts on their own and together, or the
+arms that --arms names. Scores are of a fifth of the training images, which is
+held back from training; settings were chosen by these. --final trains on all
+training images and scores the test images.
 
 For each labeling a facet of its own is chosen, seed by seed, so that the sum of
-NMI is largest.
+NMI is largest; if there are more labelings than facets, the facet of the
+largest NMI.
 """
 
+import dataclasses
 import pathlib
 import time
 from typing import Any
@@ -42,9 +47,18 @@ _ONE_FACET: dict[str, Any] = {
     "train.batch_size": 64,
     _STAGES: (200,),
 }
-# data: config, and of each arm its changes.
-ARMS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
-    "digits": (
+_VIEW = "facets.view"
+
+
+def _each_of(
+    config: str, arms: dict[str, dict[str, Any]]
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    return {name: (config, changes) for name, changes in arms.items()}
+
+
+# data: of each arm its config, and its changes.
+ARMS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "digits": _each_of(
         "published/digits_vade.py",
         {
             f"K = {k}, {name}": changes | {"facets.n_components": (k,)}
@@ -53,10 +67,12 @@ ARMS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
                 "published": {},
                 "16 dimensions, full": _ONE_FACET,
                 "... and a warm-up": _ONE_FACET | {_WARM: (100,)},
+                "... and four starts": _ONE_FACET
+                | {_WARM: (100,), "n_init": 4},
             }.items()
         },
     ),
-    "digits_tinted": (
+    "digits_tinted": _each_of(
         "digits_tinted.py",
         {
             "neither": {_WARM: (), _PRICE: 0.0},
@@ -66,21 +82,48 @@ ARMS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
             "both, 1 dimension for the hue": {"facets.latent_dim": (16, 1)},
         },
     ),
-    "nrletters": (
+    "nrletters": _each_of(
         "nrletters.py",
         {
+            "neither": {_WARM: (), _PRICE: 0.0, "n_init": 1},
+            "price": {_WARM: (), "n_init": 1},
+            "warm-ups": {_PRICE: 0.0, "n_init": 1},
+            "both": {"n_init": 1},
+            "both, 3 dimensions": {
+                "facets.latent_dim": (3, 3, 3),
+                "n_init": 1,
+            },
+            "both, ten starts": {},
+            "both, ten starts, K = 6, 4, 3": {"facets.n_components": (3, 4, 6)},
+        },
+    ),
+    "mnist": {
+        "one facet, no view": ("mnist_vade.py", {}),
+        "two facets, no view": ("mnist.py", {_VIEW: ()}),
+        "two facets, a view, no price": ("mnist.py", {_PRICE: 0.0}),
+        "two facets, a view": ("mnist.py", {}),
+    },
+    "shapes3d_rendered_floor": _each_of(
+        "shapes3d_rendered_floor.py",
+        {
+            "neither": {_WARM: (), _PRICE: 0.0, "n_init": 1},
+            "both": {"n_init": 1},
+            "both, four starts": {},
+        },
+    ),
+    "sprites": _each_of(
+        "sprites.py",
+        {
             "neither": {_WARM: (), _PRICE: 0.0},
-            "price": {_WARM: ()},
-            "warm-ups": {_PRICE: 0.0},
             "both": {},
-            "both, K = 6, 4, 3": {"facets.n_components": (3, 4, 6)},
-            "both, 3 dimensions": {"facets.latent_dim": (3, 3, 3)},
         },
     ),
 }
 
 _DATA = flags.DEFINE_enum("data", "digits", list(ARMS), "Which.")
-_PATH = flags.DEFINE_string("path", "", "The file of nrletters.")
+_PATH = flags.DEFINE_string("path", "", "The file of nrletters or sprites.")
+_DATA_DIR = flags.DEFINE_string("data_dir", "", "Where TFDS data lie.")
+_ARMS = flags.DEFINE_list("arms", [], "Which arms, by number from 1; or all.")
 _N_SEEDS = flags.DEFINE_integer("n_seeds", 5, "Seeds per arm.", 1)
 _FINAL = flags.DEFINE_bool("final", False, "Score the test images.")
 
@@ -95,30 +138,49 @@ def main(argv):
 
 def _study() -> int:
     where = {"data.path": _PATH.value} if _PATH.value else {}
+    if _DATA_DIR.value:
+        where["data.data_dir"] = _DATA_DIR.value
     rows: list[tuple[Any, ...]] = []
-    for name, settings in arms(_DATA.value, _N_SEEDS.value, where).items():
-        print(name, flush=True)
-        rows += _train(name, settings)
+    for i, (name, settings) in enumerate(arms(_DATA.value, where).items(), 1):
+        if not _ARMS.value or str(i) in _ARMS.value:
+            print(name, flush=True)
+            rows += _train(name, of_seeds(settings, _N_SEEDS.value))
     header = ("arm", "labeling", "many-to-one", "NMI", "worst NMI", "seconds")
     print("\n" + markdown.table(header, rows))
     return 0
 
 
-def arms(data: str, n_seeds: int, where: dict[str, Any]) -> dict[str, Settings]:
+def arms(data: str, where: dict[str, Any]) -> dict[str, Settings]:
     """Returns the settings of all arms of a data set, by name.
 
     Args:
         data: a key of ``ARMS``.
-        n_seeds: of every arm.
         where: settings that say where the data lie.
     """
-    config, changes = ARMS[data]
-    base = config_lib.load(_CONFIGS / config).to_dict()
-    asked = {"n_seeds": n_seeds, "evaluate.every_epochs": 10**6} | where
+    asked = {"evaluate.every_epochs": 10**6} | where
     return {
-        name: config_lib.from_config(config_lib.changed(base, asked | of_arm))
-        for name, of_arm in changes.items()
+        name: config_lib.from_config(
+            config_lib.changed(
+                config_lib.load(_CONFIGS / config).to_dict(), asked | of_arm
+            )
+        )
+        for name, (config, of_arm) in ARMS[data].items()
     }
+
+
+def of_seeds(settings: Settings, n_seeds: int) -> list[Settings]:
+    """Returns runs of several seeds, in as few programs as can be.
+
+    Args:
+        settings: of one seed, with one or several starts.
+        n_seeds: how many results are wanted.
+    """
+    if settings.n_init == 1:
+        return [dataclasses.replace(settings, n_seeds=n_seeds)]
+    return [
+        dataclasses.replace(settings, seed=i * settings.n_init)
+        for i in range(n_seeds)
+    ]
 
 
 def held_back(dataset: Dataset) -> Dataset:
@@ -134,57 +196,66 @@ def held_back(dataset: Dataset) -> Dataset:
 
 
 def own_facets(nmi: np.ndarray) -> np.ndarray:
-    """Gives each labeling a facet of its own.
+    """Gives each labeling a facet.
 
     Args:
-        nmi: of facets and labelings, shape (J, M), M <= J.
+        nmi: of facets and labelings, shape (J, M).
 
     Returns:
-        The facet of each labeling, shape (M,), so that the sum is largest.
+        The facet of each labeling, shape (M,): all different, so that the sum
+        is largest; or, if M is more than J, the one of the largest NMI.
     """
+    n_facets, n_labelings = nmi.shape
+    if n_labelings > n_facets:
+        return nmi.argmax(axis=0)
     labelings, facets = optimize.linear_sum_assignment(-nmi.T)
     return facets[np.argsort(labelings)]
 
 
-def _train(name: str, settings: Settings) -> list[tuple[Any, ...]]:
+def _train(name: str, of_arm: list[Settings]) -> list[tuple[Any, ...]]:
     """Trains an arm; returns a row for each labeling."""
-    data = settings.data
+    data = of_arm[0].data
     dataset = reader.load(data.name, data.data_dir, data.path)
     if not _FINAL.value:
         dataset = held_back(dataset)
-    start = time.perf_counter()
-    _, scored = loop.train(runs.run_on(settings, dataset), recording.Recorder())
-    seconds = time.perf_counter() - start
     labelings = [labeling.name for labeling in dataset.spec.labelings]
-    found = np.zeros((2, len(scored), len(labelings)))
-    for i, of_seed in enumerate(scored):
-        assert of_seed is not None  # a study of seeds that diverge is none
-        scores = {
-            (row["facet"], row["labeling"]): (row["many_to_one"], row["nmi"])
-            for row in of_seed.scores
-        }
-        table = np.array(
-            [
-                [scores[j, labeling] for labeling in labelings]
-                for j in range(len(settings.facets))
-            ]
+    start = time.perf_counter()
+    found = []
+    for settings in of_arm:
+        _, scored = loop.train(
+            runs.run_on(settings, dataset), recording.Recorder()
         )
-        facets = own_facets(table[..., 1])
-        found[:, i] = table[facets, np.arange(len(labelings))].T
-    found *= 100
+        # Of several starts, the one that was kept.
+        found += [_scores(s, labelings) for s in scored if s is not None]
+        print(f"  {100 * found[-1][1]} NMI", flush=True)
+    seconds = time.perf_counter() - start
+    table = 100 * np.stack(found, axis=1)
     return [
         (
             name,
             labeling,
             *(
                 markdown.mean_std(v.mean(), v.std(ddof=1), 1)
-                for v in found[:, :, m]
+                for v in table[:, :, m]
             ),
-            f"{found[1, :, m].min():.1f}",
+            f"{table[1, :, m].min():.1f}",
             f"{seconds:.0f}",
         )
         for m, labeling in enumerate(labelings)
     ]
+
+
+def _scores(scored: runs.Scored, labelings: list[str]) -> np.ndarray:
+    """Many-to-one and NMI of each labeling by its facet, shape (2, M)."""
+    scores = {
+        (row["facet"], row["labeling"]): (row["many_to_one"], row["nmi"])
+        for row in scored.scores
+    }
+    n_facets = 1 + max(facet for facet, _ in scores)
+    table = np.array(
+        [[scores[j, name] for name in labelings] for j in range(n_facets)]
+    )
+    return table[own_facets(table[..., 1]), np.arange(len(labelings))].T
 
 
 if __name__ == "__main__":

@@ -24,16 +24,13 @@ for _name in set(flags.FLAGS) - _BEFORE:
 
 @pytest.mark.parametrize("data", recipe.ARMS)
 def test_arms_differ_in_what_is_studied(data):
-    found = recipe.arms(data, 3, {})
+    found = recipe.arms(data, {})
     assert len({str(settings) for settings in found.values()}) == len(found)
     for settings in found.values():
-        assert settings.n_seeds == 3
-    parts = {
-        (any(s.progressive.warm_ups), s.progressive.redundancy_price > 0)
-        for s in found.values()
-    }
-    n_facets = {len(settings.facets) for settings in found.values()}
-    assert len(parts) == (2 if n_facets == {1} else 4)
+        runs = recipe.of_seeds(settings, 3)
+        assert sum(run.n_seeds for run in runs) == 3
+        starts = [seed for run in runs for seed in run.of_each_seed]
+        assert len({start.seed for start in starts}) == 3 * settings.n_init
 
 
 def test_held_back_images_are_not_trained_on():
@@ -58,3 +55,5 @@ def test_each_labeling_gets_a_facet_of_its_own_at_the_largest_sum():
             for choice in itertools.permutations(range(n_facets), n_labelings)
         )
         np.testing.assert_allclose(nmi[found, range(n_labelings)].sum(), best)
+    more = np.array([[0.1, 0.5, 0.3], [0.4, 0.2, 0.1]])
+    assert recipe.own_facets(more).tolist() == [1, 0, 0]
