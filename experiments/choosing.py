@@ -30,12 +30,8 @@ _EPOCHS = flags.DEFINE_integer(
 )
 _NET = flags.DEFINE_enum("net", "auto", ["auto", "dense", "conv"], "Of all.")
 _SEEDS = (0, 1, 2)
-# Deepest last; what each looks for is not said.
-_CANDIDATES = (
-    (Facet("auto", 5),),
-    (Facet("auto", 8), Facet("auto", 5)),
-    (Facet("auto", 8), Facet("auto", 5), Facet("auto", 5)),
-)
+# What each looks for is not said.
+_CANDIDATES = tuple((Facet("auto"),) * n_facets for n_facets in (1, 2, 3))
 
 
 def main(argv):
