@@ -38,11 +38,13 @@ _PATIENCE_SECONDS = 900
 
 # Too many epochs to end before it is killed.
 _LONG = small_runs.ONE_FACET | {
+    "facets": small_runs.ONE_FACET["facets"]
+    | {"view": (({"kind": "affine", "rotation": 15.0, "shift": 0.1},),)},
     "progressive": {
         "stage_epochs": (50,),
         "fade_in_steps": 300,
         "warm_up_epochs": (25,),
-    }
+    },
 }
 
 
@@ -96,7 +98,7 @@ class _Folders(parameterized.TestCase):
 
 @pytest.mark.slow
 class KillTest(_Folders, parameterized.TestCase):
-    """A run that is killed several times, and the one that never was."""
+    """A run with a view and a warm-up, killed several times, or never."""
 
     def test_killed_4_times_ends_in_the_same_bits_and_records(self):
         self._kill(4)
