@@ -93,8 +93,10 @@ ARMS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
                 "facets.latent_dim": (3, 3, 3),
                 "n_init": 1,
             },
-            "both, ten starts": {},
-            "both, ten starts, K = 6, 4, 3": {"facets.n_components": (3, 4, 6)},
+            "both, five starts": {},
+            "both, five starts, K = 6, 4, 3": {
+                "facets.n_components": (3, 4, 6)
+            },
         },
     ),
     "mnist": {

@@ -4,9 +4,10 @@ r"""NRLetters: 9 x 7 pixels, three labelings: letter, colour, marked corner.
 
 The recipe for data with several labelings: each facet has one dimension, so
 that it cannot take two labelings, warms up before it has a prior, but not for
-long, and pays for what the facets before it tell. Of ten starts, the one with
+long, and pays for what the facets before it tell. Of five starts, the one with
 the best held-out bound is kept. It is not in the paper; docs/recipe.md has the
-results. The file has ``images`` (N, 9, 7, 3), ``labels`` (N, 3) and ``label_names``.
+results. The file has ``images`` (N, 9, 7, 3), ``labels`` (N, 3) and
+``label_names``.
 
     python experiments/train.py --workdir=runs/nrletters \
         --config=experiments/configs/nrletters.py \
@@ -20,7 +21,7 @@ def get_config():
     config = load("published/digits.py", __file__)
     config.data.name = "npz"
     config.data.path = "nrletters.npz"
-    config.n_init = 10
+    config.n_init = 5
     config.facets.n_components = (10, 10, 10)
     config.facets.latent_dim = (1, 1, 1)
     config.facets.covariance = ("full", "full", "full")
