@@ -93,6 +93,18 @@ ARMS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
                 "facets.latent_dim": (3, 3, 3),
                 "n_init": 1,
             },
+            "both, shorter warm-ups": {
+                _WARM: (8, 3, 3),
+                _STAGES: (14, 9, 15),
+                "progressive.fade_in_steps": 100,
+                "n_init": 1,
+            },
+            "both, longer warm-ups": {
+                _WARM: (8, 8, 8),
+                _STAGES: (14, 14, 20),
+                "progressive.fade_in_steps": 248,
+                "n_init": 1,
+            },
             "both, five starts": {},
             "both, five starts, K = 6, 4, 3": {
                 "facets.n_components": (3, 4, 6)
