@@ -227,10 +227,8 @@ class WarmUpTest(_Folder):
     def test_each_of_several_seeds_has_the_fits_of_its_single_run(self):
         run = small_runs.run(n_seeds=2, **_WARM_UPS)
         states = small_runs.train(run, self.workdir)
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3),
-            states[0].params,
-            self.state.params,
+        small_runs.assert_close(
+            *(jax.tree.leaves(s.params) for s in (states[0], self.state))
         )
         folders = self.workdir.of_each_seed(run.settings)
         found = [
@@ -258,10 +256,8 @@ class SeedsTest(_Folder):
         (single,), _ = loop.train(
             small_runs.run(seed=1, **_TWO_STAGES), recording.Recorder()
         )
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3),
-            self.states[1].params,
-            single.params,
+        small_runs.assert_close(
+            *(jax.tree.leaves(s.params) for s in (self.states[1], single))
         )
 
     def test_each_has_records_and_checkpoints_of_its_own(self):

@@ -32,7 +32,7 @@ from mfcvae_jax.training import (
 )
 from tests import examples
 from tests.training import device_cases, small_runs
-from tests.training.small_runs import assert_equal_states
+from tests.training.small_runs import assert_close, assert_equal_states
 
 # Of 4 starts, 2 go after 3 epochs, and one more after the 4th, the last.
 _OVERRIDES = small_runs.ONE_FACET | {
@@ -188,7 +188,7 @@ class RestartsTest(parameterized.TestCase):
             self.run_._replace(settings=settings), recording.Recorder()
         )
         found = [self.outcome.states[self.kept], single]
-        _assert_close(*_leaves(found))
+        assert_close(*_leaves(found))
 
     def test_score_and_checkpoint_are_those_of_the_kept_one(self):
         state = self.outcome.states[self.kept]
@@ -311,18 +311,6 @@ def _leaves(states):
     ]
 
 
-def _assert_close(left, right):
-    """By the root mean square of each array.
-
-    Where a gradient is next to 0, rounding decides its sign, and Adam's steps
-    are as long as any: single entries are far off.
-    """
-    for ours, theirs in zip(left, right, strict=True):
-        error = np.sqrt(np.mean(np.square(ours - theirs)))
-        scale = np.sqrt(np.mean(np.square(theirs)))
-        assert error < 5e-3 * (1 + scale), (error, scale)
-
-
 def _trained():
     run = small_runs.run(**_OVERRIDES)
     return _leaves(loop.train(run, recording.Recorder()).states)
@@ -351,7 +339,7 @@ class DevicesTest(absltest.TestCase):
     def _check(self, found):
         for ours, theirs in zip(found, self.wanted, strict=True):
             self.assertEqual(ours is None, theirs is None)
-            _assert_close(ours or (), theirs or ())
+            assert_close(ours or (), theirs or ())
 
     def test_several_devices(self):
         pool = device_cases.pool(8)

@@ -88,6 +88,18 @@ def assert_equal_states(left, right) -> None:
         np.testing.assert_array_equal(leaf, right[path], err_msg=path)
 
 
+def assert_close(left, right) -> None:
+    """Of two lists of arrays, by the root mean square of each.
+
+    Where a gradient is next to 0, rounding decides its sign, and Adam's steps
+    are as long as any: single entries are far off.
+    """
+    for ours, theirs in zip(left, right, strict=True):
+        error = np.sqrt(np.mean(np.square(ours - theirs)))
+        scale = np.sqrt(np.mean(np.square(theirs)))
+        assert error < 5e-3 * (1 + scale), (error, scale)
+
+
 def command(folder, config, workdir) -> list[str]:
     """The command that trains a config, which is written into a folder."""
     file = pathlib.Path(folder) / "config.py"
