@@ -240,8 +240,10 @@ def _train(name: str, of_arm: list[Settings]) -> list[tuple[Any, ...]]:
             runs.run_on(settings, dataset), recording.Recorder()
         )
         # Of several starts, the one that was kept.
-        found += [_scores(s, labelings) for s in scored if s is not None]
-        print(f"  {100 * found[-1][1]} NMI", flush=True)
+        new = [_scores(s, labelings) for s in scored if s is not None]
+        for of_seed in new:
+            print(f"  NMI {np.round(100 * of_seed[1], 1)}", flush=True)
+        found += new
     seconds = time.perf_counter() - start
     table = 100 * np.stack(found, axis=1)
     return [
