@@ -125,7 +125,7 @@ class PagesTest(parameterized.TestCase):
             *settings.KINDS.values(),
         ):
             self.enterContext(mock.patch.dict(table))
-        for name in ("_STEPS_PER_FACET", "_LEAST_EPOCHS_PER_FACET"):
+        for name in ("_LEAST_STEPS", "_EPOCHS", "_MOST_STEPS"):
             self.enterContext(mock.patch.object(defaults, name, 2))
         self.enterContext(documented.own_folder())
 
