@@ -3,22 +3,21 @@
 """The JSON files of a run: written in full or not at all, read with care."""
 
 import json
-import pathlib
 from typing import Any
 
 from absl import logging
 
+from mfcvae_jax import storage
+
 __all__ = ["damage", "read", "read_records", "write"]
 
 
-def write(path: pathlib.Path, value: dict[str, Any]) -> None:
+def write(path: storage.Path, value: dict[str, Any]) -> None:
     """Writes a file that is either there in full or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(value, indent=2) + "\n")
-    part.replace(path)
+    storage.write(path, json.dumps(value, indent=2) + "\n")
 
 
-def read(path: pathlib.Path) -> dict[str, Any]:
+def read(path: storage.Path) -> dict[str, Any]:
     """Reads what ``write`` wrote."""
     try:
         value = json.loads(path.read_bytes())
@@ -29,7 +28,7 @@ def read(path: pathlib.Path) -> dict[str, Any]:
     return value
 
 
-def damage(path: pathlib.Path, why: object) -> str:
+def damage(path: storage.Path, why: object) -> str:
     """Says that a file cannot be used, why, and what to do."""
     return (
         f"{path} is damaged or no file of a run ({why}): bring back a copy of "
@@ -37,7 +36,7 @@ def damage(path: pathlib.Path, why: object) -> str:
     )
 
 
-def read_records(path: pathlib.Path) -> list[dict[str, Any]]:
+def read_records(path: storage.Path) -> list[dict[str, Any]]:
     """Reads a file of one record a line, see ``Workdir.records``."""
     if not path.exists():
         return []

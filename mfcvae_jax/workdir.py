@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The folder of one run: what lies where in it, and whose run it is.
 
+It may be in a bucket; ``storage`` says what differs there.
+
 config.json         the resolved settings
 data.json           what tells its data from others, see ``fingerprint``
 environment.json    versions, device, git revision and the config file
 lock                held by the process that trains
 metrics.jsonl       one record a line, see ``training.recording``
 tensorboard/        the same for TensorBoard
-checkpoints/        one folder a step, see ``training.checkpoint``
+checkpoints/        one folder a step, see ``training.checkpoint``; in a bucket
+                    one object a step, see ``training.packed``
 compilation_cache/  see ``training.compilation``
 results.json        scores of the finished run
 assignments.npy     clusters of the held-out examples, integers, shape (N, J)
@@ -23,15 +26,12 @@ has ``diverged.txt``, too. Of several starts of one run, all but the best get
 """
 
 import contextlib
-import errno
-import fcntl
+import os
 import pathlib
-import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
-from mfcvae_jax import __version__, environment, json_files
+from mfcvae_jax import __version__, environment, json_files, storage
 from mfcvae_jax import config as config_lib
 from mfcvae_jax.datasets import fingerprint
 from mfcvae_jax.datasets.spec import Dataset
@@ -42,7 +42,6 @@ __all__ = ["NotWrittenError", "Workdir"]
 
 # What a run that ended before it wrote its config can leave behind.
 _LEFTOVERS = {"lock", "config.part"}
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class NotWrittenError(OSError):
@@ -53,20 +52,15 @@ class Workdir:
     """Paths in a run's folder, and its settings.
 
     Attributes:
-        path: of the folder.
+        path: of the folder; a ``pathlib.Path``, in a bucket an ``epath.Path``.
 
     Raises:
-        ValueError: if it is the address of a bucket.
+        ValueError: if it is an address that ``storage.locate`` does not know.
+        ImportError: if the package that reaches the bucket is not installed.
     """
 
-    def __init__(self, path: str | pathlib.Path):
-        # As a path it would be a local folder called "gs:".
-        if re.match(r"[A-Za-z][\w+.-]+:/", str(path)):
-            raise ValueError(
-                f"workdir {path} is an address, and a run is written into a "
-                "folder of this machine: name one, and copy it there afterwards"
-            )
-        self.path = pathlib.Path(path).expanduser().resolve()
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = storage.locate(path)
         self.config = self.path / "config.json"
         self.data = self.path / "data.json"
         self.environment = self.path / "environment.json"
@@ -130,21 +124,15 @@ class Workdir:
                 or something that is no run.
             FileNotFoundError: if ``resume`` is true and there is no run.
             RuntimeError: if another process trains there.
-            NotWrittenError: if the disk is full.
+            NotWrittenError: if the disk is full, or the bucket is not there or
+                may not be written.
         """
         data = None if dataset is None else fingerprint.of(dataset)
         self._check(settings, data, resume=resume)
-        with self.writing():
-            self.path.mkdir(parents=True, exist_ok=True)
-            opened = (self.path / "lock").open("a")
-        with opened as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RuntimeError(
-                    f"another process is training in workdir {self.path}: wait "
-                    "for it, stop it, or choose another --workdir"
-                ) from None
+        with contextlib.ExitStack() as stack:
+            with self.writing():
+                storage.make_folder(self.path)
+                stack.enter_context(storage.held(self.path))
             # Another may have come and gone since.
             self._check(settings, data, resume=resume)
             with self.writing():
@@ -156,26 +144,39 @@ class Workdir:
         """Turns a write that fails into an error that says where, and why.
 
         Raises:
-            NotWrittenError: if anything within raises an OSError.
+            NotWrittenError: if anything within fails to write.
         """
         try:
             yield
-        except NotWrittenError:
+        except (NotWrittenError, storage.BusyError):
             raise
-        except OSError as error:
-            there = next(
-                p for p in (self.path, *self.path.parents) if p.exists()
-            )
-            free = shutil.disk_usage(there).free / 1e6
-            mend = "make room" if error.errno in _FULL else "mend that"
-            go_on = (
-                "continue with --resume"
-                if self.config.exists()
-                else "start again"
-            )
-            raise NotWrittenError(
-                f"cannot write in workdir {self.path}, where {free:.1f} MB are "
-                f"free ({error}): {mend} and {go_on}"
+        except storage.failures(self.path) as error:
+            raise NotWrittenError(self._why_not_written(error)) from error
+
+    def _why_not_written(self, error: Exception) -> str:
+        mend = storage.mend(self.path, error)
+        has_begun = False
+        with contextlib.suppress(storage.failures(self.path)):
+            has_begun = self.config.exists()
+        go_on = "continue with --resume" if has_begun else "start again"
+        return (
+            f"cannot write in workdir {self.path}{storage.room(self.path)} "
+            f"({error}): {mend} and {go_on}"
+        )
+
+    def _is_run(self) -> bool:
+        """Whether a run is there.
+
+        Raises:
+            OSError: if the bucket cannot be asked.
+        """
+        try:
+            return self.config.is_file()
+        except storage.failures(self.path) as error:
+            raise OSError(
+                f"cannot read workdir {self.path} ({type(error).__name__}: "
+                f"{error}): see that this machine reaches the bucket and that "
+                "you may read there"
             ) from error
 
     def _write_settings(
@@ -189,7 +190,7 @@ class Workdir:
             self.of_each_seed(settings), settings.of_each_seed, strict=True
         )
         for folder, own in ((self, settings), *seeds):
-            folder.path.mkdir(exist_ok=True)
+            storage.make_folder(folder.path)
             json_files.write(folder.config, config_lib.to_config(own))
             json_files.write(folder.environment, made_with)
             if data is not None:
@@ -199,7 +200,7 @@ class Workdir:
         self, settings: Settings, data: dict[str, Any] | None, *, resume: bool
     ) -> None:
         """Raises unless the folder is free, or its run may go on."""
-        if not self.config.exists():
+        if not self._is_run():
             self._check_is_free(resume=resume)
             return
         changed = config_lib.differences(self.settings(), settings)
@@ -279,7 +280,7 @@ class Workdir:
             FileNotFoundError: if there is no run.
             ValueError: if config.json is damaged, or of another version.
         """
-        if not self.config.is_file():
+        if not self._is_run():
             raise FileNotFoundError(
                 f"no run in workdir {self.path}: {self.config.name} is "
                 "missing; train one with `mfcvae train`"

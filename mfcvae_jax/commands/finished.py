@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FLAGS", "WORKDIR", "restore"]
 
-WORKDIR = running.string("workdir", "Folder of the run.", required=True)
+WORKDIR = running.string(
+    "workdir",
+    "Folder of the run, or gs://bucket/run, or s3://bucket/run.",
+    required=True,
+)
 
 FLAGS = (
     WORKDIR,

@@ -11,8 +11,6 @@ goes on from there. On several hosts, give each of them the command with
 --distributed.
 """
 
-import pathlib
-
 from absl import flags
 
 from mfcvae_jax.commands import config_flag, finished, running
@@ -45,7 +43,7 @@ FLAGS = (
 def main(values: flags.FlagValues) -> int:
     """Trains all seeds, and reports on them in process 0."""
     settings = config_flag.read(values)
-    from mfcvae_jax import workdir
+    from mfcvae_jax import storage, workdir
     from mfcvae_jax.report import write
     from mfcvae_jax.training import disk, loop, processes, runs
 
@@ -62,7 +60,7 @@ def main(values: flags.FlagValues) -> int:
             resume=values.resume,
             config_file=config_flag.path(values),
         ),
-        compilation_cache=pathlib.Path(
+        compilation_cache=storage.locate(
             values.compilation_cache or folder.compilation_cache
         ),
     )

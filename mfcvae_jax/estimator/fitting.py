@@ -7,7 +7,6 @@ import dataclasses
 import itertools
 import numbers
 import os
-import pathlib
 import signal
 import threading
 import warnings
@@ -19,6 +18,7 @@ import numpy as np
 from absl import logging
 from sklearn.utils import check_random_state
 
+from mfcvae_jax import storage
 from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
 from mfcvae_jax.estimator.defaults import make_settings, n_held_back
 from mfcvae_jax.estimator.facet import Facet, check_facets
@@ -208,7 +208,7 @@ def _pruned(
     )
 
 
-def _free_folder(path: pathlib.Path) -> Workdir:
+def _free_folder(path: storage.Path) -> Workdir:
     """Returns the folder, or, if a fit has used it, a new fit_<n> within.
 
     Of several fits at the same time, in threads or processes, each gets one of
@@ -216,16 +216,15 @@ def _free_folder(path: pathlib.Path) -> Workdir:
     """
     within = (path / f"fit_{n}" for n in itertools.count(1))
     for folder in itertools.chain([path], within):
-        folder.mkdir(parents=True, exist_ok=True)
+        storage.make_folder(folder)
         lock = folder / "lock"
-        if any(folder.iterdir()) and not lock.exists():
+        if folder.exists() and any(folder.iterdir()) and not lock.exists():
             raise ValueError(
                 f"workdir={str(path)!r} is not empty and holds no fit: name a "
                 "new folder, so that nothing is overwritten, or None to keep "
                 "nothing"
             )
-        with contextlib.suppress(FileExistsError):
-            lock.open("x").close()
+        if storage.create(lock):
             return Workdir(folder)
     raise AssertionError("there is no end to the numbers")
 

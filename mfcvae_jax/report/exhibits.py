@@ -8,13 +8,12 @@ single run: see experiments/figure_1.py and ablation.py.)
 """
 
 import io
-import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mfcvae_jax import figures
+from mfcvae_jax import figures, storage
 from mfcvae_jax.evaluation.contingency import contingency_table
 from mfcvae_jax.figures.records import BOUNDS
 from mfcvae_jax.report import paper
@@ -59,19 +58,19 @@ class Made(NamedTuple):
     """
 
     exhibit: Exhibit
-    path: pathlib.Path
+    path: storage.Path
     content: bytes | str
     reason: str
 
 
 def draw(
-    finished: Finished, folder: pathlib.Path, exhibits: Iterable[Exhibit]
+    finished: Finished, folder: storage.Path, exhibits: Iterable[Exhibit]
 ) -> list[Made]:
     """Makes exhibits of a run, as far as it can have them.
 
     They are written to the folder, which is made if it is missing.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    storage.make_folder(folder)
     made = []
     for exhibit in exhibits:
         path = folder / exhibit.name
@@ -83,7 +82,7 @@ def draw(
         if isinstance(content, bytes):
             path.write_bytes(content)
         else:
-            path.write_text(f"{content}\n", encoding="utf-8")
+            storage.write(path, f"{content}\n")
         made.append(Made(exhibit, path, content, ""))
     return made
 

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes what a run leaves: results.json, figures, report.html and a text."""
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
 
 from mfcvae_jax import config as config_lib
+from mfcvae_jax import storage
 from mfcvae_jax.report import (
     exhibits,
     html,
@@ -77,7 +77,8 @@ def write_reports(
             text, found[seed] = write_report(finished)
             texts.append(text)
             assignments[seed] = finished.scored.predictions.assignments
-            pages[seed] = os.path.relpath(finished.workdir.report, workdir.path)
+            at = finished.workdir.report.relative_to(workdir.path)
+            pages[seed] = at.as_posix()
     if len(of_each_seed) == 1:
         return "\n\n".join(texts)
     summary = seeds.summarise(found, assignments)
@@ -96,7 +97,7 @@ def write_reports(
         tables |= zip(headings, seeds.tables(summary), strict=False)
     title = f"{run.dataset.spec.name}, {len(folders)} {what}"
     page = html.seeds_page(title, summary.seeds, tables, pages, given_up)
-    workdir.report.write_text(page, encoding="utf-8")
+    storage.write(workdir.report, page)
     texts += [
         f"{t.caption}\n\n{markdown.table(t.header, t.rows)}"
         for t in tables.values()
@@ -118,9 +119,8 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
     run, workdir, scored = finished.run, finished.workdir, finished.scored
     found = results.of(finished)
     workdir.write_results(found.to_json())
-    np.save(
-        workdir.assignments, scored.predictions.assignments.astype(np.int32)
-    )
+    with workdir.assignments.open("wb") as file:
+        np.save(file, scored.predictions.assignments.astype(np.int32))
     pictures = [e for e in exhibits.EXHIBITS if e.name.endswith(".png")]
     made = exhibits.draw(finished, workdir.figures, pictures)
     drawn = [one for one in made if not one.reason]
@@ -147,7 +147,7 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
         plan=plan,
         tiles=_tiles(finished, plan),
     )
-    workdir.report.write_text(html.run_page(page), encoding="utf-8")
+    storage.write(workdir.report, html.run_page(page))
     lines = [as_text(finished, found), "", "figures:"]
     lines += [f"  {one.path}" for one in drawn]
     lines += ["report:", f"  {workdir.report}"]

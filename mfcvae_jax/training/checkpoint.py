@@ -5,8 +5,6 @@
 import contextlib
 import gc
 import logging as standard_logging
-import pathlib
-import shutil
 import sys
 import threading
 import time
@@ -19,7 +17,9 @@ from absl import logging
 from orbax.checkpoint import checkpoint_managers
 
 from mfcvae_jax import config as config_lib
+from mfcvae_jax import storage
 from mfcvae_jax.settings import Settings
+from mfcvae_jax.training.packed import Packed
 from mfcvae_jax.training.state import (
     TrainState,
     in_host_memory,
@@ -63,7 +63,7 @@ class Checkpointer:
 
     def __init__(
         self,
-        folder: pathlib.Path,
+        folder: storage.Path,
         settings: Settings,
         *,
         is_writer: bool = False,
@@ -73,10 +73,11 @@ class Checkpointer:
         self._damaged: set[int] = set()
         self._quiet = contextlib.ExitStack()
         self._quiet.enter_context(_one_error())
-        folder.mkdir(parents=True, exist_ok=True)
+        self._packed = Packed(folder) if storage.is_bucket(folder) else None
+        storage.make_folder(folder)
         process = jax.process_index()
         self._manager = _Manager(
-            folder,
+            self._packed.folder if self._packed else folder,
             options=ocp.CheckpointManagerOptions(
                 create=False,
                 cleanup_tmp_directories=is_writer,
@@ -107,6 +108,7 @@ class Checkpointer:
         with self._quiet:
             try:
                 with self._explained():
+                    self._wait()
                     self._manager.close()
             finally:
                 if any(exception) or sys.exc_info()[0]:
@@ -126,7 +128,7 @@ class Checkpointer:
         """
         step = int(state.step)
         with self._explained():
-            self._manager.wait_until_finished()
+            self._wait()
             if step in self._damaged:
                 self._manager.delete(step)
                 self._damaged.remove(step)
@@ -141,6 +143,8 @@ class Checkpointer:
             metrics = None if bound is None else {_BOUND: bound}
             with _beginning:
                 self._manager.save(step, args=items, metrics=metrics)
+            if self._packed:
+                self._packed.begin_to_put(step, self._manager)
 
     def wait(self) -> None:
         """Waits for a save that is under way.
@@ -149,7 +153,7 @@ class Checkpointer:
             NotSavedError: if it failed.
         """
         with self._explained():
-            self._manager.wait_until_finished()
+            self._wait()
 
     def steps(self) -> list[int]:
         """Returns the steps of the checkpoints, oldest first."""
@@ -216,6 +220,11 @@ class Checkpointer:
             "start again in another --workdir"
         )
 
+    def _wait(self) -> None:
+        if self._packed:
+            self._packed.wait()
+        self._manager.wait_until_finished()
+
     def _read(self, step: int, **item: Any) -> Any:
         """Reads one item of a checkpoint, given by name."""
         (name,) = item
@@ -251,12 +260,12 @@ class Checkpointer:
             self._manager.reload()
             steps = self.steps()
             last = f"that of step {steps[-1]}" if steps else "none"
-            free = shutil.disk_usage(self._folder).free / 1e6
+            mend = storage.mend(self._folder)
             raise NotSavedError(
-                f"a checkpoint could not be saved in {self._folder}, where "
-                f"{free:.1f} MB are free; the last good one is {last}. Make "
-                "room and continue with --resume. "
-                f"({_in_brief(error)})"
+                "a checkpoint could not be saved in "
+                f"{self._folder}{storage.room(self._folder)}; the last good one "
+                f"is {last}. {mend[0].upper()}{mend[1:]} and continue with "
+                f"--resume. ({_in_brief(error)})"
             ) from error
 
 

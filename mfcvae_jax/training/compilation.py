@@ -3,13 +3,13 @@
 """Compiled programs that outlive the process, so that a run resumes at once."""
 
 import contextlib
-import pathlib
 from collections.abc import Iterator
 
 import jax
 from absl import logging
 from jax.experimental.compilation_cache import compilation_cache
 
+from mfcvae_jax import storage
 from mfcvae_jax.training import processes
 
 __all__ = ["cache_in"]
@@ -19,13 +19,14 @@ _WORTH_KEEPING_SECONDS = 0.3
 
 
 @contextlib.contextmanager
-def cache_in(folder: pathlib.Path | None) -> Iterator[None]:
+def cache_in(folder: storage.Path | None) -> Iterator[None]:
     """Keeps what is compiled within in a folder, and reads it from there.
 
     JAX does not mend an entry whose writing was cut short. So process 0, which
     alone writes, leaves a mark in the folder while it is in use, and if it
     finds one from before, drops the last entry: no other can be broken. An
-    error leaves the mark, too: it may be that the disk is full.
+    error leaves the mark, too: it may be that the disk is full. In a bucket no
+    entry can be cut short, and there is no mark.
 
     Args:
         folder: made if need be; None leaves JAX's own settings in force.
@@ -34,7 +35,8 @@ def cache_in(folder: pathlib.Path | None) -> Iterator[None]:
         yield
         return
     mark = folder / "in_use"
-    if processes.is_main():
+    is_marking = processes.is_main() and not storage.is_bucket(folder)
+    if is_marking:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if mark.exists():
@@ -53,11 +55,11 @@ def cache_in(folder: pathlib.Path | None) -> Iterator[None]:
         yield
     finally:
         _configure(*before)
-    if processes.is_main():
+    if is_marking:
         mark.unlink(missing_ok=True)
 
 
-def _drop_last_entry(folder: pathlib.Path) -> None:
+def _drop_last_entry(folder: storage.Path) -> None:
     entries = sorted(folder.glob("*-cache"), key=lambda p: p.stat().st_mtime)
     if entries:
         logging.info("dropping the last entry of the compilation cache")

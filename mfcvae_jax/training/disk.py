@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 from absl import logging
 
+from mfcvae_jax import storage
 from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import runs
 from mfcvae_jax.training import state as state_lib
@@ -38,6 +39,7 @@ class InWorkdir(Recorder):
     def __init__(
         self, workdir: Workdir, *, resume: bool = False, config_file: str = ""
     ):
+        self._metrics: dict[int, MetricsWriter] = {}
         self._workdir = workdir
         self._resume = resume
         self._config_file = config_file
@@ -118,13 +120,15 @@ class InWorkdir(Recorder):
         self._metrics[seed].write(record)
 
     def save(self, seed: int, state: TrainState, bound: float | None) -> None:
-        """Saves a state, in the background."""
+        """Saves a state, in the background; all records of before are there."""
+        if seed in self._metrics:
+            self._metrics[seed].publish()
         self._checkpointers[seed].save(state, bound)
 
     def give_up(self, seed: int, error: FloatingPointError) -> None:
         """Notes for good that a seed diverged."""
         with self._workdir.writing():
-            self._folders[seed].diverged.write_text(f"{error}\n")
+            storage.write(self._folders[seed].diverged, f"{error}\n")
         logging.error(
             "seed %d is given up: %s", self._runs[seed].settings.seed, error
         )
@@ -138,7 +142,7 @@ class InWorkdir(Recorder):
         for checkpointer in self._checkpointers:
             checkpointer.wait()
         with self._workdir.writing():
-            self._folders[seed].not_kept.write_text(f"{why}\n")
+            storage.write(self._folders[seed].not_kept, f"{why}\n")
         logging.info(
             "seed %d is not kept: %s", self._runs[seed].settings.seed, why
         )

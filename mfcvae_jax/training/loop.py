@@ -6,7 +6,6 @@ What is kept of a run, and where, is the recorder's business.
 """
 
 import contextlib
-import pathlib
 import signal
 from collections.abc import Generator, Sequence
 from typing import NamedTuple
@@ -15,7 +14,7 @@ import jax
 import numpy as np
 from absl import logging
 
-from mfcvae_jax import forking, progressive
+from mfcvae_jax import forking, progressive, storage
 from mfcvae_jax.training import (
     compilation,
     feeding,
@@ -55,7 +54,7 @@ def train(
     run: Run,
     recorder: Recorder,
     *,
-    compilation_cache: pathlib.Path | None = None,
+    compilation_cache: storage.Path | None = None,
     progress_bar: bool | None = None,
 ) -> Outcome:
     """Trains a run to its end.

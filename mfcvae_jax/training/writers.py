@@ -14,11 +14,13 @@ from typing import Any
 import tensorboardX
 from tensorboardX.proto import event_pb2, summary_pb2
 
+from mfcvae_jax import storage
 from mfcvae_jax.workdir import Workdir
 
 __all__ = ["MetricsWriter"]
 
 _FLUSH_SECONDS = 30
+_PUBLISH_SECONDS = 120
 
 
 class MetricsWriter:
@@ -38,12 +40,20 @@ class MetricsWriter:
     def __init__(self, workdir: Workdir, after_step: int):
         self._workdir = workdir
         kept = [r for r in workdir.records() if r["step"] <= after_step]
-        part = workdir.metrics.with_suffix(".part")
+        # TensorBoard reads files in the order of their names.
+        name = f"{time.time_ns():019d}.{socket.gethostname()}.{os.getpid()}"
+        self._growing = (
+            storage.Growing(workdir.metrics),
+            storage.Growing(
+                workdir.tensorboard / f"events.out.tfevents.{name}"
+            ),
+        )
+        metrics, events = (one.path for one in self._growing)
         with workdir.writing():
-            part.write_text("".join(json.dumps(r) + "\n" for r in kept))
-            part.replace(workdir.metrics)
-            self._file = workdir.metrics.open("a")
-            self._events = _EventFile(workdir.tensorboard, after_step + 1)
+            storage.write(metrics, "".join(json.dumps(r) + "\n" for r in kept))
+            self._file = metrics.open("a")
+            self._events = _EventFile(events, after_step + 1)
+            self.publish()
 
     def __enter__(self) -> "MetricsWriter":
         """Returns itself."""
@@ -56,7 +66,7 @@ class MetricsWriter:
             contextlib.closing(self._events),
             contextlib.closing(self._file),
         ):
-            pass
+            self.publish()
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Writes one record.
@@ -75,6 +85,20 @@ class MetricsWriter:
             # A run that is killed keeps what it had computed.
             self._file.flush()
             self._events.write(record["step"], finite)
+            if time.monotonic() > self._next_publication:
+                self.publish()
+
+    def publish(self) -> None:
+        """Shows what was written to those who read the workdir.
+
+        Records of a folder are seen as soon as they are written; a bucket's are
+        not, since its files can only be written as a whole.
+        """
+        with self._workdir.writing():
+            self._events.flush()
+            for one in self._growing:
+                one.publish()
+        self._next_publication = time.monotonic() + _PUBLISH_SECONDS
 
 
 class _EventFile:
@@ -84,21 +108,17 @@ class _EventFile:
     when that fails, say on a full disk, the caller waits for it for ever.
 
     Args:
-        folder: of all event files of a run.
+        path: of the file.
         purge_step: TensorBoard hides this step and later ones of older files.
     """
 
-    def __init__(self, folder: pathlib.Path, purge_step: int):
-        folder.mkdir(parents=True, exist_ok=True)
-        # TensorBoard reads files in the order of their names.
-        name = f"{time.time_ns():019d}.{socket.gethostname()}.{os.getpid()}"
-        self._records = tensorboardX.RecordWriter(
-            str(folder / f"events.out.tfevents.{name}")
-        )
+    def __init__(self, path: pathlib.Path, purge_step: int):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._records = tensorboardX.RecordWriter(str(path))
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._add(file_version="brain.Event:2")
         self._add(step=purge_step, session_log=start)
-        self._flush()
+        self.flush()
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         summary = summary_pb2.Summary(
@@ -109,7 +129,7 @@ class _EventFile:
         )
         self._add(step=step, summary=summary)
         if time.monotonic() > self._next_flush:
-            self._flush()
+            self.flush()
 
     def close(self) -> None:
         self._records.close()
@@ -118,6 +138,6 @@ class _EventFile:
         event = event_pb2.Event(wall_time=time.time(), **fields)
         self._records.write(event.SerializeToString())
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         self._records.flush()
         self._next_flush = time.monotonic() + _FLUSH_SECONDS
