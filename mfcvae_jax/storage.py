@@ -12,16 +12,19 @@ folders            none: a name with slashes is enough
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import fsspec
 from absl import logging
@@ -37,13 +40,16 @@ __all__ = [
     "is_bucket",
     "locate",
     "make_folder",
+    "mend",
+    "room",
     "upload",
     "write",
 ]
 
-Path = pathlib.Path | epath.Path
+Path: TypeAlias = pathlib.Path | epath.Path
 
 _PACKAGES = {"gs": "gcsfs", "s3": "s3fs"}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFRESH_SECONDS = 30
 _ABANDONED_SECONDS = 180
 
@@ -106,6 +112,31 @@ def failures(path: Path) -> type[Exception]:
     down, or for missing credentials.
     """
     return Exception if is_bucket(path) else OSError
+
+
+def room(path: Path) -> str:
+    """Says for an error how much room there is, where that is known."""
+    if is_bucket(path):
+        return ""
+    there = next(p for p in (path, *path.parents) if p.exists())
+    return f", where {shutil.disk_usage(there).free / 1e6:.1f} MB are free"
+
+
+def mend(path: Path, error: Exception | None = None) -> str:
+    """Says what to do about a write that failed; by default the disk is full.
+
+    Args:
+        path: that was written.
+        error: that came.
+    """
+    if is_bucket(path):
+        return (
+            "see that the bucket is there, that this machine reaches it, that "
+            "you may write there,"
+        )
+    if isinstance(error, OSError) and error.errno not in _FULL:
+        return "mend that"
+    return "make room"
 
 
 def make_folder(path: Path) -> None:
@@ -196,24 +227,38 @@ def held(folder: Path) -> Iterator[None]:
 
 
 class Growing:
-    """A file that is written bit by bit.
+    """Files that are written bit by bit, in a workdir.
 
-    Attributes:
-        path: where to write, on this machine.
+    In a bucket no file grows. There they are written on this machine, and put
+    as a whole now and then. Close it at the end.
+
+    Args:
+        workdir: the folder of the run.
     """
 
-    def __init__(self, target: Path):
-        self._target = target
-        if is_bucket(target):
-            self._folder = tempfile.TemporaryDirectory(prefix="mfcvae_")
-            self.path = pathlib.Path(self._folder.name, target.name)
-        else:
-            self.path = pathlib.Path(target)
+    def __init__(self, workdir: Path):
+        self._scratch = None
+        self._files: dict[pathlib.Path, Path] = {}
+        if is_bucket(workdir):
+            self._scratch = tempfile.TemporaryDirectory(prefix="mfcvae_")
+
+    def at(self, path: Path) -> pathlib.Path:
+        """Returns where to write a file of the workdir, on this machine."""
+        if self._scratch is None:
+            return pathlib.Path(path)
+        file = pathlib.Path(self._scratch.name, path.name)
+        self._files[file] = path
+        return file
 
     def publish(self) -> None:
-        """Puts what was written into the bucket, if it belongs to one."""
-        if is_bucket(self._target):
-            upload(self.path, self._target)
+        """Puts what was written into the bucket, if the workdir is in one."""
+        for file, path in self._files.items():
+            upload(file, path)
+
+    def close(self) -> None:
+        """Removes what was written on this machine for a bucket."""
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
 
 def _put(path: Path, content: bytes, mode: str = "overwrite") -> None:

@@ -73,7 +73,9 @@ class Checkpointer:
         self._damaged: set[int] = set()
         self._quiet = contextlib.ExitStack()
         self._quiet.enter_context(_one_error())
-        self._packed = Packed(folder) if storage.is_bucket(folder) else None
+        self._packed = None
+        if storage.is_bucket(folder):
+            self._packed = self._quiet.enter_context(Packed(folder))
         storage.make_folder(folder)
         process = jax.process_index()
         self._manager = _Manager(
@@ -262,10 +264,10 @@ class Checkpointer:
             last = f"that of step {steps[-1]}" if steps else "none"
             mend = storage.mend(self._folder)
             raise NotSavedError(
-                "a checkpoint could not be saved in "
-                f"{self._folder}{storage.room(self._folder)}; the last good one "
-                f"is {last}. {mend[0].upper()}{mend[1:]} and continue with "
-                f"--resume. ({_in_brief(error)})"
+                f"a checkpoint could not be saved in {self._folder}"
+                f"{storage.room(self._folder)}; the last good one is {last}. "
+                f"{mend[0].upper()}{mend[1:]} and continue with --resume. "
+                f"({_in_brief(error)})"
             ) from error
 
 

@@ -23,11 +23,13 @@ __all__ = ["Packed"]
 class Packed:
     """The checkpoints of a bucket, unpacked into a folder of this machine.
 
+    Use it as a context manager.
+
     Args:
         bucket: where the objects are, or will be.
 
     Attributes:
-        folder: of one folder a step; it goes when this object does.
+        folder: of one folder a step, until the context is left.
     """
 
     def __init__(self, bucket: storage.Path):
@@ -45,6 +47,15 @@ class Packed:
             except zipfile.BadZipFile as error:
                 logging.error("%s cannot be read: %s", packed, error)
                 shutil.rmtree(step, ignore_errors=True)
+
+    def __enter__(self) -> "Packed":
+        """Returns itself."""
+        return self
+
+    def __exit__(self, *exception) -> None:
+        """Removes the folder."""
+        self._thread.shutdown()
+        self._scratch.cleanup()
 
     def begin_to_put(self, step: int, manager: ocp.CheckpointManager) -> None:
         """Puts a checkpoint into the bucket as soon as it is saved.

@@ -42,13 +42,11 @@ class MetricsWriter:
         kept = [r for r in workdir.records() if r["step"] <= after_step]
         # TensorBoard reads files in the order of their names.
         name = f"{time.time_ns():019d}.{socket.gethostname()}.{os.getpid()}"
-        self._growing = (
-            storage.Growing(workdir.metrics),
-            storage.Growing(
-                workdir.tensorboard / f"events.out.tfevents.{name}"
-            ),
+        self._growing = storage.Growing(workdir.path)
+        metrics = self._growing.at(workdir.metrics)
+        events = self._growing.at(
+            workdir.tensorboard / f"events.out.tfevents.{name}"
         )
-        metrics, events = (one.path for one in self._growing)
         with workdir.writing():
             storage.write(metrics, "".join(json.dumps(r) + "\n" for r in kept))
             self._file = metrics.open("a")
@@ -63,6 +61,7 @@ class MetricsWriter:
         """Writes out what is buffered."""
         with (
             self._workdir.writing(),
+            contextlib.closing(self._growing),
             contextlib.closing(self._events),
             contextlib.closing(self._file),
         ):
@@ -96,8 +95,7 @@ class MetricsWriter:
         """
         with self._workdir.writing():
             self._events.flush()
-            for one in self._growing:
-                one.publish()
+            self._growing.publish()
         self._next_publication = time.monotonic() + _PUBLISH_SECONDS
 
 
