@@ -15,6 +15,7 @@ results.md with a table of means, standard deviations and numbers of seeds.
 
 import ast
 import csv
+import io
 import itertools
 import json
 import pathlib
@@ -25,7 +26,7 @@ from absl import app, flags, logging
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax import workdir
+from mfcvae_jax import storage, workdir
 from mfcvae_jax.commands import running
 from mfcvae_jax.report import markdown, results, write
 from mfcvae_jax.training import disk, loop, runs
@@ -65,7 +66,7 @@ def main(argv):
 
 
 def _sweep():
-    folder = pathlib.Path(_WORKDIR.value)
+    folder = storage.locate(_WORKDIR.value)
     rows = []
     for arm in make_arms(_CONFIGS.value, _VARY.value, _N_SEEDS.value):
         print(f"{arm.name}: {arm.settings.n_seeds} seeds", flush=True)
@@ -113,7 +114,7 @@ def make_arms(
     return tuple(arms)
 
 
-def train(arm: Arm, folder: pathlib.Path) -> list[dict[str, Any]]:
+def train(arm: Arm, folder: storage.Path) -> list[dict[str, Any]]:
     """Trains what is left of an arm; returns its results, one number a row.
 
     An arm whose seeds all diverge has none; the others go on.
@@ -149,17 +150,14 @@ def train(arm: Arm, folder: pathlib.Path) -> list[dict[str, Any]]:
     return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
 
 
-def write_results(rows: list[dict[str, Any]], folder: pathlib.Path) -> None:
+def write_results(rows: list[dict[str, Any]], folder: storage.Path) -> None:
     """Writes results.csv and results.md, each in full or not at all."""
-    csv_part = folder / "results.csv.part"
-    with csv_part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, _COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    csv_part.replace(folder / "results.csv")
-    md_part = folder / "results.md.part"
-    md_part.write_text(means(rows) + "\n")
-    md_part.replace(folder / "results.md")
+    file = io.StringIO()
+    writer = csv.DictWriter(file, _COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    storage.write(folder / "results.csv", file.getvalue())
+    storage.write(folder / "results.md", means(rows) + "\n")
 
 
 def means(rows: list[dict[str, Any]]) -> str:

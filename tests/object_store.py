@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An S3 server on loopback, for tests of workdirs in buckets."""
 
+import atexit
 import contextlib
+import functools
 import os
 import threading
 import unittest
@@ -13,8 +15,16 @@ import fsspec
 BUCKET = "runs"
 
 
+@functools.cache
+def server() -> "Server":
+    """Returns the server of this process; etils asks no other, once it did."""
+    return Server()
+
+
 class Server:
     """moto's server; a test may come between it and a request that writes.
+
+    As a context manager it leads this process to it.
 
     Attributes:
         environment: variables that lead the libraries to it.
@@ -26,7 +36,7 @@ class Server:
 
     def __init__(self):
         try:
-            import s3fs
+            import s3fs  # noqa: F401
             from moto.moto_server import werkzeug_app
             from werkzeug import serving
         except ImportError as error:
@@ -36,16 +46,14 @@ class Server:
             def log(self, type, message, *args):
                 pass
 
-        self._systems = s3fs.S3FileSystem
         self._app = werkzeug_app.DomainDispatcherApplication(
             werkzeug_app.create_backend_app
         )
         self._server = serving.make_server(
             "127.0.0.1", 0, self._answer, threaded=True, request_handler=Silent
         )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, daemon=True
-        )
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        atexit.register(self._server.shutdown)
         self.environment = {
             "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": "secret",
@@ -59,23 +67,16 @@ class Server:
         self.may_write = lambda path: True
 
     def __enter__(self) -> "Server":
-        """Starts it, and leads this process to it; there is one bucket."""
-        self._thread.start()
+        """Leads this process to it."""
         self._here = mock.patch.dict(os.environ, self.environment)
         self._here.start()
-        self._systems.clear_instance_cache()
-        # moto's buckets are those of the process, whichever server asks.
         with contextlib.suppress(FileExistsError):
             fsspec.filesystem("s3").mkdir(BUCKET)
         return self
 
     def __exit__(self, *exception) -> None:
-        """Stops it."""
-        self._systems.clear_instance_cache()
+        """Lets go of this process."""
         self._here.stop()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     def _answer(self, environ, start_response):
         path = environ["PATH_INFO"]

@@ -13,10 +13,10 @@ the components of the other facets are drawn. An .npz holds images, float32 in
 [0, 1], and as labels the component of each facet: data.name=npz reads it.
 """
 
+import io
 import math
-import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from absl import flags
@@ -73,7 +73,9 @@ FLAGS = (
 
 def main(values: flags.FlagValues) -> int:
     """Generates the images and writes them."""
-    paths = [pathlib.Path(path).expanduser() for path in values.out]
+    from mfcvae_jax import storage
+
+    paths = [storage.locate(path) for path in values.out]
     for path in paths:
         if path.suffix not in _ENDINGS:
             raise ValueError(
@@ -96,16 +98,18 @@ def main(values: flags.FlagValues) -> int:
     (state,) = left
     _check(values, run.settings.facets.n_components)
     images, components = _generate(values, run, state)
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    for name, path in zip(values.out, paths, strict=True):
+        file = io.BytesIO()
         if path.suffix == ".npz":
             names = [f"facet_{j}" for j in range(components.shape[1])]
             np.savez_compressed(
-                path, images=images, labels=components, label_names=names
+                file, images=images, labels=components, label_names=names
             )
         else:
-            _draw(values, images, path)
-        print(f"{len(images)} images: {path}")
+            _draw(values, images, file)
+        storage.make_folder(path.parent)
+        path.write_bytes(file.getvalue())
+        print(f"{len(images)} images: {name}")
     return 0
 
 
@@ -152,9 +156,7 @@ def _generate(
     return np.clip(images, 0.0, 1.0).astype(np.float32), components
 
 
-def _draw(
-    values: flags.FlagValues, images: np.ndarray, path: pathlib.Path
-) -> None:
+def _draw(values: flags.FlagValues, images: np.ndarray, file: BinaryIO) -> None:
     """Draws the images: a row for each component, or a plain sheet."""
     from PIL import Image
 
@@ -165,7 +167,7 @@ def _draw(
     if values.facet is not None and values.component is None:
         figures.cluster_samples(
             [images.reshape(-1, values.n, *shape)],
-            path,
+            file,
             titles=[f"Facet {values.facet}"],
             n_rows=None,
         )
@@ -178,4 +180,4 @@ def _draw(
         grid.reshape(n_rows, n_columns, *shape),
         scale=tiles.scale_for(max(shape[:2]), _TILE_SIZE),
     )
-    Image.fromarray(sheet).save(path)
+    Image.fromarray(sheet).save(file, "png")

@@ -6,6 +6,7 @@ The best and the worst seed are those with the greatest and the least held-out
 mixture bound: labels score runs here, they never choose among them.
 """
 
+import io
 import json
 import math
 import statistics
@@ -82,7 +83,11 @@ def read(folders: Mapping[int, Workdir]) -> Summary:
     if old:
         raise OldResultsError("; ".join(old))
     return summarise(
-        results, {s: np.load(f.assignments) for s, f in folders.items()}
+        results,
+        {
+            s: np.load(io.BytesIO(f.assignments.read_bytes()))
+            for s, f in folders.items()
+        },
     )
 
 

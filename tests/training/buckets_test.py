@@ -39,7 +39,7 @@ class _InBucket(parameterized.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = cls.enterClassContext(object_store.Server())
+        cls.server = cls.enterClassContext(object_store.server())
 
     def setUp(self):
         super().setUp()
