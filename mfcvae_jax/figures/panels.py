@@ -11,7 +11,7 @@ type of the same size.
 import math
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from matplotlib import axes as mpl_axes
@@ -62,7 +62,7 @@ def of_facet(facet: int, images: np.ndarray, **fields: Any) -> Panel:
 @style.house_style
 def image_grid(
     panels: Sequence[Panel],
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | BinaryIO,
     *,
     row_groups: tuple[int, int] = (1, 0),
     column_groups: tuple[int, int] = (1, 0),

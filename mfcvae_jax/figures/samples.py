@@ -9,6 +9,7 @@ sorted and selected as in Fig. 4.
 
 import os
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import numpy as np
 
@@ -19,7 +20,7 @@ __all__ = ["cluster_samples"]
 
 def cluster_samples(
     samples: Sequence[np.ndarray],
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | BinaryIO,
     *,
     orders: Sequence[Sequence[int]] | None = None,
     titles: Sequence[str] | None = None,
