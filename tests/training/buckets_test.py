@@ -28,6 +28,7 @@ from tests.commands.calls import call
 from tests.training import small_runs
 from tests.training.small_runs import assert_equal_states
 
+_ROOT = pathlib.Path(__file__).parents[2]
 _RECORD = {"step": 1, "epoch": 0.1, "split": "train"}
 _SHORT = small_runs.ONE_FACET | {
     "n_seeds": 2,
@@ -179,7 +180,7 @@ class RefusedTest(_InBucket):
         self.refuse()
         self.assertIn("you may write", self._train(self.address))
 
-    def test_nothing_to_evaluate_and_no_server_are_said(self):
+    def test_nothing_to_evaluate_is_said(self):
         done = call("evaluate", f"--workdir={self.address}")
         self.assertEqual(done.code, 2)
         self.assertIn(f"no run in workdir {self.address}", done.err)
@@ -291,7 +292,50 @@ class ClaimTest(_InBucket):
         self.assertFalse(storage.create(lock))
 
 
+# In the place of gcsfs, whose protocols are the same.
+_IN_MEMORY = """
+import fsspec
+from fsspec.implementations import memory
+class Bucket(memory.MemoryFileSystem):
+    protocol = ("gs", "gcs")
+    store, pseudo_dirs = {}, [""]
+    @classmethod
+    def _strip_protocol(cls, path):
+        return "/" + path.partition("://")[2] if "://" in path else path
+for name in Bucket.protocol:
+    fsspec.register_implementation(name, Bucket)
+
+from mfcvae_jax import workdir
+from mfcvae_jax.training import writers
+from tests import examples
+run = workdir.Workdir("gs://bucket/run")
+with run.claim(examples.settings(), resume=False):
+    with writers.MetricsWriter(run, 0) as writer:
+        writer.write({"step": 1, "epoch": 0.1, "split": "train"})
+run.write_results({})
+assert run.settings() == examples.settings()
+assert len(run.records()) == 1
+print(*Bucket.store)
+"""
+
+
 class AddressTest(parameterized.TestCase):
+    @pytest.mark.slow
+    def test_address_of_google_is_kept(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [sys.executable, "-c", _IN_MEMORY],
+                cwd=folder,
+                env=os.environ | {"PYTHONPATH": str(_ROOT)},
+                capture_output=True,
+                text=True,
+            )
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(os.listdir(folder), [])
+        written = done.stdout.split()
+        for name in ("lock", "config.json", "metrics.jsonl", "results.json"):
+            self.assertIn(f"/bucket/run/{name}", written)
+
     def test_missing_package_is_named(self):
         with (
             mock.patch.dict(sys.modules, {"gcsfs": None}),
