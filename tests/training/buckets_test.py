@@ -95,25 +95,22 @@ class RunTest(_InBucket):
         self.assertEqual(_names(one / "checkpoints"), ["12.zip"])
 
         self.server.allow()
-        done = subprocess.run(
-            [*command, "--resume"], capture_output=True, text=True
-        )
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("resumed at step 12", done.stderr)
-        self.assertIn(f"report: {self.address}/report.html", done.stdout)
+        done = call("train", *command[2:], "--resume")
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn(f"report: {self.address}/report.html", done.out)
         self._check_states_and_records()
         self._check_files()
 
-        evaluated = call("evaluate", f"--workdir={self.address}")
+        evaluated = call("evaluate", f"--workdir={one}")
         self.assertEqual(evaluated.code, 0, evaluated.err)
         self.assertIn("step 36 of 36", evaluated.out)
-        before = self.workdir.results.read_bytes()
-        self.workdir.results.unlink()
-        self.workdir.report.unlink()
-        reported = call("report", f"--workdir={self.address}")
+        before = (one / "results.json").read_bytes()
+        (one / "results.json").unlink()
+        (one / "report.html").unlink()
+        reported = call("report", f"--workdir={one}")
         self.assertEqual(reported.code, 0, reported.err)
-        self.assertEqual(self.workdir.results.read_bytes(), before)
-        self.assertTrue(self.workdir.report.exists())
+        self.assertEqual((one / "results.json").read_bytes(), before)
+        self.assertTrue((one / "report.html").exists())
         self._check_paper_and_sample(f"--workdir={one}")
 
     def _check_states_and_records(self):
