@@ -75,11 +75,11 @@ def main(values: flags.FlagValues) -> int:
     """Generates the images and writes them."""
     from mfcvae_jax import storage
 
-    paths = [storage.locate(path) for path in values.out]
-    for path in paths:
+    paths = {name: storage.locate(name) for name in values.out}
+    for name, path in paths.items():
         if path.suffix not in _ENDINGS:
             raise ValueError(
-                f"--out={path}: expected a name that ends in "
+                f"--out={name}: expected a name that ends in "
                 f"{' or '.join(_ENDINGS)}"
             )
     if values.component is not None and values.facet is None:
@@ -98,7 +98,7 @@ def main(values: flags.FlagValues) -> int:
     (state,) = left
     _check(values, run.settings.facets.n_components)
     images, components = _generate(values, run, state)
-    for name, path in zip(values.out, paths, strict=True):
+    for name, path in paths.items():
         file = io.BytesIO()
         if path.suffix == ".npz":
             names = [f"facet_{j}" for j in range(components.shape[1])]
