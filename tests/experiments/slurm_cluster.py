@@ -107,14 +107,15 @@ class Cluster(contextlib.ExitStack):
         self.callback(self._end_jobs)
         return self
 
-    def jobs(self) -> list[str]:
-        """Names of the jobs that wait, run or are being ended."""
-        return self._output("squeue", "-h", "-o", "%j").splitlines()
+    def jobs(self) -> dict[str, str]:
+        """Those that wait, run or are being ended: their ids by their names."""
+        lines = self._output("squeue", "-h", "-o", "%j %A").splitlines()
+        return dict(line.rsplit(maxsplit=1) for line in lines)
 
     def cancel(self, name: str) -> None:
-        """Cancels the jobs of a name."""
+        """Cancels the job of a name."""
         subprocess.check_call(
-            ["scancel", f"--name={name}"], env=self.environment
+            ["scancel", self.jobs()[name]], env=self.environment
         )
 
     def _start(self, *command: str) -> None:
