@@ -10,12 +10,13 @@ import pathlib
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 # So many seconds before a job's time is over it gets SIGTERM, as from scancel:
 # training stops with its state saved. (submitit's own signal would kill it.)
 _SIGNAL = "TERM@90"
 # Longest time between two looks at the queue.
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 30
 
 
 def run(
@@ -65,8 +66,9 @@ def run(
             submitit.helpers.CommandFunction(list(commands[name]))
         )
 
-    jobs, ended, seconds = {}, set(), 1
+    jobs: dict[str, Any] = {}
     left = list(commands)
+    seconds = 1.0
     while True:
         queue = _queue()
         for name in tuple(left):
@@ -78,15 +80,13 @@ def run(
             elif name not in jobs:
                 jobs[name] = submit(name)
                 print(f"{name}: job {jobs[name].job_id}", flush=True)
-            elif name not in ended:
-                ended.add(name)  # what it wrote may take a while to be seen
             else:
                 left.remove(name)
                 yield name, jobs[name].paths.stdout
         if not left:
             return
         time.sleep(seconds)
-        seconds = min(2 * seconds, _PATIENCE_SECONDS)
+        seconds = min(1.5 * seconds, _PATIENCE_SECONDS)
 
 
 def _parse(options: Sequence[str]) -> dict[str, str | bool]:

@@ -17,6 +17,7 @@ results.md with a table of means, standard deviations and numbers of seeds.
 """
 
 import ast
+import contextlib
 import csv
 import itertools
 import json
@@ -122,11 +123,20 @@ def _as_jobs(
         {name: [*command, f"--arm={name}"] for name in by_name},
         folder / "slurm",
         _SLURM.value,
-        is_done=lambda name: workdir.Workdir(folder / name).results.exists(),
+        lambda name: _is_trained(workdir.Workdir(folder / name)),
     ):
         if log:
             print(f"{name} has no results: see {log}", flush=True)
         yield by_name[name], log is None
+
+
+def _is_trained(home: workdir.Workdir) -> bool:
+    """Whether an arm has results, maybe written by another machine."""
+    for folder in (home.path.parent, home.path):
+        # Written to, though nothing changes, NFS does not answer from memory.
+        with contextlib.suppress(OSError):
+            folder.chmod(folder.stat().st_mode)
+    return home.results.exists()
 
 
 def make_arms(

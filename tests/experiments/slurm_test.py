@@ -33,16 +33,13 @@ pytestmark = [
 ]
 
 _ROOT = pathlib.Path(__file__).parents[2]
-# Long enough to be cancelled in the middle.
-_CONFIG = {
-    **examples.config(**small_runs.ONE_FACET),
-    "progressive": {
-        **examples.config()["progressive"],
-        "stage_epochs": (60,),
-    },
-}
-_BATCHES = (119, 238)
-_ARMS = [f"small,train.batch_size={size}" for size in _BATCHES]
+_CONFIG = examples.config(
+    **small_runs.ONE_FACET
+    | {"train": {"batch_size": 238, "steps_per_dispatch": 6}}
+)
+# The second is long enough to be cancelled in the middle.
+_EPOCHS = ("(4,)", "(60,)")
+_SHORT, _LONG = (f"small,progressive.stage_epochs={n}" for n in _EPOCHS)
 # What is waited for here comes, or the test is lost.
 _PATIENCE_SECONDS = 600
 
@@ -60,11 +57,12 @@ class SlurmTest(absltest.TestCase):
         # What one process has compiled, all can use.
         cls.environment = {
             "JAX_COMPILATION_CACHE_DIR": str(cls.folder / "cache"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             **cls.cluster.environment,
         }
         _write(_CONFIG, cls.folder / "small.py")
         cls.here = cls.folder / "here"
-        _run(cls, *_sweep(cls.here), code=0)
+        cls._run(*_sweep(cls.here))
 
     def test_jobs_come_to_the_same_results(self):
         """Though the sweep is killed meanwhile, and called again."""
@@ -75,8 +73,10 @@ class SlurmTest(absltest.TestCase):
             "--slurm=cpus-per-task=1",
         ]
         with self._started(*command) as killed:
-            self._wait_for(lambda: set(self.cluster.jobs()) == set(_ARMS))
+            while _LONG not in killed.stdout.readline():
+                self.assertIsNone(killed.poll())
             killed.kill()
+        self.assertIn(_LONG, self.cluster.jobs())
         text = self._run(*command)
         self.assertNotIn("job", text)  # none was submitted again
         for file in ("results.csv", "results.md"):
@@ -90,7 +90,7 @@ class SlurmTest(absltest.TestCase):
             (there / "results.csv").read_text(),
             (self.here / "results.csv").read_text(),
         )
-        self.assertLen(list(there.glob("slurm/*/*_submission.sh")), len(_ARMS))
+        self.assertLen(list(there.glob("slurm/*/*_submission.sh")), 2)
 
     def test_job_that_is_cancelled_goes_on_and_one_that_fails_is_named(self):
         """Neither keeps the results of other arms back."""
@@ -98,69 +98,49 @@ class SlurmTest(absltest.TestCase):
         _write({**_CONFIG, "data": bad}, self.folder / "bad.py")
         there = self.folder / "cancelled"
         command = [
-            *_sweep(there, "bad.py,small.py", _BATCHES[0]),
+            *_sweep(there, "bad.py,small.py", _EPOCHS[1:]),
             "--launcher=slurm",
         ]
-        home = workdir.Workdir(there / _ARMS[0])
+        home = workdir.Workdir(there / _LONG)
         with self._started(*command) as sweep:
-            self._wait_for(lambda: any(home.path.glob("seed_*/checkpoints/2*")))
-            self.cluster.cancel(_ARMS[0])
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+            while not any(p.name.isdigit() for p in home.checkpoints.glob("*")):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+            self.cluster.cancel(_LONG)
             text, _ = sweep.communicate(timeout=_PATIENCE_SECONDS)
         self.assertEqual(sweep.returncode, 2, text)
         self.assertFalse(home.results.exists(), "was not cancelled in time")
-        (log,) = re.findall(f"{re.escape(_ARMS[0])} has no.*: see (.*)", text)
+        (log,) = re.findall(f"{re.escape(_LONG)} has no.*: see (.*)", text)
         self.assertIn("stopped by SIGTERM", pathlib.Path(log).read_text())
 
         text = self._run(*command, code=2)
         (log,) = re.findall("bad,.* has no results: see (.*)", text)
         self.assertIn("nowhere", pathlib.Path(log).read_text())
-        wanted = [row for row in _rows(self.here) if row["arm"] == _ARMS[0]]
+        wanted = [row for row in _rows(self.here) if row["arm"] == _LONG]
         self.assertEqual(_rows(there), wanted)
         run = runs.make_run(home.settings())
         for ours, theirs in zip(
             disk.restore(run, home),
-            disk.restore(run, workdir.Workdir(self.here / _ARMS[0])),
+            disk.restore(run, workdir.Workdir(self.here / _LONG)),
             strict=True,
         ):
             small_runs.assert_equal_states(ours, theirs)
 
     def test_two_tasks_of_srun_are_one_distributed_run(self):
-        config = self.folder / "even.py"
-        _write(
-            {
-                **_CONFIG,
-                "train": {**_CONFIG["train"], "batch_size": 238},
-                "progressive": {**_CONFIG["progressive"], "stage_epochs": (4,)},
-            },
-            config,
+        """One that comes to what one process comes to."""
+        alone, tasks = self.here / _SHORT, self.folder / "tasks"
+        self._run(
+            *("srun", "-n2", sys.executable, "-m", "mfcvae_jax", "train"),
+            *("--config=small.py", f"--workdir={tasks}", "--distributed"),
+            f"--config.progressive.stage_epochs={_EPOCHS[0]}",
         )
-        command = [
-            sys.executable,
-            "-m",
-            "mfcvae_jax",
-            "train",
-            f"--config={config}",
-        ]
-        found = []
-        for name, start, flags in (
-            ("alone", [], []),
-            ("tasks", ["srun", "-n", "2"], ["--distributed"]),
-        ):
-            path = self.folder / name
-            self._run(*start, *command, f"--workdir={path}", *flags)
-            found.append(
-                results.Results.from_json(
-                    json.loads((path / "results.json").read_text())
-                )
-            )
-        one, two = (
-            {(r.measure.name, r.facet, r.labeling): r.value for r in f.rows()}
-            for f in found
-        )
-        self.assertEqual(one.keys(), two.keys())
-        for key, value in one.items():
+        ours, theirs = map(_scores, (tasks, alone))
+        self.assertEqual(ours.keys(), theirs.keys())
+        for key, value in theirs.items():
+            # The processes sum in another order: an example may change sides.
             np.testing.assert_allclose(
-                two[key], value, rtol=1e-3, err_msg=str(key)
+                ours[key], value, rtol=1e-3, atol=1e-2, err_msg=key
             )
 
     def test_options_that_slurm_refuses_are_said(self):
@@ -173,17 +153,23 @@ class SlurmTest(absltest.TestCase):
         self.assertIn("invalid partition", text)
         self.assertNotIn("Traceback", text)
 
-    def _run(self, *command, code=0):
-        return _run(self, *command, code=code)
+    @classmethod
+    def _started(cls, *command):
+        return subprocess.Popen(
+            command,
+            env=cls.environment,
+            cwd=cls.folder,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
-    def _started(self, *command):
-        return _started(self, *command)
-
-    def _wait_for(self, is_there):
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not is_there():
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.01)
+    @classmethod
+    def _run(cls, *command, code=0):
+        with cls._started(*command) as process:
+            text, _ = process.communicate(timeout=_PATIENCE_SECONDS)
+        assert process.returncode == code, text
+        return text
 
 
 def _write(config, file):
@@ -194,31 +180,20 @@ def _write(config, file):
     )
 
 
-def _sweep(workdir, configs="small.py", *batches):
-    sizes = ",".join(map(str, batches or _BATCHES))
+def _sweep(workdir, configs="small.py", epochs=_EPOCHS):
     return [
         *(sys.executable, str(_ROOT / "experiments" / "sweep.py")),
-        *(f"--configs={configs}", f"--workdir={workdir}", "--n_seeds=2"),
-        f"--vary=train.batch_size={sizes}",
+        *(f"--configs={configs}", f"--workdir={workdir}", "--n_seeds=1"),
+        f"--vary=progressive.stage_epochs={','.join(epochs)}",
     ]
 
 
-def _started(of, *command):
-    return subprocess.Popen(
-        command,
-        env=of.environment,
-        cwd=of.folder,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-
-
-def _run(of, *command, code):
-    with _started(of, *command) as process:
-        text, _ = process.communicate(timeout=_PATIENCE_SECONDS)
-    assert process.returncode == code, text
-    return text
+def _scores(folder):
+    found = json.loads((folder / "results.json").read_text())
+    return {
+        f"{row.measure.name} {row.facet} {row.labeling}": row.value
+        for row in results.Results.from_json(found).rows()
+    }
 
 
 def _rows(folder):
