@@ -9,19 +9,24 @@ r"""Studies the recipe: warm-ups, fitted priors, price, views and restarts.
     python experiments/recipe.py --data=shapes3d_rendered_floor
     python experiments/recipe.py --data=sprites --path=sprites_stills.npz
 
-Prints the tables of docs/recipe.md: parts on their own and together, or the
-arms that --arms names. Scores are of a fifth of the training images, which is
-held back from training; settings were chosen by these. --final trains on all
-training images and scores the test images.
+Trains parts on their own and together, or the arms that --arms names, and adds
+a row for each seed, facet and labeling to --csv; what is there already is not
+trained again. docs/results/recipe.csv is such a file, and docs/results.md shows
+its table. Scores are of a fifth of the training images, which is held back from
+training; settings were chosen by these. --final trains on all training images
+and scores the test images.
 
 For each labeling a facet of its own is chosen, seed by seed, so that the sum of
 NMI is largest; if there are more labelings than facets, the facet of the
 largest NMI.
 """
 
+import csv
 import dataclasses
 import pathlib
+import statistics
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,10 +37,17 @@ from mfcvae_jax import config as config_lib
 from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.datasets.spec import Dataset, Split
+from mfcvae_jax.evaluation import redundancy
 from mfcvae_jax.report import markdown
 from mfcvae_jax.settings import Settings
 from mfcvae_jax.training import loop, recording, runs
 
+_MEASURES = ("many_to_one", "one_to_one", "nmi", "ari")
+_COLUMNS = (
+    *("data", "arm", "images", "seed", "facet", "labeling"),
+    *_MEASURES,
+    "cpu_seconds",
+)
 _CONFIGS = pathlib.Path(__file__).parent / "configs"
 # Deepest facet first.
 _WARM = "progressive.warm_up_epochs"
@@ -139,6 +151,7 @@ _PATH = flags.DEFINE_string("path", "", "The file of nrletters or sprites.")
 _DATA_DIR = flags.DEFINE_string("data_dir", "", "Where TFDS data lie.")
 _ARMS = flags.DEFINE_list("arms", [], "Which arms, by number from 1; or all.")
 _N_SEEDS = flags.DEFINE_integer("n_seeds", 5, "Seeds per arm.", 1)
+_CSV = flags.DEFINE_string("csv", "runs/recipe.csv", "Where results go.")
 _FINAL = flags.DEFINE_bool("final", False, "Score the test images.")
 
 
@@ -154,13 +167,21 @@ def _study() -> int:
     where = {"data.path": _PATH.value} if _PATH.value else {}
     if _DATA_DIR.value:
         where["data.data_dir"] = _DATA_DIR.value
-    rows: list[tuple[Any, ...]] = []
+    path = pathlib.Path(_CSV.value)
+    images = "test" if _FINAL.value else "held back"
     for i, (name, settings) in enumerate(arms(_DATA.value, where).items(), 1):
-        if not _ARMS.value or str(i) in _ARMS.value:
-            print(name, flush=True)
-            rows += _train(name, of_seeds(settings, _N_SEEDS.value))
-    header = ("arm", "labeling", "many-to-one", "NMI", "worst NMI", "seconds")
-    print("\n" + markdown.table(header, rows))
+        if _ARMS.value and str(i) not in _ARMS.value:
+            continue
+        data = settings.data
+        dataset = reader.load(data.name, data.data_dir, data.path)
+        if not _FINAL.value:
+            dataset = held_back(dataset)
+        for one in of_seeds(settings, _N_SEEDS.value):
+            what = {"data": _DATA.value, "arm": name, "images": images}
+            what["seed"] = str(one.seed // one.n_init)
+            if not any(what.items() <= row.items() for row in read(path)):
+                append(path, [what | row for row in train(one, dataset)])
+    print(table(row for row in read(path) if row["data"] == _DATA.value))
     return 0
 
 
@@ -183,14 +204,12 @@ def arms(data: str, where: dict[str, Any]) -> dict[str, Settings]:
 
 
 def of_seeds(settings: Settings, n_seeds: int) -> list[Settings]:
-    """Returns runs of several seeds, in as few programs as can be.
+    """Returns the same run for each seed, with starts of its own.
 
     Args:
         settings: of one seed, with one or several starts.
         n_seeds: how many results are wanted.
     """
-    if settings.n_init == 1:
-        return [dataclasses.replace(settings, n_seeds=n_seeds)]
     return [
         dataclasses.replace(settings, seed=i * settings.n_init)
         for i in range(n_seeds)
@@ -226,52 +245,125 @@ def own_facets(nmi: np.ndarray) -> np.ndarray:
     return facets[np.argsort(labelings)]
 
 
-def _train(name: str, of_arm: list[Settings]) -> list[tuple[Any, ...]]:
-    """Trains an arm; returns a row for each labeling."""
-    data = of_arm[0].data
-    dataset = reader.load(data.name, data.data_dir, data.path)
-    if not _FINAL.value:
-        dataset = held_back(dataset)
-    labelings = [labeling.name for labeling in dataset.spec.labelings]
-    start = time.perf_counter()
-    found = []
-    for settings in of_arm:
-        _, scored = loop.train(
-            runs.run_on(settings, dataset), recording.Recorder()
-        )
-        # Of several starts, the one that was kept.
-        new = [_scores(s, labelings) for s in scored if s is not None]
-        for of_seed in new:
-            print(f"  NMI {np.round(100 * of_seed[1], 1)}", flush=True)
-        found += new
-    seconds = time.perf_counter() - start
-    table = 100 * np.stack(found, axis=1)
-    return [
-        (
-            name,
-            labeling,
-            *(
-                markdown.mean_std(v.mean(), v.std(ddof=1), 1)
-                for v in table[:, :, m]
-            ),
-            f"{table[1, :, m].min():.1f}",
-            f"{seconds:.0f}",
-        )
-        for m, labeling in enumerate(labelings)
-    ]
+def train(settings: Settings, dataset: Dataset) -> list[dict[str, Any]]:
+    """Trains a seed; returns a row for each facet and what it is held against.
 
-
-def _scores(scored: runs.Scored, labelings: list[str]) -> np.ndarray:
-    """Many-to-one and NMI of each labeling by its facet, shape (2, M)."""
-    scores = {
-        (row["facet"], row["labeling"]): (row["many_to_one"], row["nmi"])
-        for row in scored.scores
-    }
-    n_facets = 1 + max(facet for facet, _ in scores)
-    table = np.array(
-        [[scores[j, name] for name in labelings] for j in range(n_facets)]
+    That is each labeling, and, by NMI alone, each facet before it.
+    """
+    start = time.process_time()
+    _, of_starts = loop.train(
+        runs.run_on(settings, dataset), recording.Recorder()
     )
-    return table[own_facets(table[..., 1]), np.arange(len(labelings))].T
+    seconds = round(time.process_time() - start)
+    # Of several starts, the one that was kept.
+    (scored,) = (s for s in of_starts if s is not None)
+    shared = redundancy.facet_redundancy(
+        scored.predictions.assignments, settings.facets.n_components
+    ).normalised
+    rows = [
+        {c: score[c] for c in ("facet", "labeling", *_MEASURES)}
+        for score in scored.scores
+    ] + [
+        {"facet": j, "labeling": f"facet {i}", "nmi": shared[i, j]}
+        for j in range(len(settings.facets))
+        for i in range(j)
+    ]
+    for row in rows:
+        row |= {m: round(float(row[m]), 4) for m in _MEASURES if m in row}
+    return [row | {"cpu_seconds": seconds} for row in rows]
+
+
+def read(path: pathlib.Path) -> list[dict[str, str]]:
+    """Returns the rows of a CSV file of this study; none if it is not there."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def append(path: pathlib.Path, rows: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
+        if is_new:
+            writer.writeheader()
+        writer.writerows(rows)
+
+
+def table(rows: Iterable[Mapping[str, str]]) -> str:
+    """Sums up the seeds: each labeling by the facet that is its own.
+
+    Args:
+        rows: of the CSV file.
+
+    Returns:
+        A Markdown table: mean (standard deviation) over seeds, in %, and the
+        median of CPU seconds.
+    """
+    of_arms: dict[tuple[str, ...], dict[str, list[Mapping[str, str]]]] = {}
+    for row in rows:
+        arm = of_arms.setdefault((row["data"], row["arm"], row["images"]), {})
+        arm.setdefault(row["seed"], []).append(row)
+    lines = []
+    for names, seeds in of_arms.items():
+        found: dict[str, list[Mapping[str, str]]] = {}
+        for of_seed in seeds.values():
+            for labeling, row in _of_labelings(of_seed).items():
+                found.setdefault(labeling, []).append(row)
+        for labeling, same in found.items():
+            values = {
+                m: [100 * float(row[m]) for row in same if row[m]]
+                for m in _MEASURES
+            }
+            facets = sorted({row["facet"] for row in same})
+            lines.append(
+                (
+                    *names,
+                    len(same),
+                    labeling,
+                    " or ".join(facets),
+                    *(
+                        markdown.mean_std(
+                            statistics.mean(v),
+                            statistics.stdev(v) if len(v) > 1 else None,
+                            1,
+                        )
+                        if v
+                        else ""
+                        for v in values.values()
+                    ),
+                    f"{min(values['nmi']):.1f}",
+                    statistics.median(int(row["cpu_seconds"]) for row in same),
+                )
+            )
+    header = "data|arm|images|seeds|labeling|facet|many-to-one|one-to-one"
+    header += "|NMI|ARI|worst NMI|CPU, s"
+    return markdown.table(header.split("|"), lines)
+
+
+def _of_labelings(
+    of_seed: list[Mapping[str, str]],
+) -> dict[str, Mapping[str, str]]:
+    """Of each labeling the row of its own facet; of two facets, their row."""
+    at = {(row["labeling"], int(row["facet"])): row for row in of_seed}
+    labelings = [
+        name
+        for name in dict.fromkeys(row["labeling"] for row in of_seed)
+        if not name.startswith("facet ")
+    ]
+    n_facets = 1 + max(facet for _, facet in at)
+    nmi = [
+        [float(at[name, j]["nmi"]) for name in labelings]
+        for j in range(n_facets)
+    ]
+    own = own_facets(np.array(nmi))
+    found = {n: at[n, int(j)] for n, j in zip(labelings, own, strict=True)}
+    return found | {
+        f"{name} and {j}": row
+        for (name, j), row in at.items()
+        if name.startswith("facet ")
+    }
 
 
 if __name__ == "__main__":

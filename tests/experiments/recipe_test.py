@@ -4,16 +4,19 @@
 
 import itertools
 import pathlib
+import statistics
 import sys
 
 import numpy as np
 import pytest
 from absl import flags
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax.datasets import reader
 
 # The experiments are commands, not a package.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "experiments"))
+_CONFIGS = pathlib.Path(__file__).parents[2] / "experiments" / "configs"
 _BEFORE = set(flags.FLAGS)
 import recipe  # noqa: E402
 
@@ -28,7 +31,7 @@ def test_arms_differ_in_what_is_studied(data):
     assert len({str(settings) for settings in found.values()}) == len(found)
     for settings in found.values():
         runs = recipe.of_seeds(settings, 3)
-        assert sum(run.n_seeds for run in runs) == 3
+        assert len(runs) == 3
         starts = [seed for run in runs for seed in run.of_each_seed]
         assert len({start.seed for start in starts}) == 3 * settings.n_init
 
@@ -57,3 +60,62 @@ def test_each_labeling_gets_a_facet_of_its_own_at_the_largest_sum():
         np.testing.assert_allclose(nmi[found, range(n_labelings)].sum(), best)
     more = np.array([[0.1, 0.5, 0.3], [0.4, 0.2, 0.1]])
     assert recipe.own_facets(more).tolist() == [1, 0, 0]
+
+
+@pytest.mark.slow
+def test_a_seed_is_trained_once_and_read_again(tmp_path):
+    (settings,) = recipe.of_seeds(
+        config_lib.from_config(
+            config_lib.changed(
+                config_lib.load(_CONFIGS / "digits_tinted.py").to_dict(),
+                {
+                    "progressive.stage_epochs": (1, 1),
+                    "progressive.warm_up_epochs": (),
+                    "evaluate.every_epochs": 10,
+                },
+            )
+        ),
+        1,
+    )
+    rows = recipe.train(settings, reader.load("digits_tinted"))
+    what = {"data": "digits_tinted", "arm": "small", "images": "held back"}
+    recipe.append(tmp_path / "r.csv", [what | {"seed": "0"} | r for r in rows])
+    (found,) = [
+        row
+        for row in recipe.read(tmp_path / "r.csv")
+        if (row["facet"], row["labeling"]) == ("1", "hue")
+    ]
+    assert 0.2 <= float(found["many_to_one"]) <= 1
+    lines = recipe.table(recipe.read(tmp_path / "r.csv")).splitlines()
+    cells = [[cell.strip() for cell in line.split("|")] for line in lines]
+    assert [row[5] for row in cells[2:]] == ["digit", "hue", "facet 0 and 1"]
+
+
+def test_table_takes_the_mean_of_the_own_facet_over_seeds():
+    what = {"data": "d", "arm": "a", "images": "test", "cpu_seconds": "9"}
+
+    def row(seed, facet, labeling, nmi, many_to_one=""):
+        scores = {"nmi": nmi, "many_to_one": many_to_one}
+        scores |= {"one_to_one": "", "ari": ""}
+        place = {"seed": seed, "facet": facet, "labeling": labeling}
+        return what | place | scores
+
+    rows = [
+        row("0", "0", "x", "0.1", "0.2"),
+        row("0", "1", "x", "0.5", "0.8"),
+        row("1", "0", "x", "0.7", "0.9"),
+        row("1", "1", "x", "0.3", "0.4"),
+        row("0", "1", "facet 0", "0.05"),
+        row("1", "1", "facet 0", "0.15"),
+    ]
+    lines = recipe.table(rows).splitlines()[2:]
+    cells = [[cell.strip() for cell in line.split("|")] for line in lines]
+    std = statistics.stdev([50, 70])
+    assert cells[0][4:10] == [
+        *("2", "x", "0 or 1"),
+        f"85.0 ({statistics.stdev([80, 90]):.1f})",
+        "",
+        f"60.0 ({std:.1f})",
+    ]
+    assert cells[0][11] == "50.0"
+    assert cells[1][5] == "facet 0 and 1" and cells[1][9].startswith("10.0")
