@@ -128,6 +128,10 @@ ARMS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         "two facets, no view": ("mnist.py", {_VIEW: ()}),
         "two facets, a view, no price": ("mnist.py", {_PRICE: 0.0}),
         "two facets, a view": ("mnist.py", {}),
+        "two facets, a view, K = 25, 10": (
+            "mnist.py",
+            {"facets.n_components": (25, 10)},
+        ),
     },
     "shapes3d_rendered_floor": _each_of(
         "shapes3d_rendered_floor.py",

@@ -23,7 +23,6 @@ from unittest import mock
 
 import jax
 import nbformat
-import numpy as np
 import pytest
 from absl import flags
 from absl.testing import parameterized
@@ -38,14 +37,6 @@ from tests import documented
 from tests.documented import DOCS, NOTEBOOKS, PAGES, ROOT
 from tests.packaging_test import parse
 
-# What a page does not define.
-_GIVEN = {
-    "README.md": {
-        "np": np,
-        "images": np.random.default_rng(0).random((200, 8, 8), np.float32),
-        "labels": np.stack([np.arange(200) % 10, np.arange(200) % 3], axis=1),
-    }
-}
 _SHELL = {"", "sh", "bash", "shell"}
 
 
@@ -131,7 +122,7 @@ class PagesTest(parameterized.TestCase):
 
     @parameterized.parameters(*PAGES, *NOTEBOOKS)
     def test_code_runs(self, page):
-        names = dict(_GIVEN.get(page, {}))
+        names: dict = {}
         is_next_run = False
         for part in documented.parts_of(page):
             where = f"{page}:{part.line}"

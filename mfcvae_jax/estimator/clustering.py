@@ -8,12 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClusterMixin,
-    TransformerMixin,
-    clone,
-)
+from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin, clone
 from sklearn.utils import TransformerTags, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -279,9 +274,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             axis=1,
         )
         swapped = self._fitted.trained.swap(pairs, facet)
-        first, second = (
-            layout.from_model(swapped[:, side]) for side in range(2)
-        )
+        first, second = map(layout.from_model, swapped.swapaxes(0, 1))
         return (first[0], second[0]) if is_single else (first, second)
 
     def sample(
@@ -403,5 +396,4 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         return self._fitted.layout.to_model(x)
 
     def _predict(self, X: Any) -> Predictions:
-        images = self._images(X)
-        return self._fitted.predict(images)
+        return self._fitted.predict(self._images(X))

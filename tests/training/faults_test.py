@@ -1,12 +1,10 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a run survives: SIGKILL, damaged files, a full disk, a rival."""
+"""What a run survives: SIGKILL, damaged files, a rival."""
 
 import json
 import multiprocessing
-import pathlib
 import random
-import re
 import resource
 import signal
 import subprocess
@@ -24,28 +22,10 @@ from mfcvae_jax.training import (
     loop,
     recording,
     runs,
-    writers,
 )
 from mfcvae_jax.training import state as state_lib
-from tests import examples
 from tests.training import small_runs
 from tests.training.small_runs import assert_equal_states
-
-_RECORD = {"step": 1, "epoch": 0.1, "split": "train"}
-# A child that dies of something else than a test's signal must not be waited
-# for; generous, since machines are busy.
-_PATIENCE_SECONDS = 900
-
-# Too many epochs to end before it is killed.
-_LONG = small_runs.ONE_FACET | {
-    "facets": small_runs.ONE_FACET["facets"]
-    | {"view": (({"kind": "affine", "rotation": 15.0, "shift": 0.1},),)},
-    "progressive": {
-        "stage_epochs": (50,),
-        "fade_in_steps": 300,
-        "warm_up_epochs": (25,),
-    },
-}
 
 
 def _context():
@@ -80,7 +60,7 @@ def _wait_until(condition, process=None):
     Returns:
         Whether the condition came true.
     """
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + small_runs.PATIENCE_SECONDS
     while not condition():
         if process is not None and not process.is_alive():
             return False
@@ -108,7 +88,7 @@ class KillTest(_Folders, parameterized.TestCase):
         self._kill(20)
 
     def _kill(self, n_kills):
-        run = small_runs.run(**_LONG)
+        run = small_runs.run(**small_runs.LONG)
         recorder = recording.InMemory()
         (wanted,), _ = loop.train(run, recorder)
         killed = self.new_workdir()
@@ -116,7 +96,7 @@ class KillTest(_Folders, parameterized.TestCase):
         n_in_saves = 0
         for i in range(n_kills):
             process = _context().Process(
-                target=_train, args=(killed.path, _LONG)
+                target=_train, args=(killed.path, small_runs.LONG)
             )
             process.start()
             try:
@@ -285,166 +265,6 @@ def _largest(folder):
     return max(files, key=lambda p: p.stat().st_size)
 
 
-class FullDiskTest(_Folders):
-    def setUp(self):
-        super().setUp()
-        self.workdir = self.new_workdir()
-
-    def _assert_explains(self, message, path, how="--resume"):
-        """It is one line that says where, how much is free, and what to do."""
-        self.assertRegex(message, rf"{path}.* MB are free.*ake room.*{how}")
-        self.assertNotIn("\n", message)
-
-    def test_config(self):
-        self.workdir.path.mkdir()
-        self.workdir.config.with_suffix(".part").symlink_to("/dev/full")
-        with (
-            self.assertRaises(workdir_lib.NotWrittenError) as caught,
-            self.workdir.claim(examples.settings(), resume=False),
-        ):
-            pass
-        self._assert_explains(
-            str(caught.exception), self.workdir.path, "start again"
-        )
-        self.workdir.config.with_suffix(".part").unlink()
-        with self.workdir.claim(examples.settings(), resume=False):
-            pass
-
-    def test_metrics(self):
-        self.workdir.path.mkdir()
-        self.workdir.metrics.with_suffix(".part").symlink_to("/dev/full")
-        writer = writers.MetricsWriter(self.workdir, -1)
-        with self.assertRaises(workdir_lib.NotWrittenError) as caught:
-            writer.write(_RECORD | {"loss": 1.0})
-        self._assert_explains(
-            str(caught.exception), self.workdir.path, "start again"
-        )
-        with self.assertRaises(workdir_lib.NotWrittenError):
-            writer.__exit__()
-
-    def test_tensorboard_neither_hangs_nor_is_silent(self):
-        self.workdir.path.mkdir()
-        writer = writers.MetricsWriter(self.workdir, -1)
-        (path,) = self.workdir.tensorboard.iterdir()
-        # The process can write no more than that into any one file.
-        limit = path.stat().st_size + 100
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-        try:
-            with (
-                self.assertRaises(workdir_lib.NotWrittenError) as caught,
-                writer,
-            ):
-                # Of the record in JSON, 100 bytes more would have fitted.
-                for _ in range(9):
-                    writer.write(_RECORD | {"a name of a number": 1.0})
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        self._assert_explains(
-            str(caught.exception), self.workdir.path, "start again"
-        )
-
-
-@pytest.mark.slow
-class FullDiskCommandTest(_Folders):
-    """The command says what is wrong in one line, and goes on from there."""
-
-    def setUp(self):
-        super().setUp()
-        self.folder = pathlib.Path(
-            self.enterContext(tempfile.TemporaryDirectory())
-        )
-        self.path = self.folder / "run"
-        self.path.mkdir()
-        self.workdir = workdir_lib.Workdir(self.path)
-        # More checkpoints than fit on the disk.
-        config = examples.config(
-            **(_LONG | {"progressive": {"stage_epochs": (12,)}}),
-            checkpoint={"keep": 99},
-        )
-        self.command = (
-            *small_runs.command(self.folder, config, self.workdir),
-            f"--compilation_cache={self.folder / 'cache'}",
-        )
-
-    def _assert_explains(self, stderr):
-        self.assertNotIn("Traceback", stderr)
-        (line,) = [x for x in stderr.splitlines() if x.startswith("error: ")]
-        self.assertRegex(
-            line, rf"{self.path}.* MB are free.*room and continue with --resume"
-        )
-        return line
-
-    def test_small_disk(self):
-        unshare = _private_mounts()
-        if unshare is None:
-            self.skipTest("needs a mount namespace, which is not allowed here")
-        done = subprocess.run(
-            [
-                *(*unshare, "sh", "-c"),
-                """
-                mount -t tmpfs -o size=1m none "$0" || exit 100
-                "$@"
-                echo "ended with $?"
-                mount -o remount,size=64m "$0" || exit 100
-                echo >&2 "-- more room --"
-                "$@" --resume
-                echo "ended with $?"
-                rm -rf "$0/figures"
-                cp -r "$0" "$0.copy"
-                """,
-                *(str(self.path), *self.command),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=2 * _PATIENCE_SECONDS,
-        )
-        codes = re.findall(r"ended with (\d+)", done.stdout)
-        self.assertEqual(codes, ["2", "0"], done.stderr)
-        full, resumed = done.stderr.split("-- more room --")
-        self._assert_explains(full)
-        (step,) = re.findall(r"resumed at step (\d+)", resumed)
-        self.assertGreaterEqual(int(step), 12)
-        copy = workdir_lib.Workdir(f"{self.path}.copy")
-        run = runs.make_run(copy.settings())
-        self.assertEqual(int(disk.restore(run, copy)[0].step), 144)
-
-    def test_small_files(self):
-        done = subprocess.run(
-            ["sh", "-c", 'ulimit -f 40; exec "$@"', "sh", *self.command],
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_SECONDS,
-        )
-        self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertIn(
-            "last good one is none", self._assert_explains(done.stderr)
-        )
-
-
-def _private_mounts():
-    """The command after which another can mount what it likes, or None."""
-    for options in (("--mount",), ("--user", "--map-root-user", "--mount")):
-        command = ("unshare", *options)
-        try:
-            subprocess.run(
-                [
-                    *command,
-                    "mount",
-                    "-t",
-                    "tmpfs",
-                    "none",
-                    tempfile.gettempdir(),
-                ],
-                check=True,
-                capture_output=True,
-            )
-        except (OSError, subprocess.CalledProcessError):
-            continue
-        return command
-    return None
-
-
 class ClaimTest(_Folders):
     @pytest.mark.slow
     def test_second_process_is_refused_until_the_first_is_killed(self):
@@ -453,7 +273,7 @@ class ClaimTest(_Folders):
             target=_train,
             args=(
                 workdir.path,
-                _LONG | {"progressive": {"stage_epochs": (9999,)}},
+                small_runs.LONG | {"progressive": {"stage_epochs": (9999,)}},
             ),
         )
         process.start()
@@ -467,7 +287,7 @@ class ClaimTest(_Folders):
                 ],
                 capture_output=True,
                 text=True,
-                timeout=_PATIENCE_SECONDS,
+                timeout=small_runs.PATIENCE_SECONDS,
             )
             self.assertTrue(process.is_alive())
         finally:

@@ -5,8 +5,6 @@
 import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from unittest import mock
@@ -17,7 +15,6 @@ import pytest
 from absl.testing import absltest
 
 from mfcvae_jax import workdir as workdir_lib
-from mfcvae_jax.datasets import reader
 from mfcvae_jax.training import devices, disk, loop, recording, runs, stopping
 from tests.training import small_runs
 from tests.training.small_runs import assert_equal_states
@@ -362,45 +359,6 @@ class DivergenceTest(_Folder):
             small_runs.train(run, self.workdir)
         with self.assertRaisesRegex(FileNotFoundError, "no checkpoint"):
             disk.restore(run, self.workdir)
-
-
-class RefusedTest(_Folder):
-    def test_batch_larger_than_the_data(self):
-        with self.assertRaisesRegex(ValueError, "train.batch_size.*1438.*5000"):
-            small_runs.run(train={"batch_size": 5000})
-
-    def test_more_components_than_examples(self):
-        with self.assertRaisesRegex(ValueError, "2000 comp.*n_comp.* 1438"):
-            small_runs.run(facets={"n_components": (6, 2000)})
-
-    def test_images_that_are_no_numbers_or_out_of_range(self):
-        digits = reader.load("digits")
-        for value, message in ((np.nan, "NaN|finite"), (1.5, r"\[0, 1\]")):
-            images = digits.train.images.copy()
-            images[3, 4, 4, 0] = value
-            broken = type(digits)(
-                digits.spec, digits.train._replace(images=images), digits.test
-            )
-            with self.assertRaisesRegex(ValueError, message):
-                reader.check(broken)
-
-    def test_device_that_is_not_there(self):
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "import os; os.environ['JAX_PLATFORMS'] = 'cuda'\n"
-                "from mfcvae_jax.training import processes\n"
-                "try: processes.n_devices()\n"
-                "except RuntimeError as error: print(error)",
-            ],
-            capture_output=True,
-            text=True,
-        )
-        if done.stdout == "":
-            self.skipTest("there is a GPU")
-        self.assertRegex(done.stdout, r"\AJAX cannot use JAX_PLATFORMS=cuda.*")
-        self.assertEqual(done.stdout.count("\n"), 1)
 
 
 class ThreadsTest(_Folder):

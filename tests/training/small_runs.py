@@ -36,6 +36,21 @@ ONE_FACET = {
     "evaluate": {"batch_size": 359},
 }
 
+# A child that dies of something else than a test's signal must not be waited
+# for; generous, since machines are busy.
+PATIENCE_SECONDS = 900
+
+# Too many epochs to end before it is killed.
+LONG = ONE_FACET | {
+    "facets": ONE_FACET["facets"]
+    | {"view": (({"kind": "affine", "rotation": 15.0, "shift": 0.1},),)},
+    "progressive": {
+        "stage_epochs": (50,),
+        "fade_in_steps": 300,
+        "warm_up_epochs": (25,),
+    },
+}
+
 
 def run(**overrides) -> runs.Run:
     """A run of ``examples.config``."""
