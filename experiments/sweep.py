@@ -11,17 +11,24 @@ repeated, once a setting) is an arm, trained as one program of all seeds. The
 same command goes on where it was stopped, and trains no arm twice. In --workdir
 come to lie: a folder per arm, results.csv with one number a line, and
 results.md with a table of means, standard deviations and numbers of seeds.
+
+--launcher=slurm makes each arm a job of Slurm, and waits for all of them;
+--slurm=partition=gpu,gres=gpu:1,time=8:00:00 passes options to sbatch.
 """
 
 import ast
+import contextlib
 import csv
 import io
 import itertools
 import json
 import pathlib
 import statistics
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import slurm_jobs
 from absl import app, flags, logging
 
 from mfcvae_jax import config as config_lib
@@ -40,6 +47,18 @@ _VARY = flags.DEFINE_multi_string(
 _N_SEEDS = flags.DEFINE_integer("n_seeds", 5, "Seeds per arm.", 1)
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of all arms.", required=True
+)
+_LAUNCHER = flags.DEFINE_enum(
+    "launcher",
+    "local",
+    ["local", "slurm"],
+    "Whether arms are trained here, one after the other, or are jobs of Slurm.",
+)
+_SLURM = flags.DEFINE_list(
+    "slurm", [], "Options of sbatch for every job: name=value,name=value,..."
+)
+_ARM = flags.DEFINE_string(
+    "arm", None, "Trains the arm of this name alone, as its job does."
 )
 
 _COLUMNS = ("arm", "seed", "facet", "labeling", "measure", "value")
@@ -67,13 +86,63 @@ def main(argv):
 
 def _sweep():
     folder = storage.locate(_WORKDIR.value)
-    rows = []
-    for arm in make_arms(_CONFIGS.value, _VARY.value, _N_SEEDS.value):
-        print(f"{arm.name}: {arm.settings.n_seeds} seeds", flush=True)
-        rows += train(arm, folder)
-        write_results(rows, folder)
+    arms = make_arms(_CONFIGS.value, _VARY.value, _N_SEEDS.value)
+    if _ARM.value is not None:
+        names = [arm.name for arm in arms]
+        if _ARM.value not in names:
+            raise ValueError(f"--arm={_ARM.value}: the arms are {names}")
+        train(arms[names.index(_ARM.value)], folder)
+        return 0
+    launch = {"local": _one_by_one, "slurm": _as_jobs}[_LAUNCHER.value]
+    rows: dict[str, list[dict[str, Any]]] = {arm.name: [] for arm in arms}
+    is_whole = True
+    for arm, is_trained in launch(arms, folder):
+        is_whole &= is_trained
+        rows[arm.name] = gather(arm, folder)
+        write_results(list(itertools.chain(*rows.values())), folder)
     print((folder / "results.md").read_text())
-    return 0
+    return 0 if is_whole else 2
+
+
+def _one_by_one(
+    arms: Sequence[Arm], folder: storage.Path
+) -> Iterator[tuple[Arm, bool]]:
+    for arm in arms:
+        print(f"{arm.name}: {arm.settings.n_seeds} seeds", flush=True)
+        train(arm, folder)
+        yield arm, True  # or why not has been said
+
+
+def _as_jobs(
+    arms: Sequence[Arm], folder: storage.Path
+) -> Iterator[tuple[Arm, bool]]:
+    """Each arm as soon as its job has ended, and whether it has results."""
+    if not isinstance(folder, pathlib.Path):
+        raise ValueError(
+            f"--launcher=slurm keeps its logs in --workdir={folder}, which must "
+            "be a folder that all machines share: use --launcher=local, or one"
+        )
+    by_name = {arm.name: arm for arm in arms}
+    # A job is this very command, for one arm.
+    command = [sys.executable, *sys.argv, "--launcher=local"]
+    for name, log in slurm_jobs.run(
+        {name: [*command, f"--arm={name}"] for name in by_name},
+        folder / "slurm",
+        _SLURM.value,
+        lambda name: _is_trained(workdir.Workdir(folder / name)),
+    ):
+        if log:
+            print(f"{name} has no results: see {log}", flush=True)
+        yield by_name[name], log is None
+
+
+def _is_trained(home: workdir.Workdir) -> bool:
+    """Whether an arm has results, maybe written by another machine."""
+    for folder in map(pathlib.Path, (home.path.parent, home.path)):
+        # Written to, though nothing changes, NFS does not answer from memory.
+        with contextlib.suppress(OSError):
+            folder.chmod(folder.stat().st_mode)
+    return home.results.exists()
 
 
 def make_arms(
@@ -114,33 +183,39 @@ def make_arms(
     return tuple(arms)
 
 
-def train(arm: Arm, folder: storage.Path) -> list[dict[str, Any]]:
-    """Trains what is left of an arm; returns its results, one number a row.
+def train(arm: Arm, folder: storage.Path) -> None:
+    """Trains what is left of an arm, and reports on it.
 
-    An arm whose seeds all diverge has none; the others go on.
+    An arm whose seeds all diverge has no results; the others go on.
     """
+    home = workdir.Workdir(folder / arm.name)
+    if home.results.exists():
+        return
     run = runs.make_run(arm.settings)
+    try:
+        states, _ = loop.train(
+            run, disk.InWorkdir(home, resume=home.config.exists())
+        )
+    except FloatingPointError as error:
+        print(f"{arm.name} has no results: {error}", flush=True)
+        return
+    write.write_reports(run, states, home)
+
+
+def gather(arm: Arm, folder: storage.Path) -> list[dict[str, Any]]:
+    """Reads the results of an arm, if it has any: one number a row."""
     home = workdir.Workdir(folder / arm.name)
     if not home.results.exists():
-        try:
-            states, _ = loop.train(
-                run, disk.InWorkdir(home, resume=home.config.exists())
-            )
-        except FloatingPointError as error:
-            print(f"{arm.name} has no results: {error}", flush=True)
-            return []
-        write.write_reports(run, states, home)
+        return []
     rows: list[tuple[Any, ...]] = []
-    for seed, at in zip(
-        runs.of_each_seed(run), home.of_each_seed(arm.settings), strict=True
-    ):
+    for seed, at in home.by_seed(arm.settings).items():
         if at.results.exists():  # else it diverged
             found = results.Results.from_json(
                 json.loads(at.results.read_text())
             )
-            where = (arm.name, seed.settings.seed)
             rows += [
-                (*where, row.facet, row.labeling, row.measure.name, row.value)
+                (arm.name, seed)
+                + (row.facet, row.labeling, row.measure.name, row.value)
                 for row in found.rows()
             ]
     if arm.settings.n_seeds > 1:

@@ -16,7 +16,7 @@ _GENEROUS = 25
 # "auto" of latent_dim: of a facet that takes what is left, or that a view
 # tells what to ignore; and of any other, which must not have room for two ways
 # of sorting (docs/recipe.md).
-_WIDE, _NARROW = 10, 2
+_WIDE, _NARROW = 16, 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Facet:
             leave some empty, so be generous. "auto" trains with 25, or as many
             as there are examples, and then keeps as many as can be told apart:
             see ``evaluation.pruning``.
-        latent_dim: D_j, dimensions of its latent variable z_j. "auto" is 10
+        latent_dim: D_j, dimensions of its latent variable z_j. "auto" is 16
             for facet 0, which comes last and takes what is left, and for a
-            facet with a view; and 1 for others.
+            facet with a view; and 2 for others.
         covariance: of the clusters in these dimensions: "full", "diagonal",
             "spherical", or "tied", one full matrix for all clusters.
         learn_weights: whether the facet learns how large its clusters are; if

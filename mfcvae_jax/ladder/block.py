@@ -7,7 +7,8 @@ from PyTorch's default draws, uniform in +-1/sqrt(fan_in) for weights and biases
 alike, because the published nets do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import chex
 import flax.linen as nn
@@ -17,7 +18,7 @@ import jax.numpy as jnp
 from mfcvae_jax.settings import Activation
 from mfcvae_jax.variational.posterior import Posterior
 
-__all__ = ["BatchNorm", "DenseBlock", "Heads", "activate", "dense"]
+__all__ = ["BatchNorm", "DenseBlock", "Encoder", "Heads", "activate", "dense"]
 
 _ACTIVATIONS = {
     Activation.RELU: nn.relu,
@@ -142,3 +143,51 @@ class Heads(nn.Module):
             mean=dense(self.latent_dim, h.shape[-1], name="mean")(h),
             log_var=dense(self.latent_dim, h.shape[-1], name="log_var")(h),
         )
+
+
+class Encoder(nn.Module):
+    """x -> q(z_j|x) for every facet: features of each, then its two heads.
+
+    Every encoder is one of these, with ``features`` of its own.
+
+    Attributes:
+        net: its settings.
+        latent_dim: D_j of each facet.
+        norm: makes a ``BatchNorm``.
+    """
+
+    net: Any
+    latent_dim: tuple[int, ...]
+    norm: Callable[..., nn.Module] = BatchNorm
+
+    @nn.compact
+    def __call__(
+        self,
+        x: chex.Array,
+        train: bool,
+        facets: tuple[int, ...] | None = None,
+    ) -> tuple[Posterior, ...]:
+        """Encodes a batch.
+
+        Args:
+            x: images, shape (B, H, W, C).
+            train: see ``BatchNorm``.
+            facets: of which q(z_j|x) is wanted; None for all. Layers that only
+                other facets use do not run.
+
+        Returns:
+            q(z_j|x) of each of these facets, shallowest first.
+        """
+        n_facets = len(self.latent_dim)
+        wanted = range(n_facets) if facets is None else sorted(facets)
+        found = self.features(x, train, wanted)
+        return tuple(
+            Heads(self.latent_dim[j], name=f"heads_{j}")(h)
+            for j, h in zip(wanted, found, strict=True)
+        )
+
+    def features(
+        self, x: chex.Array, train: bool, wanted: Sequence[int]
+    ) -> list[chex.Array]:
+        """Returns what the heads of the wanted facets see, (B, fan_in) each."""
+        raise NotImplementedError

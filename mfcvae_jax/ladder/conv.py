@@ -30,9 +30,8 @@ import jax
 import jax.numpy as jnp
 
 from mfcvae_jax.ladder import convolution
-from mfcvae_jax.ladder.block import BatchNorm, DenseBlock, Heads, activate
+from mfcvae_jax.ladder.block import BatchNorm, DenseBlock, Encoder, activate
 from mfcvae_jax.settings import Activation, ConvLadder
-from mfcvae_jax.variational.posterior import Posterior
 
 __all__ = [
     "CHANNELS",
@@ -234,31 +233,18 @@ class ConvBlock(nn.Module):
         return h
 
 
-class ConvEncoder(nn.Module):
-    """x -> q(z_j|x) for every facet; see ``LadderEncoder``."""
+class ConvEncoder(Encoder):
+    """The trunk halves the image for each facet, which has a rung."""
 
-    net: ConvLadder
-    latent_dim: tuple[int, ...]
-    norm: Callable[..., nn.Module] = BatchNorm
-
-    @nn.compact
-    def __call__(
-        self,
-        x: chex.Array,
-        train: bool,
-        facets: tuple[int, ...] | None = None,
-    ) -> tuple[Posterior, ...]:
-        """Encodes images of shape (B, H, W, C); see ``LadderEncoder``."""
-        wanted = range(len(self.latent_dim)) if facets is None else facets
-        h = x
-        posteriors = []
+    def features(self, x, train, wanted):
+        """Returns what the heads of the wanted facets see."""
+        found = []
         for j in range(max(wanted) + 1):
-            h = self._block(encoder_backbone(j), f"backbone_{j}")(h, train)
+            x = self._block(encoder_backbone(j), f"backbone_{j}")(x, train)
             if j in wanted:
-                rung = self._block(encoder_rung(j), f"rung_{j}")(h, train)
-                heads = Heads(self.latent_dim[j], name=f"heads_{j}")
-                posteriors.append(heads(rung.reshape(rung.shape[0], -1)))
-        return tuple(posteriors)
+                rung = self._block(encoder_rung(j), f"rung_{j}")(x, train)
+                found.append(rung.reshape(rung.shape[0], -1))
+        return found
 
     def _block(self, layers: tuple[Layer, ...], name: str) -> ConvBlock:
         return ConvBlock(

@@ -15,57 +15,28 @@ import chex
 import flax.linen as nn
 import jax.numpy as jnp
 
-from mfcvae_jax.ladder.block import BatchNorm, DenseBlock, Heads, dense
+from mfcvae_jax.ladder.block import BatchNorm, DenseBlock, Encoder, dense
 from mfcvae_jax.settings import DenseLadder, Merge
-from mfcvae_jax.variational.posterior import Posterior
 
 __all__ = ["LadderDecoder", "LadderEncoder"]
 
 _GATE = 0.1
 
 
-class LadderEncoder(nn.Module):
-    """x -> q(z_j|x) for every facet.
+class LadderEncoder(Encoder):
+    """The trunk runs upwards, and each facet has a rung."""
 
-    Attributes:
-        net: widths of backbone and rungs.
-        latent_dim: D_j of each facet.
-        norm: makes a ``BatchNorm``.
-    """
-
-    net: DenseLadder
-    latent_dim: tuple[int, ...]
-    norm: Callable[..., nn.Module] = BatchNorm
-
-    @nn.compact
-    def __call__(
-        self,
-        x: chex.Array,
-        train: bool,
-        facets: tuple[int, ...] | None = None,
-    ) -> tuple[Posterior, ...]:
-        """Encodes a batch.
-
-        Args:
-            x: images, shape (B, H, W, C).
-            train: see ``BatchNorm``.
-            facets: of which q(z_j|x) is wanted; None for all. Layers that only
-                other facets use do not run.
-
-        Returns:
-            q(z_j|x) of each of these facets, shallowest first.
-        """
-        wanted = range(len(self.latent_dim)) if facets is None else facets
+    def features(self, x, train, wanted):
+        """Returns what the heads of the wanted facets see."""
         h = x.reshape(x.shape[0], -1)
-        posteriors = []
+        found = []
         for j in range(max(wanted) + 1):
             backbone = _block(self, self.net.encoder_backbone[j], "backbone", j)
             h = backbone(h, train)
             if j in wanted:
                 rung = _block(self, self.net.encoder_rungs[j], "rung", j)
-                heads = Heads(self.latent_dim[j], name=f"heads_{j}")
-                posteriors.append(heads(rung(h, train)))
-        return tuple(posteriors)
+                found.append(rung(h, train))
+        return found
 
 
 class LadderDecoder(nn.Module):

@@ -13,66 +13,41 @@ import chex
 import flax.linen as nn
 import jax.numpy as jnp
 
-from mfcvae_jax.ladder.block import BatchNorm, DenseBlock, Heads, dense
+from mfcvae_jax.ladder.block import BatchNorm, DenseBlock, Encoder, dense
 from mfcvae_jax.settings import SeparateEncoders, SharedEncoder
-from mfcvae_jax.variational.posterior import Posterior
 
 __all__ = ["JointDecoder", "OneEncoder", "OneEncoderPerFacet"]
 
 
-class OneEncoder(nn.Module):
-    """x -> q(z_j|x) through one encoder; see ``LadderEncoder``."""
+class OneEncoder(Encoder):
+    """One net, whose features all heads see."""
 
-    net: SharedEncoder
-    latent_dim: tuple[int, ...]
-    norm: Callable[..., nn.Module] = BatchNorm
-
-    @nn.compact
-    def __call__(
-        self,
-        x: chex.Array,
-        train: bool,
-        facets: tuple[int, ...] | None = None,
-    ) -> tuple[Posterior, ...]:
-        """Encodes images of shape (B, H, W, C); see ``LadderEncoder``."""
+    def features(self, x, train, wanted):
+        """Returns what the heads of the wanted facets see."""
         h = DenseBlock(
             self.net.encoder,
             self.net.activation,
             self.norm if self.net.batch_norm else None,
             name="encoder",
         )(x.reshape(x.shape[0], -1), train)
-        wanted = range(len(self.latent_dim)) if facets is None else facets
-        return tuple(
-            Heads(self.latent_dim[j], name=f"heads_{j}")(h) for j in wanted
-        )
+        return [h for _ in wanted]
 
 
-class OneEncoderPerFacet(nn.Module):
-    """x -> q(z_j|x) through one encoder each; see ``LadderEncoder``."""
+class OneEncoderPerFacet(Encoder):
+    """A net for each facet."""
 
-    net: SeparateEncoders
-    latent_dim: tuple[int, ...]
-    norm: Callable[..., nn.Module] = BatchNorm
-
-    @nn.compact
-    def __call__(
-        self,
-        x: chex.Array,
-        train: bool,
-        facets: tuple[int, ...] | None = None,
-    ) -> tuple[Posterior, ...]:
-        """Encodes images of shape (B, H, W, C); see ``LadderEncoder``."""
+    def features(self, x, train, wanted):
+        """Returns what the heads of the wanted facets see."""
         x = x.reshape(x.shape[0], -1)
-        posteriors = []
-        for j in range(len(self.latent_dim)) if facets is None else facets:
-            h = DenseBlock(
+        return [
+            DenseBlock(
                 self.net.encoders[j],
                 self.net.encoder_activation,
                 self.norm if self.net.batch_norm else None,
                 name=f"encoder_{j}",
             )(x, train)
-            posteriors.append(Heads(self.latent_dim[j], name=f"heads_{j}")(h))
-        return tuple(posteriors)
+            for j in wanted
+        ]
 
 
 class JointDecoder(nn.Module):

@@ -5,6 +5,7 @@
 import contextlib
 import csv
 import io
+import os
 import pathlib
 import statistics
 import subprocess
@@ -27,6 +28,7 @@ _DIGITS = _ROOT / "experiments" / "configs/published/digits.py"
 # The experiments are commands, not a package.
 sys.path.insert(0, str(_ROOT / "experiments"))
 _BEFORE = set(flags.FLAGS)
+import slurm_jobs  # noqa: E402
 import sweep  # noqa: E402
 
 # Flags are the process's: other tests parse scripts with flags of these names.
@@ -84,7 +86,8 @@ class ArmsTest(parameterized.TestCase):
         with mock.patch.object(
             sweep.loop, "train", side_effect=FloatingPointError("seeds gone")
         ):
-            self.assertEmpty(sweep.train(arm, pathlib.Path(folder)))
+            sweep.train(arm, pathlib.Path(folder))
+        self.assertEmpty(sweep.gather(arm, pathlib.Path(folder)))
         self.assertIn("digits has no results: seeds gone", said.getvalue())
 
     def test_config_that_is_not_there(self):
@@ -124,7 +127,7 @@ class RowsTest(absltest.TestCase):
         }
 
     def test_every_number_of_every_seed_that_came_to_its_end_has_a_row(self):
-        rows = sweep.train(self.arm, self.folder)
+        rows = sweep.gather(self.arm, self.folder)
         for name in ("kept", "gap", "nmi", "redundancy"):
             wanted = {
                 (seed, row.facet, row.labeling): row.value
@@ -143,12 +146,12 @@ class RowsTest(absltest.TestCase):
         alone = seeds.summarise({5: self.results[5]}, {})
         home.write_results(seeds.to_json(alone))
         (self.folder / "arm" / "seed_7" / "results.json").unlink()
-        rows = sweep.train(self.arm, self.folder)
+        rows = sweep.gather(self.arm, self.folder)
         self.assertEqual(self._values(rows, "stability"), {})
         self.assertEqual({row["seed"] for row in rows}, {5})
 
     def test_table_and_file_hold_the_same_numbers(self):
-        rows = sweep.train(self.arm, self.folder)
+        rows = sweep.gather(self.arm, self.folder)
         sweep.write_results(rows, self.folder)
         with (self.folder / "results.csv").open() as file:
             found = list(csv.DictReader(file))
@@ -165,6 +168,29 @@ class RowsTest(absltest.TestCase):
             f"| arm | 0 |  | stability | {self.stability[0]:.3f} | 1 |", table
         )
         self.assertEmpty(list(self.folder.glob("*.part")))
+
+
+class JobsTest(absltest.TestCase):
+    """What is said where there is no Slurm; `slurm_test.py` has one."""
+
+    def _run(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        commands = {"one": [sys.executable]}
+        list(slurm_jobs.run(commands, folder, [], lambda name: False))
+
+    def test_submitit_is_missing(self):
+        with (
+            mock.patch.dict(sys.modules, submitit=None),
+            self.assertRaisesRegex(ModuleNotFoundError, r"\.\[slurm\]"),
+        ):
+            self._run()
+
+    def test_slurm_is_missing(self):
+        with (
+            mock.patch.dict(os.environ, PATH=""),
+            self.assertRaisesRegex(RuntimeError, "squeue.*No such file"),
+        ):
+            self._run()
 
 
 @pytest.mark.slow
