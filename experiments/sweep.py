@@ -119,8 +119,8 @@ def _as_jobs(
     """Each arm as soon as its job has ended, and whether it has results."""
     if not isinstance(folder, pathlib.Path):
         raise ValueError(
-            f"--launcher=slurm keeps its logs in --workdir={folder}, which must "
-            "be a folder that all machines share: use --launcher=local, or one"
+            "--launcher=slurm needs a folder that all machines share, got "
+            f"--workdir={folder}: use --launcher=local, or such a folder"
         )
     by_name = {arm.name: arm for arm in arms}
     # A job is this very command, for one arm.
