@@ -194,8 +194,8 @@ def _line(error: Exception) -> str:
 
 
 def _is_worth_reading(record) -> bool:
-    """Keeps what orbax and JAX log of every file and every backend out."""
-    return not re.search(r"orbax|jax/_src", record.pathname)
+    """Keeps what libraries log of every file and every backend out."""
+    return not re.search(r"orbax|jax/_src|botocore", record.pathname)
 
 
 def _help(command: Command, values: flags.FlagValues) -> str:
