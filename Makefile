@@ -8,7 +8,8 @@ ABLATION := $(PUBLISHED)/digits.py,$(PUBLISHED)/digits_at_once.py,$\
 	$(PUBLISHED)/digits_shared.py,$(PUBLISHED)/digits_shared_at_once.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo experiments ablation test test-fast test-thorough lint docs clean
+.PHONY: help demo experiments ablation test test-fast test-thorough lint \
+	bench-gpu docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' \
@@ -53,6 +54,9 @@ lint: $(INSTALLED)  ## Check style, formatting and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+bench-gpu: $(INSTALLED)  ## Time training on the GPU, or on the CPU if there is none
+	$(BIN)/python benchmarks/gpu.py $(if $(TORCH),--torch_python=$(TORCH))
 
 docs: .venv/.installed-docs  ## Build the site in build/docs
 	$(BIN)/python -m sphinx --quiet -W --keep-going -b html docs build/docs

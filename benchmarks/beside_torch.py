@@ -4,10 +4,10 @@
 
 Ours is the step in the compiled scan that training uses. PyTorch is no
 dependency, so it runs in a process of its own, under a Python that has it: a
-script that gets the batch size and the number of threads, prints its version,
-and then reads a number of steps a line from standard input, takes them, and
-answers with the seconds that they took, by the clock and of CPU time. The two
-sides take turns, so that both see the same machine.
+script that gets the batch size, the number of threads and the device, prints
+its version, and then reads a number of steps a line from standard input, takes
+them, and answers with the seconds that they took, by the clock and of CPU time.
+The two sides take turns, so that both see the same machine.
 """
 
 import operator
@@ -25,11 +25,11 @@ from absl import flags
 from mfcvae_jax.training import devices, state
 from mfcvae_jax.training.steps import Stepper
 
-_TORCH_PYTHON = flags.DEFINE_string(
+TORCH_PYTHON = flags.DEFINE_string(
     "torch_python", None, "Python that has PyTorch; without it, JAX alone."
 )
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns that each side takes.", 1)
-_STEPS = flags.DEFINE_integer("steps", 5, "Optimiser steps in a turn.", 1)
+ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns that each side takes.", 1)
+STEPS = flags.DEFINE_integer("steps", 5, "Optimiser steps in a turn.", 1)
 _THREADS = flags.DEFINE_integer("threads", 2, "Threads of PyTorch.")
 
 
@@ -43,8 +43,15 @@ class Turn(NamedTuple):
 class PyTorch:
     """The step in PyTorch, in a process of its own."""
 
-    def __init__(self, python: str, script: pathlib.Path, batch_size: int):
-        command = [python, str(script), str(batch_size), str(_THREADS.value)]
+    def __init__(
+        self,
+        python: str,
+        script: pathlib.Path,
+        batch_size: int,
+        device: str = "cpu",
+    ):
+        numbers = (str(batch_size), str(_THREADS.value))
+        command = [python, str(script), *numbers, device]
         self._child: Any = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -66,19 +73,25 @@ class PyTorch:
 
 
 class Jax:
-    """The step in the scan that training uses."""
+    """The step in the scan that training uses, of one or several seeds."""
 
-    def __init__(self, stepper: Stepper, batch_size: int, images: np.ndarray):
-        self._program = devices.Program(stepper, batch_size)
+    def __init__(
+        self,
+        stepper: Stepper,
+        batch_size: int,
+        images: np.ndarray,
+        n_seeds: int = 1,
+    ):
+        self._program = devices.Program(stepper, batch_size, n_seeds)
         variables = state.initial_variables(stepper.model, jax.random.key(0))
         start = state.make_state(
             variables, stepper.optimiser, jax.random.key(1)
         )
-        self._state = self._program.place([start])
+        self._state = self._program.place([start] * n_seeds)
         self._images = self._program.place_images(images)
         order = np.random.default_rng(1).permutation(len(images))
-        self._order = self._program.place_order(order.astype(np.int32))
-        print(f"jax {jax.__version__} on {jax.default_backend()}")
+        orders = np.tile(order.astype(np.int32), (n_seeds, 1))
+        self._order = self._program.place_order(self._program.arrange(orders))
 
     def take_turn(self, n_steps: int) -> Turn:
         """Takes steps."""
@@ -104,18 +117,17 @@ def compare(
         images: for our side, enough for the steps of a turn.
         torch_script: the other side, which makes its own images.
     """
-    n_steps = _STEPS.value
+    n_steps = STEPS.value
     sides: dict[str, Any] = {"JAX": Jax(stepper, batch_size, images)}
+    print(f"jax {jax.__version__} on {jax.default_backend()}")
     first = n_steps * sides["JAX"].take_turn(n_steps).wall
     print(f"first turn, with compilation: {first / 1000:.1f} s")
-    if _TORCH_PYTHON.value:
-        sides["PyTorch"] = PyTorch(
-            _TORCH_PYTHON.value, torch_script, batch_size
-        )
+    if TORCH_PYTHON.value:
+        sides["PyTorch"] = PyTorch(TORCH_PYTHON.value, torch_script, batch_size)
     for side in sides.values():
         side.take_turn(2)  # the caches are the other's, or cold
     turns: dict[str, list[Turn]] = {name: [] for name in sides}
-    for _ in range(_ROUNDS.value):
+    for _ in range(ROUNDS.value):
         for name, side in sides.items():
             turns[name].append(side.take_turn(n_steps))
     for name, taken in turns.items():

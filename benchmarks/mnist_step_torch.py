@@ -80,11 +80,13 @@ class Model(nn.Module):
 
 def main():
     batch_size, n_threads = int(sys.argv[1]), int(sys.argv[2])
+    device = torch.device(sys.argv[3])
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     torch.set_num_threads(n_threads)
     torch.manual_seed(0)
-    images = torch.randint(0, 256, (60000, 784), dtype=torch.uint8)
-    order = torch.randperm(len(images))
-    model = Model()
+    images = torch.randint(0, 256, (60000, 784), dtype=torch.uint8).to(device)
+    order = torch.randperm(len(images)).to(device)
+    model = Model().to(device)
     adam = torch.optim.Adam(model.parameters(), lr=5e-4)
     print(torch.__version__, flush=True)
     for line in sys.stdin:
@@ -94,6 +96,7 @@ def main():
             adam.zero_grad()
             model.loss(x).backward()
             adam.step()
+        wait()
         print(time.perf_counter() - wall, time.process_time() - cpu, flush=True)
 
 

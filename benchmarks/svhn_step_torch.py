@@ -54,7 +54,7 @@ class Prior(nn.Module):
         diagonal = F.softplus(raw.diagonal(dim1=1, dim2=2), beta=10)
         tril = raw.tril(-1) + torch.diag_embed(diagonal)
         k, d = self.means.shape
-        eye = torch.eye(d).expand(k, d, d)
+        eye = torch.eye(d, device=z.device).expand(k, d, d)
         inverse = torch.linalg.solve_triangular(tril, eye, upper=False)
         white = torch.einsum("kij,bj->bki", inverse, z)
         white = white - torch.einsum("kij,kj->ki", inverse, self.means)
@@ -118,10 +118,13 @@ class Model(nn.Module):
 
 def main():
     batch_size, n_threads = int(sys.argv[1]), int(sys.argv[2])
+    device = torch.device(sys.argv[3])
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     torch.set_num_threads(n_threads)
     torch.manual_seed(0)
     images = torch.randint(0, 256, (20 * batch_size, 3, 32, 32)) / 255
-    model = Model()
+    images = images.to(device)
+    model = Model().to(device)
     adam = torch.optim.Adam(model.parameters(), lr=5e-4)
     print(torch.__version__, flush=True)
     for line in sys.stdin:
@@ -131,6 +134,7 @@ def main():
             adam.zero_grad()
             model.loss(x).backward()
             adam.step()
+        wait()
         print(time.perf_counter() - wall, time.process_time() - cpu, flush=True)
 
 
