@@ -25,15 +25,15 @@ def get_config():
         (
             {
                 "kind": "affine",
-                "rotation": 20.0,
-                "shift": 0.1,
-                "scale": 0.2,
-                "shear": 0.3,
+                "rotation": 15.0,
+                "shift": 0.09,
+                "scale": 0.15,
+                "shear": 0.25,
             },
         ),
     )
     config.net.merge = "concatenate"
-    config.progressive.stage_epochs = (20, 30)
+    config.progressive.stage_epochs = (16, 24)
     config.progressive.warm_up_epochs = (12, 4)
     config.progressive.fade_in_steps = 936
     config.progressive.redundancy_price = 50.0

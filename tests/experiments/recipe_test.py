@@ -4,6 +4,7 @@
 
 import itertools
 import pathlib
+import re
 import statistics
 import sys
 
@@ -16,7 +17,8 @@ from mfcvae_jax.datasets import reader
 
 # The experiments are commands, not a package.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "experiments"))
-_CONFIGS = pathlib.Path(__file__).parents[2] / "experiments" / "configs"
+_ROOT = pathlib.Path(__file__).parents[2]
+_CONFIGS = _ROOT / "experiments" / "configs"
 _BEFORE = set(flags.FLAGS)
 import recipe  # noqa: E402
 
@@ -119,3 +121,22 @@ def test_table_takes_the_mean_of_the_own_facet_over_seeds():
     ]
     assert cells[0][11] == "50.0"
     assert cells[1][5] == "facet 0 and 1" and cells[1][9].startswith("10.0")
+
+
+def test_pages_have_the_numbers_of_the_committed_file():
+    rows = recipe.read(_ROOT / "docs" / "results" / "recipe.csv")
+    assert {row["images"] for row in rows} == {"test", "held back"}
+    results = (_ROOT / "docs" / "results.md").read_text()
+    for images in ("test", "held back"):
+        assert recipe.table(r for r in rows if r["images"] == images) in results
+    readme = (_ROOT / "README.md").read_text()
+    section = readme.split("## Results")[1].split("\n## ")[0]
+    rivals = (_ROOT / "docs" / "rivals.md").read_text()
+    numbers = re.findall(r"\d+\.\d \(\d+\.\d\)", section)
+    assert numbers
+    of_rivals = {
+        f"{float(mean):.1f} ({float(std):.1f})"
+        for mean, std in re.findall(r"(\d+\.\d+) \((\d+\.\d+)\)", rivals)
+    }
+    for number in numbers:
+        assert number in results or number in of_rivals, number
