@@ -321,6 +321,7 @@ def table(rows: Iterable[Mapping[str, str]]) -> str:
                 for m in _MEASURES
             }
             facets = sorted({row["facet"] for row in same})
+            seconds = statistics.median(int(r["cpu_seconds"]) for r in same)
             lines.append(
                 (
                     *names,
@@ -338,7 +339,7 @@ def table(rows: Iterable[Mapping[str, str]]) -> str:
                         for v in values.values()
                     ),
                     f"{min(values['nmi']):.1f}",
-                    statistics.median(int(row["cpu_seconds"]) for row in same),
+                    f"{seconds:.0f}",
                 )
             )
     header = "data|arm|images|seeds|labeling|facet|many-to-one|one-to-one"

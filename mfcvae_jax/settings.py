@@ -200,12 +200,13 @@ class PriorInit(Section, name="prior_init"):
     Attributes:
         means: where the component means come from, of facets without a warm-up.
         variance: of every component, in every direction; likewise.
-        n_init: starts of the fit that ends a warm-up; the likeliest is taken.
+        n_init: short starts of the fit that ends a warm-up; the likeliest goes
+            on.
     """
 
     means: MeansInit
     variance: Positive
-    n_init: Count = 5
+    n_init: Count = 20
 
 
 @dataclasses.dataclass(frozen=True)
