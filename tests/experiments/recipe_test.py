@@ -125,10 +125,8 @@ def test_table_takes_the_mean_of_the_own_facet_over_seeds():
 
 def test_pages_have_the_numbers_of_the_committed_file():
     rows = recipe.read(_ROOT / "docs" / "results" / "recipe.csv")
-    assert {row["images"] for row in rows} == {"test", "held back"}
     results = (_ROOT / "docs" / "results.md").read_text()
-    for images in ("test", "held back"):
-        assert recipe.table(r for r in rows if r["images"] == images) in results
+    assert recipe.table(rows) in results
     readme = (_ROOT / "README.md").read_text()
     section = readme.split("## Results")[1].split("\n## ")[0]
     rivals = (_ROOT / "docs" / "rivals.md").read_text()
