@@ -396,4 +396,5 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         return self._fitted.layout.to_model(x)
 
     def _predict(self, X: Any) -> Predictions:
-        return self._fitted.predict(self._images(X))
+        images = self._images(X)
+        return self._fitted.predict(images)

@@ -57,13 +57,13 @@ def test_the_recipe_is_the_default():
     assert found.progressive.warm_up_epochs == (13, 13, 69)
     assert found.progressive.redundancy_price == 20
     assert found.train.estimator == "closed_form"
-    assert found.facets.latent_dim == (10, 2, 2)
+    assert found.facets.latent_dim == (16, 2, 2)
     covariances = {form.value for form in found.facets.covariance}
     assert covariances == {"full"}
     (view,) = defaults(IMAGES, (Facet(view=views.Noise(1)),)).facets.view
     assert view == (views.Noise(1.0),)
     seen = (Facet(), Facet(view=views.Noise(1)))
-    assert defaults(IMAGES, seen).facets.latent_dim == (10, 10)
+    assert defaults(IMAGES, seen).facets.latent_dim == (16, 16)
 
 
 @pytest.mark.parametrize(
