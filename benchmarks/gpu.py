@@ -26,13 +26,12 @@ from absl import app, flags
 
 from mfcvae_jax.report import markdown
 from mfcvae_jax.settings import Precision
-from mfcvae_jax.training import state
 from mfcvae_jax.training.steps import Stepper
 
 _MODELS = flags.DEFINE_list("models", ["mnist", "svhn"], "Which.")
 _SEEDS = flags.DEFINE_list("seeds", ["1", "10"], "Seeds in one program.")
 
-# Of a model its step, batch, images and steps in 402 epochs.
+# Of a model its images, step, batch and steps in 402 epochs.
 _SHAPES = {"mnist": (28, 28, 1), "svhn": (32, 32, 3)}
 _STEPPERS = {"mnist": mnist_step.make_stepper, "svhn": svhn_step.make_stepper}
 _BATCH_SIZES = {"mnist": 512, "svhn": 150}
@@ -59,11 +58,7 @@ def least_ms(stepper: Stepper, batch_size: int) -> float | None:
     card = next((card for name, card in _CARDS.items() if name in kind), None)
     if card is None:
         return None
-    start = state.make_state(
-        state.initial_variables(stepper.model, jax.random.key(0)),
-        stepper.optimiser,
-        jax.random.key(1),
-    )
+    start = beside_torch.first_state(stepper)
     x = np.zeros((batch_size, *stepper.model.image_shape), np.float32)
     compiled = jax.jit(stepper.step).lower(start, x).compile()
     cost = compiled.cost_analysis() or {}

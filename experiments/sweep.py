@@ -117,7 +117,7 @@ def _as_jobs(
     arms: Sequence[Arm], folder: storage.Path
 ) -> Iterator[tuple[Arm, bool]]:
     """Each arm as soon as its job has ended, and whether it has results."""
-    if not isinstance(folder, pathlib.Path):
+    if storage.is_bucket(folder):
         raise ValueError(
             "--launcher=slurm needs a folder that all machines share, got "
             f"--workdir={folder}: use --launcher=local, or such a folder"
@@ -127,7 +127,7 @@ def _as_jobs(
     command = [sys.executable, *sys.argv, "--launcher=local"]
     for name, log in slurm_jobs.run(
         {name: [*command, f"--arm={name}"] for name in by_name},
-        folder / "slurm",
+        pathlib.Path(folder, "slurm"),
         _SLURM.value,
         lambda name: _is_trained(workdir.Workdir(folder / name)),
     ):
