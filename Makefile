@@ -1,7 +1,8 @@
 PYTHON ?= python3
+VENV ?= .venv
 
-BIN := .venv/bin
-INSTALLED := .venv/.installed
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
 
 PUBLISHED := experiments/configs/published
 ABLATION := $(PUBLISHED)/digits.py,$(PUBLISHED)/digits_at_once.py,$\
@@ -58,13 +59,13 @@ lint: $(INSTALLED)  ## Check style, formatting and types
 bench-gpu: $(INSTALLED)  ## Time training on the GPU, or on the CPU if there is none
 	$(BIN)/python benchmarks/gpu.py $(if $(TORCH),--torch_python=$(TORCH))
 
-docs: .venv/.installed-docs  ## Build the site in build/docs
+docs: $(VENV)/.installed-docs  ## Build the site in build/docs
 	$(BIN)/python -m sphinx --quiet -W --keep-going -b html docs build/docs
 	@echo "Open build/docs/index.html."
 
-clean:  ## Remove caches and build outputs; .venv and runs stay
+clean:  ## Remove caches and build outputs; .venv* and runs stay
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 # The environment counts as made once it has pip: where the system lacks
 # ensurepip, venv leaves a folder with a Python and nothing else.
@@ -73,12 +74,12 @@ $(INSTALLED): requirements.txt setup.cfg pyproject.toml
 		$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit( \
 		"Python 3.11 or newer is needed; $(PYTHON) is %d.%d.%d. Name another: " \
 		"make PYTHON=python3.12 ..." % v[:3])' \
-		&& $(PYTHON) -m venv .venv; \
+		&& $(PYTHON) -m venv $(VENV); \
 	fi
 	$(BIN)/python -m pip install -r requirements.txt -e '.[test]'
 	@touch $@
 
-.venv/.installed-docs: $(INSTALLED) docs/requirements.txt
+$(VENV)/.installed-docs: $(INSTALLED) docs/requirements.txt
 	$(BIN)/python -m pip install -r requirements.txt -r docs/requirements.txt \
 		-e '.[docs]'
 	@touch $@

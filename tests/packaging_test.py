@@ -93,7 +93,7 @@ def test_version_equals_metadata():
     assert mfcvae_jax.__version__ == installed, "Run `pip install -e .` again."
 
 
-@pytest.mark.parametrize("python_version", ["3.11", "3.12"])
+@pytest.mark.parametrize("python_version", ["3.11", "3.12", "3.13"])
 def test_every_range_holds_its_pin(python_version):
     pinned = pins(python_version)
     for requirement in ranges():

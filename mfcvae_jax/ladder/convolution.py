@@ -11,11 +11,12 @@ i, output pixel o and kernel tap t = 0..K-1 meet, along either axis, where ::
 so either is the other's gradient, and their kernels share one layout.
 
 GPU and TPU run XLA's own convolutions in every direction. On CPU these are as
-fast as matrix products forwards, but many times slower in the gradient of a
-kernel, above all within a scan (jax-ml/jax issue 12868), and where the input
-has to be spread out by a stride. There, the gradient of a kernel is one matrix
-product per tap, and what enlarges an image is one convolution without a stride
-per remainder of o modulo S. ``benchmarks/README.md`` says what each form costs.
+fast as matrix products forwards, but (up to jax 0.12) many times slower in the
+gradient of a kernel, above all within a scan (jax-ml/jax issue 12868), and
+where the input has to be spread out by a stride. There, the gradient of a
+kernel is one matrix product per tap, and what enlarges an image is one
+convolution without a stride per remainder of o modulo S.
+``benchmarks/README.md`` says what each form costs.
 """
 
 import functools
