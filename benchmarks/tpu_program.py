@@ -103,7 +103,7 @@ def _of(program: dict[str, _Computation], name: str) -> Moved:
         if one.operation in _FREE:
             continue
         if one.operation == "while":
-            turns = re.search(r'known_trip_count[^\d]*(\d+)', one.attributes)
+            turns = re.search(r"known_trip_count[^\d]*(\d+)", one.attributes)
             body = _of(program, _called(one, "body"))
             total = total.plus(body, int(turns[1]) if turns else 1)
             continue

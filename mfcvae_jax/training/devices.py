@@ -296,7 +296,6 @@ def _compiled(
         devices: which the work is split over; None for a single one.
         is_chunk: whether images have the leading axes of the order.
     """
-
     image_shape = stepper.model.image_shape
 
     def steps(state, images, order, first, n_steps):

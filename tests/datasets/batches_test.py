@@ -9,7 +9,6 @@ from absl.testing import absltest, parameterized
 
 from mfcvae_jax.datasets import batches
 
-
 _SHAPE = (2, 3, 2)
 
 
@@ -130,7 +129,9 @@ class TakeBatchTest(parameterized.TestCase):
 
     def test_rows_of_other_images_are_refused(self):
         with self.assertRaisesRegex(AssertionError, "shape"):
-            batches.take_batch(_numbered_rows(5), jnp.arange(4), 0, 2, (9, 9, 2))
+            batches.take_batch(
+                _numbered_rows(5), jnp.arange(4), 0, 2, (9, 9, 2)
+            )
 
 
 class AsRowsTest(parameterized.TestCase):
