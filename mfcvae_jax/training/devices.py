@@ -18,7 +18,7 @@ several processes, each calls the same program on what belongs to its devices.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import chex
@@ -286,7 +286,7 @@ def _compiled(
     n_seeds: int,
     devices: tuple[jax.Device, ...] | None,
     is_chunk: bool,
-) -> Callable[..., Any]:
+) -> jax.stages.Wrapped:
     """The form that suits the seeds and devices; compiled when called.
 
     Args:

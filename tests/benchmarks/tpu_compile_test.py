@@ -109,7 +109,9 @@ def test_roofline_is_the_slower_of_products_and_memory():
 
 def test_page_has_the_numbers_of_the_committed_file():
     rows = tpu_compile.read(_ROOT / "docs" / "results" / "tpu_compile.csv")
-    assert len(rows) == len(tpu_compile.PROGRAMS)
+    compiled = {tuple(map(str, program)) for program in tpu_compile.PROGRAMS}
+    for row in rows:
+        assert tuple(row[f] for f in tpu_compile.Program._fields) in compiled
     page = (_ROOT / "docs" / "scaling.md").read_text()
     assert tpu_compile.table(rows) in page
 
