@@ -157,7 +157,7 @@ def main(argv):
         if any(_key(row) == _key(program._asdict()) for row in read(path)):
             continue
         print(*program, file=sys.stderr, flush=True)
-        row = in_a_new_process(program)
+        row = in_a_new_process(program, _TEXT.value)
         failed += row is None
         if row is not None:
             append(path, row)
@@ -165,11 +165,12 @@ def main(argv):
     return 2 if failed else 0
 
 
-def in_a_new_process(program: Program) -> dict[str, Any] | None:
+def in_a_new_process(program: Program, text: str = "") -> dict[str, Any] | None:
     """Compiles a program; returns its row, or None if that failed.
 
     Args:
         program: which.
+        text: folder for the text of what was compiled; none if empty.
     """
     chip = CHIPS[program.chip]
     number = 4 * chip.per_chip * -(-program.n_chips // 4)
@@ -186,7 +187,7 @@ def in_a_new_process(program: Program) -> dict[str, Any] | None:
     for name in ("JAX_COMPILATION_CACHE_DIR", "JAX_DISABLE_MOST_OPTIMIZATIONS"):
         environment.pop(name, None)
     flag = f"--program={json.dumps(program)}"
-    command = [sys.executable, __file__, flag, f"--text={_TEXT.value}"]
+    command = [sys.executable, __file__, flag, f"--text={text}"]
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, text=True
     )
