@@ -7,6 +7,7 @@ import functools
 import jax
 import numpy as np
 from absl.testing import parameterized
+from jax import test_util
 from scipy import stats
 
 from mfcvae_jax.ladder import block
@@ -45,6 +46,46 @@ class BatchNormTest(oracles.DoubleTestCase):
         theirs, after = nets.batch_norm(*variables.values(), x, train)
         self.assert_close(ours, theirs)
         jax.tree.map(self.assert_close, updated["batch_stats"], after)
+
+    @parameterized.parameters((8, 3), (2, 3), (4, 5, 6, 2))
+    def test_gradients_are_those_of_finite_differences(self, *shape):
+        rng = np.random.default_rng(1)
+        variables = _random_batch_norm(rng, shape[-1])
+
+        def normalise(params, x):
+            return _batch_norm(variables | {"params": params}, x, True)[0]
+
+        x = 3 + 2 * rng.normal(size=shape)
+        test_util.check_grads(
+            normalise, (variables["params"], x), order=1, modes=["rev"]
+        )
+
+    def test_a_batch_in_parts_has_the_gradients_of_the_whole(self):
+        rng = np.random.default_rng(3)
+        variables = _random_batch_norm(rng, 3)
+        x, slope = rng.normal(size=(2, 2, 4, 3))
+
+        def loss(axis_name, params, x, slope):
+            norm = block.BatchNorm(axis_name)
+            variables_ = variables | {"params": params}
+            y, _ = norm.apply(variables_, x, True, mutable=["batch_stats"])
+            return (y * slope).sum()
+
+        def gradients(axis_name):
+            return jax.grad(functools.partial(loss, axis_name), (0, 1))
+
+        params = variables["params"]
+        parts = jax.vmap(gradients("parts"), (None, 0, 0), axis_name="parts")
+        of_params, of_x = jax.jit(parts)(params, x, slope)
+        theirs, of_whole = jax.jit(gradients(None))(
+            params, x.reshape(8, 3), slope.reshape(8, 3)
+        )
+        self.assert_close(of_x.reshape(8, 3), of_whole)
+        jax.tree.map(
+            lambda ours, whole: self.assert_close(ours.sum(0), whole),
+            of_params,
+            theirs,
+        )
 
     def test_starting_values_are_kept_while_initialising(self):
         x = 5 + np.random.default_rng(2).normal(size=(4, 2))
