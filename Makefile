@@ -9,11 +9,11 @@ ABLATION := $(PUBLISHED)/digits.py,$(PUBLISHED)/digits_at_once.py,$\
 	$(PUBLISHED)/digits_shared.py,$(PUBLISHED)/digits_shared_at_once.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo experiments ablation test test-fast test-thorough lint \
-	bench-gpu docs clean
+.PHONY: help demo experiments ablation test test-fast test-thorough \
+	test-tpu-compile lint bench-gpu docs clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' \
 		Makefile
 
 demo: $(INSTALLED)  ## Train a small run in runs/demo, anew each time
@@ -43,13 +43,17 @@ runs/published/digits/results.json: | $(INSTALLED)
 
 test: $(INSTALLED)  ## Run every test but those that repeat others many times
 	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder \
-		-m "not thorough"
+		-m "not thorough and not tpu_compile"
 
 test-thorough: $(INSTALLED)  ## Run those: more kills, more damage
 	$(BIN)/python -m pytest -m thorough
 
 test-fast: $(INSTALLED)  ## Run the tests that take seconds
-	$(BIN)/python -m pytest -n auto --dist loadscope -m "not slow and not thorough"
+	$(BIN)/python -m pytest -n auto --dist loadscope \
+		-m "not slow and not thorough and not tpu_compile"
+
+test-tpu-compile: $(VENV)/.installed-tpu  ## Compile training for TPUs; none is needed
+	$(BIN)/python -m pytest -m tpu_compile
 
 lint: $(INSTALLED)  ## Check style, formatting and types
 	$(BIN)/ruff check
@@ -77,6 +81,12 @@ $(INSTALLED): requirements.txt setup.cfg pyproject.toml
 		&& $(PYTHON) -m venv $(VENV); \
 	fi
 	$(BIN)/python -m pip install -r requirements.txt -e '.[test]'
+	@touch $@
+
+# libtpu, 700 MB, is in no other environment than one that compiles for TPUs. It
+# changes nothing on a machine without a TPU.
+$(VENV)/.installed-tpu: $(INSTALLED)
+	$(BIN)/python -m pip install -r requirements.txt -e '.[test,tpu]'
 	@touch $@
 
 $(VENV)/.installed-docs: $(INSTALLED) docs/requirements.txt

@@ -97,7 +97,9 @@ class PlainScan:
 
         def scan(start, n_steps):
             def body(at, index):
-                x = batches.take_batch(images, order, index, batch_size)
+                x = batches.take_batch(
+                    images, order, index, batch_size, stepper.model.image_shape
+                )
                 return stepper.step(at, batches.as_float(x))
 
             return jax.lax.scan(body, start, np.arange(n_steps))

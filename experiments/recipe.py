@@ -21,33 +21,23 @@ NMI is largest; if there are more labelings than facets, the facet of the
 largest NMI.
 """
 
-import csv
 import dataclasses
 import pathlib
-import statistics
 import time
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from absl import app, flags, logging
-from scipy import optimize
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.datasets.spec import Dataset, Split
 from mfcvae_jax.evaluation import redundancy
-from mfcvae_jax.report import markdown
+from mfcvae_jax.report import study
 from mfcvae_jax.settings import Settings
 from mfcvae_jax.training import loop, recording, runs
 
-_MEASURES = ("many_to_one", "one_to_one", "nmi", "ari")
-_COLUMNS = (
-    *("data", "arm", "images", "seed", "facet", "labeling"),
-    *_MEASURES,
-    "cpu_seconds",
-)
 _CONFIGS = pathlib.Path(__file__).parent / "configs"
 # Deepest facet first.
 _WARM = "progressive.warm_up_epochs"
@@ -164,10 +154,10 @@ def main(argv):
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
-    return running.exit_code(_study)
+    return running.exit_code(_run)
 
 
-def _study() -> int:
+def _run() -> int:
     where = {"data.path": _PATH.value} if _PATH.value else {}
     if _DATA_DIR.value:
         where["data.data_dir"] = _DATA_DIR.value
@@ -183,9 +173,10 @@ def _study() -> int:
         for one in of_seeds(settings, _N_SEEDS.value):
             what = {"data": _DATA.value, "arm": name, "images": images}
             what["seed"] = str(one.seed // one.n_init)
-            if not any(what.items() <= row.items() for row in read(path)):
-                append(path, [what | row for row in train(one, dataset)])
-    print(table(row for row in read(path) if row["data"] == _DATA.value))
+            if not study.has(path, what):
+                study.append(path, what, train(one, dataset))
+    found = study.read(path)
+    print(study.table(row for row in found if row["data"] == _DATA.value))
     return 0
 
 
@@ -232,143 +223,22 @@ def held_back(dataset: Dataset) -> Dataset:
     return Dataset(dataset.spec, train=train, test=test)
 
 
-def own_facets(nmi: np.ndarray) -> np.ndarray:
-    """Gives each labeling a facet.
-
-    Args:
-        nmi: of facets and labelings, shape (J, M).
-
-    Returns:
-        The facet of each labeling, shape (M,): all different, so that the sum
-        is largest; or, if M is more than J, the one of the largest NMI.
-    """
-    n_facets, n_labelings = nmi.shape
-    if n_labelings > n_facets:
-        return nmi.argmax(axis=0)
-    labelings, facets = optimize.linear_sum_assignment(-nmi.T)
-    return facets[np.argsort(labelings)]
-
-
 def train(settings: Settings, dataset: Dataset) -> list[dict[str, Any]]:
-    """Trains a seed; returns a row for each facet and what it is held against.
-
-    That is each labeling, and, by NMI alone, each facet before it.
-    """
-    start = time.process_time()
+    """Trains a seed; returns its rows (``study.rows``)."""
+    cpu, wall = time.process_time(), time.perf_counter()
     _, of_starts = loop.train(
         runs.run_on(settings, dataset), recording.Recorder()
     )
-    seconds = round(time.process_time() - start)
     # Of several starts, the one that was kept.
     (scored,) = (s for s in of_starts if s is not None)
-    shared = redundancy.facet_redundancy(
-        scored.predictions.assignments, settings.facets.n_components
-    ).normalised
-    rows = [
-        {c: score[c] for c in ("facet", "labeling", *_MEASURES)}
-        for score in scored.scores
-    ] + [
-        {"facet": j, "labeling": f"facet {i}", "nmi": shared[i, j]}
-        for j in range(len(settings.facets))
-        for i in range(j)
-    ]
-    for row in rows:
-        row |= {m: round(float(row[m]), 4) for m in _MEASURES if m in row}
-    return [row | {"cpu_seconds": seconds} for row in rows]
-
-
-def read(path: pathlib.Path) -> list[dict[str, str]]:
-    """Returns the rows of a CSV file of this study; none if it is not there."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def append(path: pathlib.Path, rows: list[dict[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
-        if is_new:
-            writer.writeheader()
-        writer.writerows(rows)
-
-
-def table(rows: Iterable[Mapping[str, str]]) -> str:
-    """Sums up the seeds: each labeling by the facet that is its own.
-
-    Args:
-        rows: of the CSV file.
-
-    Returns:
-        A Markdown table: mean (standard deviation) over seeds, in %, and the
-        median of CPU seconds.
-    """
-    of_arms: dict[tuple[str, ...], dict[str, list[Mapping[str, str]]]] = {}
-    for row in rows:
-        arm = of_arms.setdefault((row["data"], row["arm"], row["images"]), {})
-        arm.setdefault(row["seed"], []).append(row)
-    lines = []
-    for names, seeds in of_arms.items():
-        found: dict[str, list[Mapping[str, str]]] = {}
-        for of_seed in seeds.values():
-            for labeling, row in _of_labelings(of_seed).items():
-                found.setdefault(labeling, []).append(row)
-        for labeling, same in found.items():
-            values = {
-                m: [100 * float(row[m]) for row in same if row[m]]
-                for m in _MEASURES
-            }
-            facets = sorted({row["facet"] for row in same})
-            seconds = statistics.median(int(r["cpu_seconds"]) for r in same)
-            lines.append(
-                (
-                    *names,
-                    len(same),
-                    labeling,
-                    " or ".join(facets),
-                    *(
-                        markdown.mean_std(
-                            statistics.mean(v),
-                            statistics.stdev(v) if len(v) > 1 else None,
-                            1,
-                        )
-                        if v
-                        else ""
-                        for v in values.values()
-                    ),
-                    f"{min(values['nmi']):.1f}",
-                    f"{seconds:.0f}",
-                )
-            )
-    header = "data|arm|images|seeds|labeling|facet|many-to-one|one-to-one"
-    header += "|NMI|ARI|worst NMI|CPU, s"
-    return markdown.table(header.split("|"), lines)
-
-
-def _of_labelings(
-    of_seed: list[Mapping[str, str]],
-) -> dict[str, Mapping[str, str]]:
-    """Of each labeling the row of its own facet; of two facets, their row."""
-    at = {(row["labeling"], int(row["facet"])): row for row in of_seed}
-    labelings = [
-        name
-        for name in dict.fromkeys(row["labeling"] for row in of_seed)
-        if not name.startswith("facet ")
-    ]
-    n_facets = 1 + max(facet for _, facet in at)
-    nmi = [
-        [float(at[name, j]["nmi"]) for name in labelings]
-        for j in range(n_facets)
-    ]
-    own = own_facets(np.array(nmi))
-    found = {n: at[n, int(j)] for n, j in zip(labelings, own, strict=True)}
-    return found | {
-        f"{name} and {j}": row
-        for (name, j), row in at.items()
-        if name.startswith("facet ")
-    }
+    return study.rows(
+        scored.scores,
+        redundancy.facet_redundancy(
+            scored.predictions.assignments, settings.facets.n_components
+        ).normalised,
+        cpu_seconds=time.process_time() - cpu,
+        wall_seconds=time.perf_counter() - wall,
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ several processes, each calls the same program on what belongs to its devices.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import chex
@@ -65,6 +65,7 @@ class Program:
         devices: Sequence[jax.Device] | None = None,
     ):
         self._devices = list(devices or jax.devices())
+        self._image_shape = stepper.model.image_shape
         self._n_seeds = n_seeds
         self._batch_size = batch_size
         n_devices = len(self._devices)
@@ -83,7 +84,8 @@ class Program:
         # Every device takes as many seeds. Where they do not divide evenly, the
         # last seed is repeated, and the repetitions are dropped at the end.
         self._seeds_per_device = -(-n_seeds // n_devices)
-        local = [d for d in self._devices if d in set(jax.local_devices())]
+        here = jax.process_index()
+        local = [d for d in self._devices if d.process_index == here]
         self._local = [self._devices.index(d) for d in local]
         mesh = Mesh(np.array(local), (_AXIS,))
         self._whole = NamedSharding(mesh, PartitionSpec())
@@ -120,9 +122,9 @@ class Program:
             images: shape (N, H, W, C).
 
         Returns:
-            What ``run`` takes as its images.
+            What ``run`` takes as its images: their rows, shape (N, P).
         """
-        return jax.device_put(images, self._whole)
+        return jax.device_put(batches.as_rows(images), self._whole)
 
     def place_chunk(self, chunk: np.ndarray) -> chex.Array:
         """Puts images where they are used.
@@ -132,9 +134,9 @@ class Program:
                 along its last axis, shape (..., n, H, W, C).
 
         Returns:
-            What ``run`` takes as its images.
+            What ``run`` takes as its images: their rows, shape (..., n, P).
         """
-        return jax.device_put(chunk, self._spread)
+        return jax.device_put(batches.as_rows(chunk), self._spread)
 
     def place_order(self, order: np.ndarray) -> chex.Array:
         """Puts an order on the devices that need it."""
@@ -186,7 +188,7 @@ class Program:
             The state after them; and the metrics of each step of each seed, in
             host memory, leading axes (S, n_steps).
         """
-        is_chunk = images.ndim > 4  # it has the leading axes of the order
+        is_chunk = images.ndim > 2  # it has the leading axes of the order
         run = self._run_on_chunk if is_chunk else self._run_on_images
         state, metrics = run(state, images, order, first, n_steps)
         # To wait here is to know of trouble early; on CPU, collectives that
@@ -197,6 +199,42 @@ class Program:
         else:
             hosted = self._gather_seeds(metrics)
         return state, cast(Metrics, hosted)
+
+    def lower(
+        self, state: TrainState, n_images: int, n_steps: int
+    ) -> jax.stages.Lowered:
+        """Returns what ``run`` compiles, for shapes alone.
+
+        The devices may be those of a topology that is not at hand. With several
+        processes it is the program of this one.
+
+        Args:
+            state: of one seed, shapes and types are enough.
+            n_images: N, of the data set on the devices, in bytes.
+            n_steps: in a dispatch.
+
+        Returns:
+            The program, to be compiled.
+        """
+        sharding = None if self._is_split else self._whole
+        order = self.arrange(np.zeros((self._n_seeds, n_images), np.int32))
+        row = batches.row_length(self._image_shape)
+
+        def placed(shape, dtype):
+            return jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
+
+        # The leading axes of an order are those of several seeds' states, too.
+        leading = order.shape[:-1] if self._n_seeds > 1 else ()
+        return self._run_on_images.lower(
+            jax.tree.map(
+                lambda a: placed((*leading, *a.shape), a.dtype),
+                jax.eval_shape(with_key_data, state),
+            ),
+            placed((n_images, row), np.uint8),
+            placed(order.shape, order.dtype),
+            placed((), np.int32),
+            n_steps,
+        )
 
     def members(self, state: TrainState) -> list[TrainState]:
         """Returns the states of all seeds, on one device or in host memory.
@@ -248,7 +286,7 @@ def _compiled(
     n_seeds: int,
     devices: tuple[jax.Device, ...] | None,
     is_chunk: bool,
-) -> Callable[..., Any]:
+) -> jax.stages.Wrapped:
     """The form that suits the seeds and devices; compiled when called.
 
     Args:
@@ -258,10 +296,11 @@ def _compiled(
         devices: which the work is split over; None for a single one.
         is_chunk: whether images have the leading axes of the order.
     """
+    image_shape = stepper.model.image_shape
 
     def steps(state, images, order, first, n_steps):
         def body(state, index):
-            x = batches.take_batch(images, order, index, rows)
+            x = batches.take_batch(images, order, index, rows, image_shape)
             return stepper.step(state, batches.as_float(x))
 
         state, metrics = jax.lax.scan(

@@ -9,11 +9,14 @@ from absl.testing import absltest, parameterized
 
 from mfcvae_jax.datasets import batches
 
+_SHAPE = (2, 3, 2)
 
-def _numbered_images(n_examples):
-    """Images whose pixels all hold their own index."""
+
+def _numbered_rows(n_examples):
+    """Rows of images whose pixels all hold their own index."""
     index = np.arange(n_examples, dtype=np.uint8)
-    return jnp.asarray(np.tile(index[:, None, None, None], (1, 2, 3, 2)))
+    images = np.tile(index[:, None, None, None], (1, *_SHAPE))
+    return jnp.asarray(batches.as_rows(images))
 
 
 class AsFloatTest(parameterized.TestCase):
@@ -83,7 +86,7 @@ class NBatchesTest(parameterized.TestCase):
 class TakeBatchTest(parameterized.TestCase):
     @parameterized.parameters((20, 4), (23, 5), (7, 7), (5, 1))
     def test_epoch_visits_an_example_at_most_once(self, n_examples, batch_size):
-        images = _numbered_images(n_examples)
+        rows = _numbered_rows(n_examples)
         n_batches = batches.n_batches(n_examples, batch_size)
 
         @jax.jit
@@ -91,8 +94,9 @@ class TakeBatchTest(parameterized.TestCase):
             order = batches.epoch_permutation(key, 0, n_examples)
 
             def step(carry, index):
-                batch = batches.take_batch(images, order, index, batch_size)
-                return carry, batch
+                return carry, batches.take_batch(
+                    rows, order, index, batch_size, _SHAPE
+                )
 
             return jax.lax.scan(step, None, jnp.arange(n_batches))[1]
 
@@ -108,14 +112,46 @@ class TakeBatchTest(parameterized.TestCase):
         images = np.random.default_rng(0).random((9, 4, 3, 2), np.float32)
         order = np.random.default_rng(1).permutation(9).astype(np.int32)
         np.testing.assert_array_equal(
-            batches.take_batch(jnp.asarray(images), jnp.asarray(order), 1, 4),
+            batches.take_batch(
+                jnp.asarray(batches.as_rows(images)),
+                jnp.asarray(order),
+                1,
+                4,
+                images.shape[1:],
+            ),
             images[order[4:8]],
         )
 
     def test_order_may_be_of_some_rows_only(self):
-        images = _numbered_images(5)
-        found = batches.take_batch(images, jnp.array([4, 1, 0, 3]), 1, 2)
-        np.testing.assert_array_equal(found, images[np.array([0, 3])])
+        order = jnp.array([4, 1, 0, 3])
+        found = batches.take_batch(_numbered_rows(5), order, 1, 2, _SHAPE)
+        np.testing.assert_array_equal(found[:, 0, 0, 0], [0, 3])
+
+    def test_rows_of_other_images_are_refused(self):
+        with self.assertRaisesRegex(AssertionError, "shape"):
+            batches.take_batch(
+                _numbered_rows(5), jnp.arange(4), 0, 2, (9, 9, 2)
+            )
+
+
+class AsRowsTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ((5, 28, 28, 1), 896), ((2, 3, 8, 8, 1), 128), ((4, 32, 32, 3), 3072)
+    )
+    def test_rows_are_whole_lanes(self, shape, length):
+        images = np.random.default_rng(0).integers(1, 256, shape, np.uint8)
+        rows = batches.as_rows(images)
+        n_pixels = np.prod(shape[-3:])
+        self.assertEqual(rows.shape, (*shape[:-3], length))
+        self.assertEqual(batches.row_length(shape[-3:]), length)
+        np.testing.assert_array_equal(
+            rows[..., :n_pixels].reshape(shape), images
+        )
+        self.assertFalse(rows[..., n_pixels:].any())
+
+    def test_nothing_is_copied_if_nothing_is_added(self):
+        images = np.zeros((2, 8, 8, 2), np.uint8)
+        self.assertTrue(np.shares_memory(batches.as_rows(images), images))
 
 
 if __name__ == "__main__":

@@ -131,7 +131,11 @@ class ProgramTest(parameterized.TestCase):
             images = device_cases.images()[:32]
             order = np.random.default_rng(0).permutation(32)
             after, metrics = program.run(
-                program.place([at]), images, order, 1, 3
+                program.place([at]),
+                program.place_images(images),
+                order,
+                1,
+                3,
             )
             step = jax.jit(self.stepper.step)
             for i in range(3):

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from absl.testing import absltest
 
+from mfcvae_jax.datasets import batches
 from mfcvae_jax.training import devices, feeding
 from tests.training import device_cases
 
@@ -68,7 +69,7 @@ class FeedTest(absltest.TestCase):
             np.testing.assert_array_equal(
                 part.order, self._permutation(part.dispatch.epoch)[0]
             )
-        np.testing.assert_array_equal(fed[0].images, images)
+        np.testing.assert_array_equal(fed[0].images, batches.as_rows(images))
 
     def test_one_byte_more_comes_in_chunks_of_the_rows_that_are_needed(self):
         images = _Watched()
@@ -80,7 +81,7 @@ class FeedTest(absltest.TestCase):
             self.assertEqual(part.first, 0)
             # In the order of their use.
             np.testing.assert_array_equal(
-                np.asarray(part.images)[np.asarray(part.order)].ravel(), wanted
+                np.asarray(part.images)[np.asarray(part.order), 0], wanted
             )
 
     def test_next_chunks_are_read_ahead_in_a_thread_of_their_own(self):

@@ -1,0 +1,186 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Studies over arms and seeds: the file of their scores, and its table.
+
+A study is a CSV file with a row for each data set, arm, seed, facet and
+labeling. It grows as seeds are done, so a study goes on where it was stopped.
+"""
+
+import csv
+import pathlib
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import optimize
+
+from mfcvae_jax.report import markdown
+
+__all__ = ["append", "has", "own_facets", "read", "rows", "table"]
+
+_WHAT = ("data", "arm", "images", "seed")
+_MEASURES = ("many_to_one", "one_to_one", "nmi", "ari")
+_SECONDS = ("cpu_seconds", "wall_seconds")
+_COLUMNS = (*_WHAT, "facet", "labeling", *_MEASURES, *_SECONDS)
+
+
+def rows(
+    scores: Sequence[Mapping[str, Any]],
+    shared: np.ndarray,
+    **seconds: float,
+) -> list[dict[str, Any]]:
+    """Makes the rows of a seed.
+
+    Args:
+        scores: of each facet against each labeling
+            (``accuracy.score_matrix``).
+        shared: normalised mutual information of each two facets, shape (J, J).
+        **seconds: ``cpu_seconds`` and ``wall_seconds`` that the seed took.
+
+    Returns:
+        A row for each facet and what it is held against: each labeling, and,
+        by NMI alone, each facet before it.
+    """
+    found: list[dict[str, Any]] = [
+        {c: score[c] for c in ("facet", "labeling", *_MEASURES)}
+        for score in scores
+    ] + [
+        {"facet": j, "labeling": f"facet {i}", "nmi": shared[i, j]}
+        for j in range(len(shared))
+        for i in range(j)
+    ]
+    for row in found:
+        row |= {m: round(float(row[m]), 4) for m in _MEASURES if m in row}
+    times = {name: round(value, 1) for name, value in seconds.items()}
+    return [row | times for row in found]
+
+
+def read(path: pathlib.Path) -> list[dict[str, str]]:
+    """Returns the rows of a CSV file of this study; none if it is not there."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def has(path: pathlib.Path, what: Mapping[str, str]) -> bool:
+    """Returns whether a file has rows of this data set, arm and seed."""
+    return any(what.items() <= row.items() for row in read(path))
+
+
+def append(
+    path: pathlib.Path,
+    what: Mapping[str, str],
+    found: Iterable[Mapping[str, Any]],
+) -> None:
+    """Adds the rows of a seed to a file, which it makes if need be.
+
+    Args:
+        path: of the file.
+        what: ``data``, ``arm``, ``images`` (which were scored) and ``seed``.
+        found: from ``rows``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
+        if is_new:
+            writer.writeheader()
+        writer.writerows({**what, **row} for row in found)
+
+
+def own_facets(nmi: np.ndarray) -> np.ndarray:
+    """Gives each labeling a facet.
+
+    Args:
+        nmi: of facets and labelings, shape (J, M).
+
+    Returns:
+        The facet of each labeling, shape (M,): all different, so that the sum
+        is largest; or, if M is more than J, the one of the largest NMI.
+    """
+    n_facets, n_labelings = nmi.shape
+    if n_labelings > n_facets:
+        return nmi.argmax(axis=0)
+    labelings, facets = optimize.linear_sum_assignment(-nmi.T)
+    return facets[np.argsort(labelings)]
+
+
+def table(study: Iterable[Mapping[str, str]]) -> str:
+    """Sums up the seeds: each labeling by the facet that is its own.
+
+    Args:
+        study: rows of the file.
+
+    Returns:
+        A Markdown table: mean (standard deviation) over seeds, in %, and the
+        medians of seconds.
+    """
+    of_arms: dict[tuple[str, ...], dict[str, list[Mapping[str, str]]]] = {}
+    for row in study:
+        arm = of_arms.setdefault((row["data"], row["arm"], row["images"]), {})
+        arm.setdefault(row["seed"], []).append(row)
+    lines = []
+    for names, seeds in of_arms.items():
+        found: dict[str, list[Mapping[str, str]]] = {}
+        for of_seed in seeds.values():
+            for labeling, row in _of_labelings(of_seed).items():
+                found.setdefault(labeling, []).append(row)
+        for labeling, same in found.items():
+            values = {
+                m: [100 * float(row[m]) for row in same if row[m]]
+                for m in _MEASURES
+            }
+            facets = sorted({row["facet"] for row in same})
+            seconds = [[r[c] for r in same if r.get(c)] for c in _SECONDS]
+            lines.append(
+                (
+                    *names,
+                    len(same),
+                    labeling,
+                    " or ".join(facets),
+                    *(
+                        markdown.mean_std(
+                            statistics.mean(v),
+                            statistics.stdev(v) if len(v) > 1 else None,
+                            1,
+                        )
+                        if v
+                        else ""
+                        for v in values.values()
+                    ),
+                    f"{min(values['nmi']):.1f}",
+                    *(
+                        f"{statistics.median(map(float, v)):.0f}" if v else ""
+                        for v in seconds
+                    ),
+                )
+            )
+    header = "data|arm|images|seeds|labeling|facet|many-to-one|one-to-one"
+    header += "|NMI|ARI|worst NMI|CPU, s|wall, s"
+    return markdown.table(header.split("|"), lines)
+
+
+def _of_labelings(
+    of_seed: list[Mapping[str, str]],
+) -> dict[str, Mapping[str, str]]:
+    """Of each labeling the row of its own facet; of two facets, their row."""
+    at = {(row["labeling"], int(row["facet"])): row for row in of_seed}
+    labelings = [
+        name
+        for name in dict.fromkeys(row["labeling"] for row in of_seed)
+        if not name.startswith("facet ")
+    ]
+    n_facets = 1 + max(facet for _, facet in at)
+    nmi = [
+        [float(at[name, j]["nmi"]) for name in labelings]
+        for j in range(n_facets)
+    ]
+    own = own_facets(np.array(nmi))
+    found = {n: at[n, int(j)] for n, j in zip(labelings, own, strict=True)}
+    return found | {
+        f"{name} and {j}": row
+        for (name, j), row in at.items()
+        if name.startswith("facet ")
+    }
