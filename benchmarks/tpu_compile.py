@@ -16,7 +16,6 @@ model changes, the precision, the number of seeds, the number of chips and the
 kind of chip. What takes long to compile in float32 changes from bfloat16.
 """
 
-import csv
 import json
 import os
 import pathlib
@@ -34,7 +33,7 @@ from jax.experimental import topologies
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax.datasets import reader
-from mfcvae_jax.report import markdown
+from mfcvae_jax.report import csv_rows, markdown
 from mfcvae_jax.settings import Precision
 from mfcvae_jax.training import devices, runs, state
 
@@ -154,14 +153,16 @@ def main(argv):
             continue
         if _CHIPS.value and str(program.n_chips) not in _CHIPS.value:
             continue
-        if any(_key(row) == _key(program._asdict()) for row in read(path)):
+        if any(
+            _key(row) == _key(program._asdict()) for row in csv_rows.read(path)
+        ):
             continue
         print(*program, file=sys.stderr, flush=True)
         row = in_a_new_process(program, _TEXT.value)
         failed += row is None
         if row is not None:
-            append(path, row)
-    print(table(read(path)))
+            csv_rows.append(path, _COLUMNS, [row])
+    print(table(csv_rows.read(path)))
     return 2 if failed else 0
 
 
@@ -262,24 +263,6 @@ def compiled(program: Program) -> dict[str, Any]:
         "jax": jax.__version__,
         "libtpu": libtpu.__version__,
     }
-
-
-def read(path: pathlib.Path) -> list[dict[str, str]]:
-    """Returns the rows of such a CSV file; none if it is not there."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def append(path: pathlib.Path, row: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 def roofline_ms(row: Mapping[str, str]) -> float:

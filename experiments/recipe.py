@@ -34,7 +34,7 @@ from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.datasets.spec import Dataset, Split
 from mfcvae_jax.evaluation import redundancy
-from mfcvae_jax.report import study
+from mfcvae_jax.report import csv_rows, study
 from mfcvae_jax.settings import Settings
 from mfcvae_jax.training import loop, recording, runs
 
@@ -175,7 +175,7 @@ def _run() -> int:
             what["seed"] = str(one.seed // one.n_init)
             if not study.has(path, what):
                 study.append(path, what, train(one, dataset))
-    found = study.read(path)
+    found = csv_rows.read(path)
     print(study.table(row for row in found if row["data"] == _DATA.value))
     return 0
 

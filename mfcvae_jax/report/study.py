@@ -6,7 +6,6 @@ A study is a CSV file with a row for each data set, arm, seed, facet and
 labeling. It grows as seeds are done, so a study goes on where it was stopped.
 """
 
-import csv
 import pathlib
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +14,9 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from mfcvae_jax.report import markdown
+from mfcvae_jax.report import csv_rows, markdown
 
-__all__ = ["append", "has", "own_facets", "read", "rows", "table"]
+__all__ = ["append", "has", "own_facets", "rows", "table"]
 
 _WHAT = ("data", "arm", "images", "seed")
 _MEASURES = ("many_to_one", "one_to_one", "nmi", "ari")
@@ -56,17 +55,9 @@ def rows(
     return [row | times for row in found]
 
 
-def read(path: pathlib.Path) -> list[dict[str, str]]:
-    """Returns the rows of a CSV file of this study; none if it is not there."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def has(path: pathlib.Path, what: Mapping[str, str]) -> bool:
     """Returns whether a file has rows of this data set, arm and seed."""
-    return any(what.items() <= row.items() for row in read(path))
+    return any(what.items() <= row.items() for row in csv_rows.read(path))
 
 
 def append(
@@ -81,13 +72,7 @@ def append(
         what: ``data``, ``arm``, ``images`` (which were scored) and ``seed``.
         found: from ``rows``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
-        if is_new:
-            writer.writeheader()
-        writer.writerows({**what, **row} for row in found)
+    csv_rows.append(path, _COLUMNS, ({**what, **row} for row in found))
 
 
 def own_facets(nmi: np.ndarray) -> np.ndarray:

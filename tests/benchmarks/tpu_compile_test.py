@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from absl import flags
 
+from mfcvae_jax.report import csv_rows
+
 _ROOT = pathlib.Path(__file__).parents[2]
 # The benchmarks are commands, not a package.
 sys.path.insert(0, str(_ROOT / "benchmarks"))
@@ -108,7 +110,7 @@ def test_roofline_is_the_slower_of_products_and_memory():
 
 
 def test_page_has_the_numbers_of_the_committed_file():
-    rows = tpu_compile.read(_ROOT / "docs" / "results" / "tpu_compile.csv")
+    rows = csv_rows.read(_ROOT / "docs" / "results" / "tpu_compile.csv")
     compiled = {tuple(map(str, program)) for program in tpu_compile.PROGRAMS}
     for row in rows:
         assert tuple(row[f] for f in tpu_compile.Program._fields) in compiled

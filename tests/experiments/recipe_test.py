@@ -12,7 +12,7 @@ from absl import flags
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax.datasets import reader
-from mfcvae_jax.report import study
+from mfcvae_jax.report import csv_rows, study
 
 # The experiments are commands, not a package.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "experiments"))
@@ -73,17 +73,17 @@ def test_a_seed_is_trained_once_and_read_again(tmp_path):
     assert not study.has(path, what | {"seed": "1"})
     (found,) = [
         row
-        for row in study.read(path)
+        for row in csv_rows.read(path)
         if (row["facet"], row["labeling"]) == ("1", "hue")
     ]
     assert 0.2 <= float(found["many_to_one"]) <= 1
-    lines = study.table(study.read(path)).splitlines()
+    lines = study.table(csv_rows.read(path)).splitlines()
     cells = [[cell.strip() for cell in line.split("|")] for line in lines]
     assert [row[5] for row in cells[2:]] == ["digit", "hue", "facet 0 and 1"]
 
 
 def test_pages_have_the_numbers_of_the_committed_file():
-    rows = study.read(_ROOT / "docs" / "results" / "recipe.csv")
+    rows = csv_rows.read(_ROOT / "docs" / "results" / "recipe.csv")
     results = (_ROOT / "docs" / "results.md").read_text()
     assert study.table(rows) in results
     readme = (_ROOT / "README.md").read_text()
