@@ -4,7 +4,7 @@ r"""VaDE on MNIST: one facet, without a view.
 
 It warms up, and its prior is fitted, as in ``mnist.py``.
 
-Expected: 96.1 (0.4) % many-to-one accuracy against the digit (nine seeds). Four
+Expected: 96.3 (0.3) % many-to-one accuracy against the digit (five seeds). Four
 and a half CPU minutes.
 
     python experiments/train.py --workdir=runs/mnist_vade \
