@@ -1,247 +1,231 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-r"""Our estimator beside ClustPy's VaDE and ENRC and scikit-learn's mixtures.
+r"""Our estimator beside ClustPy's methods and scikit-learn's mixtures.
 
-All get the training split of scikit-learn's digits, grey and tinted, and the
-same K; all are scored on the held-out split, by our functions. ClustPy is no
-dependency, so it runs under a Python that has it (`rivals_clustpy.py`):
+All get the same training images and numbers of clusters, and are scored on the
+test images, which they never saw, by our functions.
+
+    python benchmarks/rivals.py --data=digits --data=digits_tinted
+    python benchmarks/rivals.py --data=nrletters --path=nrletters.npz
+    python benchmarks/rivals.py --data=sprites --path=sprites_stills.npz
+    python benchmarks/rivals.py --data=mnist --n_seeds=10
+    python benchmarks/rivals.py --data=shapes3d_rendered_floor
+
+A seed adds its rows to --csv, and what is there already is not computed again.
+The command ends with the table of the file; with --n_seeds=0 it does nothing
+else.
+
+ClustPy is no dependency, so it runs under a Python that has it
+(``rivals_clustpy.py``), and its methods are left out if none is named:
 
     python3 -m venv /elsewhere && /elsewhere/bin/pip install clustpy
-    python benchmarks/rivals.py --out=runs/rivals \
-        --clustpy_python=/elsewhere/bin/python
-
-Methods take turns within a seed. A result that is in the folder already is not
-computed again, so the command goes on where it was stopped, and several can
-share the work (`taskset -c 0 ... --seed=0 --seed=2`, `taskset -c 1 ...`). It
-ends with the tables of what is there; `--seed=-1` prints them alone.
+    python benchmarks/rivals.py --clustpy_python=/elsewhere/bin/python
 """
 
 import pathlib
 import re
-import statistics
 import subprocess
+import tempfile
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from absl import app, flags
+from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
 from mfcvae_jax import Facet, MultiFacetClustering
 from mfcvae_jax.datasets import reader
+from mfcvae_jax.datasets.spec import Dataset
 from mfcvae_jax.evaluation import accuracy, redundancy
-from mfcvae_jax.report import markdown
+from mfcvae_jax.report import csv_rows, study
 
-_OUT = flags.DEFINE_string("out", "runs/rivals", "Folder of the results.")
-_CLUSTPY = flags.DEFINE_string(
-    "clustpy_python", "", "Python that has ClustPy; without it, the others."
-)
-_SEEDS = flags.DEFINE_multi_integer("seed", list(range(5)), "May be repeated.")
+# Of each data set, the numbers of clusters that are asked for. Of several,
+# ours come shallowest facet first.
+SIZES: dict[str, tuple[tuple[int, ...], ...]] = {
+    "digits": ((10,), (25,), (10, 25)),
+    "digits_tinted": ((25,), (25, 10)),
+    "nrletters": ((10, 10, 10), (3, 4, 6)),
+    "mnist": ((10,), (25,)),
+    "shapes3d_rendered_floor": ((60, 20),),
+    "shapes3d_rendered_wall": ((60, 20),),
+    "sprites": ((25, 25, 25),),
+}
+# Dimensions of our facets by the published schedule, where they are not 5.
+_PUBLISHED_DIMS: dict[tuple[int, ...], tuple[int, ...]] = {
+    (10, 25): (8, 5),
+    (25, 10): (5, 2),
+}
+# Epochs of published/digits_vade.py and published/digits_tinted.py.
+_CONFIG_EPOCHS: dict[tuple[int, ...], tuple[int, ...]] = {
+    (10,): (400,),
+    (25, 10): (30, 200),
+}
+_CLUSTPY = ("ae_kmeans", "vade", "enrc", "nrkmeans", "autonr")
+_IN_FILES = ("nrletters", "sprites")
+
+_DATA = flags.DEFINE_multi_enum("data", ["digits"], list(SIZES), "Which.")
+_PATH = flags.DEFINE_string("path", "", "The file of nrletters or sprites.")
+_DATA_DIR = flags.DEFINE_string("data_dir", "", "Where TFDS data lie.")
+_CSV = flags.DEFINE_string("csv", "runs/rivals.csv", "Where results go.")
+_PYTHON = flags.DEFINE_string("clustpy_python", "", "Python with ClustPy.")
+_N_SEEDS = flags.DEFINE_integer("n_seeds", 5, "Seeds per method.", 0)
 _ONLY = flags.DEFINE_string(
-    "only", "", "Regular expression: compute the results that it is found in."
+    "only", "", "Regular expression: methods that it is found in."
 )
 _THREADS = flags.DEFINE_integer("threads", 2, "Threads of PyTorch.", 1)
 
-_SCORES = ("many_to_one", "one_to_one", "nmi", "ari")
 
+class Found(NamedTuple):
+    """What a method made of the test images.
 
-class Case(NamedTuple):
-    """A data set, a method and K of each of its clusterings."""
-
-    data: str
-    method: str
-    sizes: tuple[int, ...]
-
-    def path(self, seed: int) -> pathlib.Path:
-        """Where the result of a seed lies."""
-        sizes = "_".join(map(str, self.sizes))
-        name = f"{self.data}-{self.method}-{sizes}-{seed}.npz"
-        return pathlib.Path(_OUT.value) / name
-
-
-# Latent dimensions of our facets by the published schedule, by data set and K.
-_LATENT_DIMS = {
-    ("digits", (10,)): (5,),
-    ("digits", (25,)): (5,),
-    ("digits", (10, 25)): (8, 5),
-    ("digits_tinted", (25,)): (5,),
-    ("digits_tinted", (25, 10)): (5, 2),
-}
-# Epochs of these configs, where they differ much from the estimator's default.
-_CONFIG_EPOCHS = {
-    ("digits", (10,)): (400,),
-    ("digits_tinted", (25, 10)): (30, 200),
-}
-# The published schedule. "recipe" is the estimator's defaults.
-_PUBLISHED: dict[str, Any] = {
-    "warm_up": 0,
-    "redundancy_price": 0,
-    "n_init": 1,
-    "batch_size": 128,
-}
-_ONE = ("recipe", "ours", "vade", "gmm", "pca_gmm")
-_CASES = [
-    Case(data, method, sizes)
-    for data, sizes in _LATENT_DIMS
-    for method in (
-        *(["ours_config"] if (data, sizes) in _CONFIG_EPOCHS else []),
-        *(_ONE if len(sizes) == 1 else ("recipe", "ours", "enrc")),
-    )
-]
-
-
-def fit_predict(case: Case, seed: int, train, test):
-    """Fits one of the methods that live in this environment.
-
-    Returns:
-        Clusters of the held-out images, shape (N, J).
+    Attributes:
+        test: clusters of the N images in J clusterings, shape (N, J).
+        wall: seconds of fit and predict.
+        cpu: CPU seconds of them.
     """
-    if case.method == "recipe":
-        ours = MultiFacetClustering(
-            [Facet(k) for k in case.sizes], random_state=100 * seed
-        )
-        return ours.fit(train).predict(test)
-    if case.method in ("ours", "ours_config"):
-        at = case.data, case.sizes
-        facets = [
-            Facet(k, d, "diagonal")
-            for k, d in zip(case.sizes, _LATENT_DIMS[at], strict=True)
-        ]
-        epochs = "auto" if case.method == "ours" else _CONFIG_EPOCHS[at]
-        ours = MultiFacetClustering(
-            facets, epochs=epochs, random_state=seed, **_PUBLISHED
-        )
-        return ours.fit(train).predict(test)
-    (k,) = case.sizes
-    # In double precision: covariances of pixels that are always black.
-    train, test = (x.reshape(len(x), -1).astype(float) for x in (train, test))
-    model: Any = GaussianMixture(k, random_state=seed)
-    if case.method == "pca_gmm":
-        model = make_pipeline(
-            PCA(20, random_state=seed),
-            GaussianMixture(k, n_init=10, random_state=seed),
-        )
-    return model.fit(train).predict(test)[:, np.newaxis]
+
+    test: np.ndarray
+    wall: float
+    cpu: float
 
 
-def compute(case: Case, seed: int) -> None:
-    """Writes the result of a seed."""
-    result = case.path(seed)
-    data = result.with_name(f"{case.data}.npz")
-    if case.method in ("vade", "enrc"):
-        script = pathlib.Path(__file__).with_name("rivals_clustpy.py")
-        numbers = map(str, (seed, _THREADS.value, *case.sizes))
-        subprocess.run(
-            [_CLUSTPY.value, script, case.method, data, result, *numbers],
-            check=True,
-            stderr=subprocess.DEVNULL,  # progress bars
-        )
-        return
-    images = np.load(data)
-    train, test = images["train"], images["test"]
-    wall, cpu = time.perf_counter(), time.process_time()
-    assignments = fit_predict(case, seed, train, test)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    np.savez(result, test=assignments, wall=wall, cpu=cpu)
+def _recipe(sizes: tuple[int, ...], seed: int) -> MultiFacetClustering:
+    """Our defaults."""
+    facets = [Facet(k) for k in sizes]
+    return MultiFacetClustering(facets, random_state=100 * seed)
 
 
-def rows(case: Case, dataset) -> list[list[str]]:
-    """Scores what is there of a case: a row per facet and labeling."""
-    paths = [p for p in map(case.path, range(100)) if p.exists()]
-    found = [dict(np.load(path)) for path in paths]
-    if not found:
-        return []
-    matrices = [
-        accuracy.score_matrix(
-            each["test"],
-            dataset.test.labels,
-            case.sizes,
-            dataset.spec.labelings,
+def _published(
+    sizes: tuple[int, ...], seed: int, epochs: Any = "auto"
+) -> MultiFacetClustering:
+    """The published schedule: no warm-up, no price, one start."""
+    dims = _PUBLISHED_DIMS.get(sizes, (5,) * len(sizes))
+    return MultiFacetClustering(
+        [Facet(k, d, "diagonal") for k, d in zip(sizes, dims, strict=True)],
+        epochs=epochs,
+        random_state=seed,
+        warm_up=0,
+        redundancy_price=0,
+        n_init=1,
+        batch_size=128,
+    )
+
+
+def _published_config(
+    sizes: tuple[int, ...], seed: int
+) -> MultiFacetClustering:
+    """The same with the epochs of a published config."""
+    return _published(sizes, seed, _CONFIG_EPOCHS[sizes])
+
+
+def _one(make: Callable[[int, int], Any]) -> Callable[..., Any]:
+    """A method of scikit-learn, which finds one clustering."""
+    return lambda sizes, seed: make(sizes[0], seed)
+
+
+_HERE: dict[str, Callable[..., Any]] = {
+    "recipe": _recipe,
+    "ours": _published,
+    "ours_config": _published_config,
+    "kmeans": _one(lambda k, s: KMeans(k, n_init=10, random_state=s)),
+    "gmm": _one(lambda k, s: GaussianMixture(k, random_state=s)),
+    "pca_gmm": _one(
+        lambda k, s: make_pipeline(
+            PCA(20, random_state=s),
+            GaussianMixture(k, n_init=10, random_state=s),
         )
-        for each in found
-    ]
-    shared = "-"
-    if len(case.sizes) == 2:
-        shared = markdown.percent(
-            [
-                redundancy.facet_redundancy(
-                    each["test"], case.sizes
-                ).normalised[0, 1]
-                for each in found
-            ]
-        )
-    seconds = [
-        f"{statistics.median(times):.1f} ({min(times):.1f} to {max(times):.1f})"
-        for times in (
-            [float(each[c]) for each in found] for c in ("wall", "cpu")
-        )
-    ]
-    groups = [
-        (f"{same[0]['facet']}, K = {same[0]['n_components']}", same)
-        for same in zip(*matrices, strict=True)
-    ]
-    if len(case.sizes) == 2 and len(dataset.spec.labelings) == 2:
-        # Which facet finds what is chance in some methods.
-        groups += [
-            ("best by NMI", [max(m, key=lambda row: row["nmi"]) for m in some])
-            for some in (
-                [
-                    [row for row in m if row["labeling"] == name]
-                    for m in matrices
-                ]
-                for name in (each.name for each in dataset.spec.labelings)
+    ),
+}
+# A mixture with full covariances of all pixels takes as many images.
+_SMALL = ("digits", "digits_tinted", "nrletters")
+
+
+def methods(data: str, sizes: tuple[int, ...]) -> list[str]:
+    """Returns the names of the methods that are compared."""
+    found = ["recipe"]
+    if data in ("digits", "digits_tinted"):
+        found.append("ours")
+        if sizes in _CONFIG_EPOCHS:
+            found.append("ours_config")
+    if len(sizes) > 1:
+        return [*found, "enrc", "nrkmeans", "autonr"]
+    mixture = ["gmm"] if data in _SMALL else []
+    return [*found, "kmeans", *mixture, "pca_gmm", "ae_kmeans", "vade"]
+
+
+def fit_predict(
+    method: str, sizes: tuple[int, ...], seed: int, dataset: Dataset
+) -> Found:
+    """Fits a method to the training images and clusters the test images."""
+    train, test = (
+        split.images.astype(np.float32)
+        / (255 if split.images.dtype == np.uint8 else 1)
+        for split in (dataset.train, dataset.test)
+    )
+    if method in _CLUSTPY:
+        with tempfile.TemporaryDirectory() as folder:
+            data, result = (f"{folder}/{name}.npz" for name in "dr")
+            np.savez(data, train=train, test=test)
+            script = pathlib.Path(__file__).with_name("rivals_clustpy.py")
+            numbers = map(str, (seed, _THREADS.value, *sizes))
+            subprocess.run(
+                [_PYTHON.value, script, method, data, result, *numbers],
+                check=True,
+                stdout=subprocess.DEVNULL,  # progress bars
+                stderr=subprocess.DEVNULL,
             )
-        ]
-    lines: list[list[str]] = []
-    for facet, same in groups:
-        scores = [markdown.percent([row[s] for row in same]) for s in _SCORES]
-        head = [f"`{case.method}`", facet, same[0]["labeling"]]
-        about = (
-            ["", "", "", ""] if lines else [shared, *seconds, str(len(found))]
+            return Found(**np.load(result))
+    model = _HERE[method](sizes, seed)
+    if not isinstance(model, MultiFacetClustering):
+        # In double precision: covariances of pixels that are always black.
+        train, test = (
+            x.reshape(len(x), -1).astype(float) for x in (train, test)
         )
-        lines.append([*head, *scores, *about])
-    return lines
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = model.fit(train).predict(test)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return Found(found.reshape(len(test), -1), wall, cpu)
+
+
+def rows(found: Found, dataset: Dataset) -> list[dict[str, Any]]:
+    """Scores what a method found, against every labeling."""
+    sizes = tuple(int(n) for n in found.test.max(axis=0) + 1)
+    return study.rows(
+        accuracy.score_matrix(
+            found.test, dataset.test.labels, sizes, dataset.spec.labelings
+        ),
+        redundancy.facet_redundancy(found.test, sizes).normalised,
+        cpu_seconds=float(found.cpu),
+        wall_seconds=float(found.wall),
+    )
 
 
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    out = pathlib.Path(_OUT.value)
-    out.mkdir(parents=True, exist_ok=True)
-    names = dict.fromkeys(case.data for case in _CASES)
-    datasets = {name: reader.load(name) for name in names}
-    for name, dataset in datasets.items():
-        if not (out / f"{name}.npz").exists():
-            np.savez(
-                out / f"{name}.npz",
-                train=dataset.train.images,
-                test=dataset.test.images,
-            )
-    for seed in (seed for seed in _SEEDS.value if seed >= 0):
-        for case in _CASES:
-            path = case.path(seed)
-            is_theirs = case.method in ("vade", "enrc")
-            if is_theirs and not _CLUSTPY.value:
-                continue
-            if path.exists() or not re.search(_ONLY.value, path.name):
-                continue
-            start = time.perf_counter()
-            compute(case, seed)
-            took = time.perf_counter() - start
-            print(f"{path.stem}: {took:.0f} s", flush=True)
-    for name, dataset in datasets.items():
-        print(f"\n{name}, {len(dataset.test.images)} held-out images\n")
-        heads = "method|facet|labeling|many-to-one|one-to-one|NMI|ARI"
-        heads += "|shared by facets|wall, s|CPU, s|seeds"
-        lines = [
-            line
-            for case in _CASES
-            if case.data == name
-            for line in rows(case, dataset)
-        ]
-        print(markdown.table(heads.split("|"), lines))
+    path = pathlib.Path(_CSV.value)
+    for data in _DATA.value if _N_SEEDS.value else ():
+        name = "npz" if data in _IN_FILES else data
+        dataset = reader.load(name, _DATA_DIR.value, _PATH.value)
+        for seed in range(_N_SEEDS.value):
+            for sizes in SIZES[data]:
+                for method in methods(data, sizes):
+                    if method in _CLUSTPY and not _PYTHON.value:
+                        continue
+                    if not re.search(_ONLY.value, method):
+                        continue
+                    ks = ", ".join(map(str, sizes))
+                    what = {"data": data, "arm": f"{method}, K = {ks}"}
+                    what |= {"images": "test", "seed": str(seed)}
+                    if not study.has(path, what):
+                        found = fit_predict(method, sizes, seed, dataset)
+                        study.append(path, what, rows(found, dataset))
+                        print(what, f"{found.wall:.0f} s", flush=True)
+    print(study.table(csv_rows.read(path)))
 
 
 if __name__ == "__main__":
