@@ -22,11 +22,11 @@ for _name in set(flags.FLAGS) - _BEFORE:
     delattr(flags.FLAGS, _name)
 
 
-@pytest.mark.parametrize(("method", "k"), [("kmeans", 10), ("pca_gmm", 25)])
-def test_a_method_is_scored_on_images_that_it_never_saw(method, k):
+@pytest.mark.parametrize("k", [10, 25])
+def test_a_method_is_scored_on_images_that_it_never_saw(k):
     digits = reader.load("digits")
-    assert method in rivals.methods("digits", (k,))
-    found = rivals.fit_predict(method, (k,), 0, digits)
+    assert "kmeans" in rivals.methods("digits", (k,))
+    found = rivals.fit_predict("kmeans", (k,), 0, digits)
     assert found.test.shape == (len(digits.test.images), 1)
     (row,) = rivals.rows(found, digits)
     assert (row["facet"], row["labeling"]) == (0, "digit")
