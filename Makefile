@@ -52,8 +52,11 @@ test-fast: $(INSTALLED)  ## Run the tests that take seconds
 	$(BIN)/python -m pytest -n auto --dist loadscope \
 		-m "not slow and not thorough and not tpu_compile"
 
-test-tpu-compile: $(VENV)/.installed-tpu  ## Compile training for TPUs; none is needed
-	$(BIN)/python -m pytest -m tpu_compile
+# In an environment of its own: where libtpu is installed, every process of JAX
+# looks for chips first.
+test-tpu-compile:  ## Compile training for TPUs; none is needed
+	$(MAKE) VENV=.venv-tpu .venv-tpu/.installed-tpu
+	.venv-tpu/bin/python -m pytest -m tpu_compile
 
 lint: $(INSTALLED)  ## Check style, formatting and types
 	$(BIN)/ruff check
