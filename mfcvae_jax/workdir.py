@@ -40,8 +40,9 @@ from mfcvae_jax.variational import elbo
 
 __all__ = ["NotWrittenError", "Workdir"]
 
-# What a run that ended before it wrote its config can leave behind.
-_LEFTOVERS = {"lock", "config.part"}
+# What a run that ended before it wrote its config can leave behind. The folder
+# of compiled programs may also come from another process, which was faster.
+_LEFTOVERS = {"lock", "config.part", "compilation_cache"}
 
 
 class NotWrittenError(OSError):

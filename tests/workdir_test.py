@@ -73,6 +73,11 @@ class WorkdirTest(_Folder):
             )
         self.assertEqual(os.listdir(self.folder), ["thesis.tex"])
 
+    def test_compiled_programs_of_another_process_may_be_there_first(self):
+        self.workdir.compilation_cache.mkdir(parents=True)
+        self._claim(examples.settings())
+        self.assertEqual(self.workdir.settings(), examples.settings())
+
     def test_resume_of_nothing_and_settings_of_nothing_say_so(self):
         with self.assertRaisesRegex(FileNotFoundError, "no run"):
             self._claim(examples.settings(), resume=True)
