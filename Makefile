@@ -52,8 +52,8 @@ test-fast: $(INSTALLED)  ## Run the tests that take seconds
 	$(BIN)/python -m pytest -n auto --dist loadscope \
 		-m "not slow and not thorough and not tpu_compile"
 
-# In an environment of its own: where libtpu is installed, every process of JAX
-# looks for chips first.
+# In an environment of its own: libtpu takes 700 MB, and where it is installed,
+# every process of JAX looks for chips first.
 test-tpu-compile:  ## Compile training for TPUs; none is needed
 	$(MAKE) VENV=.venv-tpu .venv-tpu/.installed-tpu
 	.venv-tpu/bin/python -m pytest -m tpu_compile
@@ -86,8 +86,6 @@ $(INSTALLED): requirements.txt setup.cfg pyproject.toml
 	$(BIN)/python -m pip install -r requirements.txt -e '.[test]'
 	@touch $@
 
-# libtpu, 700 MB, is in no other environment than one that compiles for TPUs. It
-# changes nothing on a machine without a TPU.
 $(VENV)/.installed-tpu: $(INSTALLED)
 	$(BIN)/python -m pip install -r requirements.txt -e '.[test,tpu]'
 	@touch $@

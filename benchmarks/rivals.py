@@ -38,7 +38,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
 from mfcvae_jax import Facet, MultiFacetClustering
-from mfcvae_jax.datasets import reader
+from mfcvae_jax.datasets import batches, reader
 from mfcvae_jax.datasets.spec import Dataset
 from mfcvae_jax.evaluation import accuracy, redundancy
 from mfcvae_jax.report import csv_rows, study
@@ -162,8 +162,7 @@ def fit_predict(
 ) -> Found:
     """Fits a method to the training images and clusters the test images."""
     train, test = (
-        split.images.astype(np.float32)
-        / (255 if split.images.dtype == np.uint8 else 1)
+        np.asarray(batches.as_float(split.images))
         for split in (dataset.train, dataset.test)
     )
     if method in _CLUSTPY:
