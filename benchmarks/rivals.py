@@ -30,6 +30,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from absl import app, flags
 from sklearn.cluster import KMeans
@@ -220,6 +221,7 @@ def main(argv):
                     ks = ", ".join(map(str, sizes))
                     what = {"data": data, "arm": f"{method}, K = {ks}"}
                     what |= {"images": "test", "seed": str(seed)}
+                    what["device"] = jax.devices()[0].device_kind
                     if not study.has(path, what):
                         found = fit_predict(method, sizes, seed, dataset)
                         study.append(path, what, rows(found, dataset))

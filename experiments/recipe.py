@@ -14,7 +14,8 @@ a row for each seed, facet and labeling to --csv; what is there already is not
 trained again. docs/results/recipe.csv is such a file, and docs/results.md shows
 its table. Scores are of a fifth of the training images, which is held back from
 training; settings were chosen by these. --final trains on all training images
-and scores the test images.
+and scores the test images. On a GPU or TPU, --at_once trains the seeds of an
+arm in one program; their seconds are then an equal part of what it took.
 
 For each labeling a facet of its own is chosen, seed by seed, so that the sum of
 NMI is largest; if there are more labelings than facets, the facet of the
@@ -26,6 +27,7 @@ import pathlib
 import time
 from typing import Any
 
+import jax
 import numpy as np
 from absl import app, flags, logging
 
@@ -147,6 +149,7 @@ _ARMS = flags.DEFINE_list("arms", [], "Which arms, by number from 1; or all.")
 _N_SEEDS = flags.DEFINE_integer("n_seeds", 5, "Seeds per arm.", 1)
 _CSV = flags.DEFINE_string("csv", "runs/recipe.csv", "Where results go.")
 _FINAL = flags.DEFINE_bool("final", False, "Score the test images.")
+_AT_ONCE = flags.DEFINE_bool("at_once", False, "All seeds in one program.")
 
 
 def main(argv):
@@ -170,11 +173,17 @@ def _run() -> int:
         dataset = reader.load(data.name, data.data_dir, data.path)
         if not _FINAL.value:
             dataset = held_back(dataset)
-        for one in of_seeds(settings, _N_SEEDS.value):
-            what = {"data": _DATA.value, "arm": name, "images": images}
-            what["seed"] = str(one.seed // one.n_init)
-            if not study.has(path, what):
-                study.append(path, what, train(one, dataset))
+        what = {"data": _DATA.value, "arm": name, "images": images}
+        what["device"] = jax.devices()[0].device_kind
+        missing = [
+            one
+            for one in of_seeds(settings, _N_SEEDS.value)
+            if not study.has(path, what | {"seed": _number(one)})
+        ]
+        at_once = _AT_ONCE.value and settings.n_init == 1
+        for group in [missing] if at_once else [[one] for one in missing]:
+            for one, rows in zip(group, train(group, dataset), strict=True):
+                study.append(path, what | {"seed": _number(one)}, rows)
     found = csv_rows.read(path)
     print(study.table(row for row in found if row["data"] == _DATA.value))
     return 0
@@ -223,22 +232,43 @@ def held_back(dataset: Dataset) -> Dataset:
     return Dataset(dataset.spec, train=train, test=test)
 
 
-def train(settings: Settings, dataset: Dataset) -> list[dict[str, Any]]:
-    """Trains a seed; returns its rows (``study.rows``)."""
+def train(
+    group: list[Settings], dataset: Dataset
+) -> list[list[dict[str, Any]]]:
+    """Trains one seed, or several of one start each in one program.
+
+    Args:
+        group: consecutive seeds of ``of_seeds``.
+        dataset: to train on.
+
+    Returns:
+        Of each seed its rows (``study.rows``).
+    """
+    if not group:
+        return []
+    first, n = group[0], len(group)
+    settings = first if n == 1 else dataclasses.replace(first, n_seeds=n)
     cpu, wall = time.process_time(), time.perf_counter()
     _, of_starts = loop.train(
         runs.run_on(settings, dataset), recording.Recorder()
     )
-    # Of several starts, the one that was kept.
-    (scored,) = (s for s in of_starts if s is not None)
-    return study.rows(
-        scored.scores,
-        redundancy.facet_redundancy(
-            scored.predictions.assignments, settings.facets.n_components
-        ).normalised,
-        cpu_seconds=time.process_time() - cpu,
-        wall_seconds=time.perf_counter() - wall,
-    )
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return [
+        study.rows(
+            scored.scores,
+            redundancy.facet_redundancy(
+                scored.predictions.assignments, settings.facets.n_components
+            ).normalised,
+            cpu_seconds=cpu / n,
+            wall_seconds=wall / n,
+        )
+        for scored in of_starts
+        if scored is not None  # of several starts, one is kept
+    ]
+
+
+def _number(settings: Settings) -> str:
+    return str(settings.seed // settings.n_init)
 
 
 if __name__ == "__main__":

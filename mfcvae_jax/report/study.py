@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Studies over arms and seeds: the file of their scores, and its table.
 
-A study is a CSV file with a row for each data set, arm, seed, facet and
+A study is a CSV file with a row for each data set, arm, device, seed, facet and
 labeling. It grows as seeds are done, so a study goes on where it was stopped.
 """
 
@@ -18,7 +18,7 @@ from mfcvae_jax.report import csv_rows, markdown
 
 __all__ = ["append", "has", "own_facets", "rows", "table"]
 
-_WHAT = ("data", "arm", "images", "seed")
+_WHAT = ("data", "arm", "images", "device", "seed")
 _MEASURES = ("many_to_one", "one_to_one", "nmi", "ari")
 _SECONDS = ("cpu_seconds", "wall_seconds")
 _COLUMNS = (*_WHAT, "facet", "labeling", *_MEASURES, *_SECONDS)
@@ -56,7 +56,7 @@ def rows(
 
 
 def has(path: pathlib.Path, what: Mapping[str, str]) -> bool:
-    """Returns whether a file has rows of this data set, arm and seed."""
+    """Returns whether a file has the rows of a seed; ``append`` says what."""
     return any(what.items() <= row.items() for row in csv_rows.read(path))
 
 
@@ -69,7 +69,8 @@ def append(
 
     Args:
         path: of the file.
-        what: ``data``, ``arm``, ``images`` (which were scored) and ``seed``.
+        what: ``data``, ``arm``, ``images`` (which were scored), ``device``
+            and ``seed``.
         found: from ``rows``.
     """
     csv_rows.append(path, _COLUMNS, ({**what, **row} for row in found))
@@ -104,7 +105,8 @@ def table(study: Iterable[Mapping[str, str]]) -> str:
     """
     of_arms: dict[tuple[str, ...], dict[str, list[Mapping[str, str]]]] = {}
     for row in study:
-        arm = of_arms.setdefault((row["data"], row["arm"], row["images"]), {})
+        names = tuple(row[name] for name in _WHAT if name != "seed")
+        arm = of_arms.setdefault(names, {})
         arm.setdefault(row["seed"], []).append(row)
     lines = []
     for names, seeds in of_arms.items():
@@ -142,8 +144,8 @@ def table(study: Iterable[Mapping[str, str]]) -> str:
                     ),
                 )
             )
-    header = "data|arm|images|seeds|labeling|facet|many-to-one|one-to-one"
-    header += "|NMI|ARI|worst NMI|CPU, s|wall, s"
+    header = "data|arm|images|device|seeds|labeling|facet|many-to-one"
+    header += "|one-to-one|NMI|ARI|worst NMI|CPU, s|wall, s"
     return markdown.table(header.split("|"), lines)
 
 

@@ -49,8 +49,9 @@ def test_held_back_images_are_not_trained_on():
 
 
 @pytest.mark.slow
-def test_a_seed_is_trained_once_and_read_again(tmp_path):
-    (settings,) = recipe.of_seeds(
+@pytest.mark.parametrize("n_seeds", [1, 2])
+def test_seeds_are_trained_once_and_read_again(n_seeds, tmp_path):
+    group = recipe.of_seeds(
         config_lib.from_config(
             config_lib.changed(
                 config_lib.load(_CONFIGS / "digits_tinted.py").to_dict(),
@@ -61,25 +62,29 @@ def test_a_seed_is_trained_once_and_read_again(tmp_path):
                 },
             )
         ),
-        1,
+        n_seeds,
     )
     path = tmp_path / "r.csv"
     what = {"data": "digits_tinted", "arm": "small", "images": "held back"}
-    what["seed"] = "0"
+    what |= {"device": "cpu", "seed": "0"}
     assert not study.has(path, what)
-    rows = recipe.train(settings, reader.load("digits_tinted"))
-    study.append(path, what, rows)
+    of_seeds = recipe.train(group, reader.load("digits_tinted"))
+    assert len(of_seeds) == n_seeds
+    for seed, rows in enumerate(of_seeds):
+        study.append(path, what | {"seed": str(seed)}, rows)
     assert study.has(path, what)
-    assert not study.has(path, what | {"seed": "1"})
-    (found,) = [
-        row
+    assert not study.has(path, what | {"seed": str(n_seeds)})
+    found = [
+        float(row["many_to_one"])
         for row in csv_rows.read(path)
         if (row["facet"], row["labeling"]) == ("1", "hue")
     ]
-    assert 0.2 <= float(found["many_to_one"]) <= 1
+    assert len(set(found)) == n_seeds
+    assert all(0.2 <= share <= 1 for share in found)
     lines = study.table(csv_rows.read(path)).splitlines()
     cells = [[cell.strip() for cell in line.split("|")] for line in lines]
-    assert [row[5] for row in cells[2:]] == ["digit", "hue", "facet 0 and 1"]
+    assert {row[5] for row in cells[2:]} == {str(n_seeds)}
+    assert [row[6] for row in cells[2:]] == ["digit", "hue", "facet 0 and 1"]
 
 
 def test_pages_have_the_numbers_of_the_committed_file():

@@ -26,7 +26,8 @@ def test_each_labeling_gets_a_facet_of_its_own_at_the_largest_sum():
 
 
 def test_table_takes_the_mean_of_the_own_facet_over_seeds():
-    what = {"data": "d", "arm": "a", "images": "test", "cpu_seconds": "9"}
+    what = {"data": "d", "arm": "a", "images": "test", "device": "cpu"}
+    what["cpu_seconds"] = "9"
 
     def row(seed, facet, labeling, nmi, many_to_one=""):
         scores = {"nmi": nmi, "many_to_one": many_to_one}
@@ -45,11 +46,11 @@ def test_table_takes_the_mean_of_the_own_facet_over_seeds():
     lines = study.table(rows).splitlines()[2:]
     cells = [[cell.strip() for cell in line.split("|")] for line in lines]
     std = statistics.stdev([50, 70])
-    assert cells[0][4:10] == [
+    assert cells[0][5:11] == [
         *("2", "x", "0 or 1"),
         f"85.0 ({statistics.stdev([80, 90]):.1f})",
         "",
         f"60.0 ({std:.1f})",
     ]
-    assert cells[0][11] == "50.0"
-    assert cells[1][5] == "facet 0 and 1" and cells[1][9].startswith("10.0")
+    assert cells[0][12] == "50.0"
+    assert cells[1][6] == "facet 0 and 1" and cells[1][10].startswith("10.0")
