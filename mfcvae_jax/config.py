@@ -38,7 +38,7 @@ _BASE: dict[str, Any] = {
     "precision": "float32",
     "data": {"data_dir": "", "path": "", "on_device_gb": 4.0},
     "facets": {"prior": (), "view": ()},
-    "prior_init": {"means": "gmm", "variance": 0.01, "n_init": 5},
+    "prior_init": {"means": "gmm", "variance": 0.01},
     "progressive": {
         "fade_in": "linear",
         "pretrain_weight_z": 0.0,

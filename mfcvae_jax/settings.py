@@ -200,12 +200,10 @@ class PriorInit(Section, name="prior_init"):
     Attributes:
         means: where the component means come from, of facets without a warm-up.
         variance: of every component, in every direction; likewise.
-        n_init: starts of the fit that ends a warm-up; the likeliest is taken.
     """
 
     means: MeansInit
     variance: Positive
-    n_init: Count = 5
 
 
 @dataclasses.dataclass(frozen=True)

@@ -86,7 +86,6 @@ def _configs(draw):
         prior_init={
             "means": draw(st.sampled_from(["gmm", "glorot"])),
             "variance": draw(positive),
-            "n_init": draw(sizes),
         },
         progressive={
             "stage_epochs": stage_epochs,
@@ -115,7 +114,6 @@ def test_config_without_a_warm_up_is_the_published_schedule():
     assert "warm_up_epochs" not in config["progressive"]
     plain = config_lib.from_config(config)
     config["progressive"] |= {"warm_up_epochs": (), "redundancy_price": 0.0}
-    config["prior_init"] |= {"n_init": 5}
     config["n_init"] = 1
     assert config_lib.from_config(config) == plain
     assert plain.progressive.warm_ups == (0, 0)

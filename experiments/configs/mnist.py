@@ -34,7 +34,6 @@ def get_config():
         ),
     )
     config.net.merge = "concatenate"
-    config.prior_init.n_init = 20
     config.progressive.stage_epochs = (16, 24)
     config.progressive.warm_up_epochs = (12, 4)
     config.progressive.fade_in_steps = 936

@@ -4,7 +4,8 @@
 
 A facet that has warmed up encodes without a price, so its encodings show what
 it sees. scikit-learn's GaussianMixture, of the form of covariance that the
-facet has, is fitted to them: weights, means and covariances.
+facet has, is fitted to them: weights, means and covariances. EM starts from a
+finer mixture of some of them, whose components are merged.
 
 Nothing has trained the variances of q(z|x) so far. Where they are wide beside
 the clusters, the noise to come would blur these, so they are brought down to a
@@ -21,7 +22,7 @@ import numpy as np
 from sklearn import mixture
 
 from mfcvae_jax.settings import Covariance
-from mfcvae_jax.training import prior_init, runs
+from mfcvae_jax.training import mixture_start, prior_init, runs
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.variational import prior
 from mfcvae_jax.variational.posterior import Posterior
@@ -29,10 +30,12 @@ from mfcvae_jax.variational.posterior import Posterior
 __all__ = ["Fit", "fit", "fit_priors"]
 
 _N_EXAMPLES = 20_000
-# EM is started on so many of the encodings, and goes on with all from the best
-# start. In the same time that allows four times the starts, and of ten clusters
-# few starts find the likeliest and purest (docs/recipe.md).
+# The finer mixture is fitted to so many of them, or to 50 for each cluster. It
+# has four components for each cluster, but no more than one for 15 encodings
+# (docs/recipe.md).
 _N_AT_FIRST = 5_000
+_FINER = 4
+_N_FOR_ONE = 15
 # Added to each variance of the mixture, as a part of the mean variance.
 _RIDGE = 1e-4
 # The most that q(z|x) has of the variance within clusters, dimension by
@@ -49,7 +52,7 @@ class Fit(NamedTuple):
         log_var_shift: to be added to the log variances of q(z|x), shape (D,).
         log_likelihood: of the means of q(z|x) under the mixture, before their
             variance is added, in nats per example.
-        n_iterations: of EM on all encodings, from the start that was taken.
+        n_iterations: of EM on all encodings.
     """
 
     params: dict[str, np.ndarray]
@@ -62,7 +65,6 @@ def fit(
     q: Posterior,
     n_components: int,
     covariance: Covariance,
-    n_init: int,
     seed: int,
 ) -> Fit:
     """Fits a mixture to the encodings of a facet.
@@ -71,8 +73,7 @@ def fit(
         q: q(z_j|x) of N >= K examples, arrays of shape (N, D).
         n_components: K.
         covariance: form of the covariances.
-        n_init: k-means starts, of which the likeliest mixture is taken.
-        seed: of the starts.
+        seed: of the start.
 
     Returns:
         The mixture.
@@ -81,21 +82,24 @@ def fit(
     form = "diag" if covariance is Covariance.DIAGONAL else covariance.value
     make = functools.partial(
         mixture.GaussianMixture,
-        n_components,
         covariance_type=form,
         reg_covar=_RIDGE * max(means.var(axis=0).mean(), 1e-12),
     )
-    model = make(n_init=n_init, random_state=seed)
     n = min(len(means), max(_N_AT_FIRST, 50 * n_components))
+    n_fine = max(n_components, min(_FINER * n_components, n // _N_FOR_ONE))
+    fine = make(n_fine, random_state=seed)
     rows = np.random.RandomState(seed).choice(len(means), n, replace=False)
-    prior_init.fit_quietly(model, means[np.sort(rows)])
-    if n < len(means):
-        model = make(
-            weights_init=model.weights_,
-            means_init=model.means_,
-            precisions_init=model.precisions_,
-        )
-        prior_init.fit_quietly(model, means)
+    prior_init.fit_quietly(fine, means[np.sort(rows)])
+    weights, centres, covariances = mixture_start.merged(
+        (fine.weights_, fine.means_, _full(fine, form)), n_components
+    )
+    model = make(
+        n_components,
+        weights_init=weights / weights.sum(),
+        means_init=centres,
+        precisions_init=_precisions(weights, covariances, form),
+    )
+    prior_init.fit_quietly(model, means)
     own = np.exp(np.asarray(q.log_var, np.float64)).mean(axis=0)
     within = _MOST_OF_CLUSTER * _variance_within(model, form)
     shift = np.minimum(np.log(within / own), 0.0)
@@ -144,7 +148,6 @@ def fit_priors(
             posteriors[j],
             settings.facets.n_components[j],
             settings.facets.covariance[j],
-            settings.prior_init.n_init,
             settings.seed,
         )
         old = dict(params[f"priors_{j}"])
@@ -166,6 +169,30 @@ def fit_priors(
     params["encoder"] = encoder
     opt_state = run.stepper.optimiser.init(params)
     return state._replace(params=params, opt_state=opt_state), found
+
+
+def _full(model: mixture.GaussianMixture, form: str) -> np.ndarray:
+    """The covariances of scikit-learn's mixture, shape (K, D, D)."""
+    found, (n_components, n_dims) = model.covariances_, model.means_.shape
+    if form == "full":
+        return found
+    if form == "tied":
+        return np.tile(found, (n_components, 1, 1))
+    return found.reshape(n_components, -1, 1) * np.eye(n_dims)
+
+
+def _precisions(
+    weights: np.ndarray, covariances: np.ndarray, form: str
+) -> np.ndarray:
+    """Full covariances to precisions as scikit-learn takes them."""
+    if form == "full":
+        return np.linalg.inv(covariances)
+    if form == "tied":
+        return np.linalg.inv(np.average(covariances, axis=0, weights=weights))
+    variances = np.diagonal(covariances, axis1=1, axis2=2)
+    if form == "diag":
+        return 1 / variances
+    return 1 / variances.mean(axis=1)
 
 
 def _variance_within(model: mixture.GaussianMixture, form: str) -> np.ndarray:
