@@ -91,13 +91,6 @@ def measure(model: str) -> list[tuple[str, ...]]:
         )
 
     rows = []
-    for precision in Precision:
-        stepper = dataclasses.replace(_STEPPERS[model](), precision=precision)
-        least = least_ms(stepper, batch_size)
-        for seeds in map(int, _SEEDS.value):
-            side = beside_torch.Jax(stepper, batch_size, images, seeds)
-            rows.append(row(precision.value, seeds, side, least))
-            print(rows[-1], flush=True)
     if beside_torch.TORCH_PYTHON.value:
         theirs = beside_torch.PyTorch(
             beside_torch.TORCH_PYTHON.value,
@@ -106,7 +99,15 @@ def measure(model: str) -> list[tuple[str, ...]]:
             "cuda" if jax.default_backend() == "gpu" else "cpu",
         )
         rows.append(row("PyTorch, float32", 1, theirs, None))
+        print(rows[-1], flush=True)
         theirs.close()
+    for precision in Precision:
+        stepper = dataclasses.replace(_STEPPERS[model](), precision=precision)
+        least = least_ms(stepper, batch_size)
+        for seeds in map(int, _SEEDS.value):
+            side = beside_torch.Jax(stepper, batch_size, images, seeds)
+            rows.append(row(precision.value, seeds, side, least))
+            print(rows[-1], flush=True)
     return rows
 
 
