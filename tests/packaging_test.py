@@ -91,6 +91,11 @@ def pins(python_version):
 def test_version_equals_metadata():
     installed = importlib.metadata.version("mfcvae-jax")
     assert mfcvae_jax.__version__ == installed, "Run `pip install -e .` again."
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {installed}\n" in citation
+    (released,) = re.findall(r"date-released: (\S+)", citation)
+    changes = (ROOT / "CHANGELOG.md").read_text()
+    assert f"\n## [{installed}] - {released}\n" in changes
 
 
 @pytest.mark.parametrize("python_version", ["3.11", "3.12", "3.13"])
