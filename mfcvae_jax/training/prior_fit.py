@@ -31,8 +31,9 @@ __all__ = ["Fit", "fit", "fit_priors"]
 
 _N_EXAMPLES = 20_000
 # The finer mixture is fitted to so many of them, or to 50 for each cluster. It
-# has four components for each cluster, but no more than one for 15 encodings
-# (docs/recipe.md).
+# has four components for each cluster, but no more than one for 15 encodings. On
+# a line it has K: k-means hardly errs there, and more components for a few
+# classes straddle them (docs/recipe.md).
 _N_AT_FIRST = 5_000
 _FINER = 4
 _N_FOR_ONE = 15
@@ -86,7 +87,9 @@ def fit(
         reg_covar=_RIDGE * max(means.var(axis=0).mean(), 1e-12),
     )
     n = min(len(means), max(_N_AT_FIRST, 50 * n_components))
-    n_fine = max(n_components, min(_FINER * n_components, n // _N_FOR_ONE))
+    n_fine = n_components
+    if means.shape[1] > 1:
+        n_fine = max(n_fine, min(_FINER * n_components, n // _N_FOR_ONE))
     fine = make(n_fine, random_state=seed)
     rows = np.random.RandomState(seed).choice(len(means), n, replace=False)
     prior_init.fit_quietly(fine, means[np.sort(rows)])
