@@ -31,8 +31,8 @@ __all__ = ["Fit", "fit", "fit_priors"]
 
 _N_EXAMPLES = 20_000
 # The finer mixture is fitted to so many of them, or to 50 for each cluster. It
-# has four components for each cluster, but no more than one for 15 encodings. On
-# a line it has K: k-means hardly errs there, and more components for a few
+# has four components for each cluster, but no more than one for 15 encodings.
+# On a line it has K: k-means hardly errs there, and more components for a few
 # classes straddle them (docs/recipe.md).
 _N_AT_FIRST = 5_000
 _FINER = 4
