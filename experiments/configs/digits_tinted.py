@@ -7,8 +7,8 @@ to see, the hue; facet 0 takes the digit. Each warms up before it has a prior,
 and facet 0 pays for what facet 1 tells (docs/recipe.md).
 
 Expected, over 5 seeds: 100.0 (0.0) % many-to-one accuracy of facet 1 against
-the hue, 93.9 (1.9) % of facet 0 against the digit. Two minutes on two cores for
-all five.
+the hue, 95.0 (1.2) % of facet 0 against the digit (docs/results.md). Half a CPU
+minute for all five.
 
     python experiments/train.py --workdir=runs/digits_tinted \
         --config=experiments/configs/digits_tinted.py

@@ -7,8 +7,8 @@ each image turned, moved, stretched and slanted at random, so it cannot sort by
 what these change.
 
 Expected: 96.4 to 96.9 % many-to-one accuracy of facet 1 against the digit
-(five seeds). Six CPU minutes. With facets.n_components=(25,10), each digit has
-a cluster of its own (docs/results.md).
+(docs/results.md). Six CPU minutes. With facets.n_components=(25,10), each digit
+has a cluster of its own on four seeds of five.
 
     python experiments/train.py --workdir=runs/mnist \
         --config=experiments/configs/mnist.py

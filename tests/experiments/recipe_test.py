@@ -88,12 +88,17 @@ def test_seeds_are_trained_once_and_read_again(n_seeds, tmp_path):
 
 
 def test_pages_have_the_numbers_of_the_committed_file():
-    rows = csv_rows.read(_ROOT / "docs" / "results" / "recipe.csv")
-    results = (_ROOT / "docs" / "results.md").read_text()
-    assert study.table(rows) in results
+    docs = _ROOT / "docs"
+    for page, name in (
+        ("results.md", "recipe.csv"),
+        ("rivals.md", "rivals.csv"),
+    ):
+        table = study.table(csv_rows.read(docs / "results" / name))
+        assert table in (docs / page).read_text()
+    results = (docs / "results.md").read_text()
     readme = (_ROOT / "README.md").read_text()
     section = readme.split("## Results")[1].split("\n## ")[0]
-    rivals = (_ROOT / "docs" / "rivals.md").read_text()
+    rivals = (docs / "rivals.md").read_text()
     numbers = re.findall(r"\d+\.\d \(\d+\.\d\)", section)
     assert numbers
     of_rivals = {
