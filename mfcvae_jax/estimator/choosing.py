@@ -118,7 +118,8 @@ def compare_facets(
         for seed in seeds:
             model = clone(estimator or MultiFacetClustering())
             # The starts of one seed are none of another's.
-            first = int(seed) * n_starts(model.n_init, len(train))
+            starts = n_starts(model.n_init, len(facets), len(train))
+            first = int(seed) * starts
             model.set_params(facets=facets, random_state=first)
             models.append(model.fit(train))
             forms.append(model._fitted.settings.likelihood)

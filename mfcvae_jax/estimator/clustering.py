@@ -62,7 +62,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             one, a tenth of X, at most 5000 examples, is held back from training
             to compare their bounds. Half of them go, and half of the rest,
             while all facets are active: four starts take 3.5 times the steps of
-            one. "auto" is 4 for 100 to 20,000 examples, and 1 for others.
+            one. "auto" is 4 for several facets of 100 to 20,000 examples, or 1.
         random_state: int, ``numpy.random.RandomState`` or None; an int gives
             the same result each time on the same machine.
         workdir: an empty or new folder, where the records, the checkpoint and

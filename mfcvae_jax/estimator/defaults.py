@@ -35,26 +35,29 @@ _FADE_IN_SHARE = 0.2
 # Images of up to so many numbers are the size of the digits.
 _SMALL = 256
 _FEW, _MANY = 2_000, 20_000  # examples
-# Starts of sets of so many examples up to _MANY; with fewer, there is nothing
-# to hold back, and with more, one takes long and seeds differ little.
+# Starts of several facets, for so many examples up to _MANY; with fewer, there
+# is nothing to hold back, and with more, one takes long and seeds are alike.
+# One facet finds what there is; a better bound does not make it purer.
 _STARTS, _ENOUGH = 4, 100
 _N_EVALUATIONS = 20
 # Of the examples, and at most so many, to choose among starts by.
 _HELD_BACK_SHARE, _MOST_HELD_BACK = 0.1, 5000
 
 
-def n_starts(n_init: Any, n_examples: int) -> int:
+def n_starts(n_init: Any, n_facets: int, n_examples: int) -> int:
     """Returns how many starts a fit has.
 
     Args:
         n_init: what was asked for.
+        n_facets: J.
         n_examples: N, in X.
 
     Raises:
         ValueError: if it is no number of starts.
     """
     if isinstance(n_init, str) and n_init == "auto":
-        return _STARTS if _ENOUGH <= n_examples <= _MANY else 1
+        is_worth_it = n_facets > 1 and _ENOUGH <= n_examples <= _MANY
+        return _STARTS if is_worth_it else 1
     check_count("n_init", n_init, " or auto")
     return int(n_init)
 
@@ -87,7 +90,7 @@ def make_settings(
         ValueError: if a parameter is not allowed.
     """
     facets = check_facets(params["facets"])
-    n_init = n_starts(params["n_init"], n_examples)
+    n_init = n_starts(params["n_init"], len(facets), n_examples)
     n_examples -= n_held_back(n_init, n_examples)
     section = facets_section(facets, n_examples)
     most = max(section.n_components)

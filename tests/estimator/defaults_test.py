@@ -151,7 +151,7 @@ def test_batches_split_over_devices():
         ({"facets": Facet(3, 2)}, r"write facets=\[Facet\("),
         ({"facets": [(10, 8)]}, r"facets\[0\] must be a Facet, got \(10"),
         ({"facets": 2}, "must be a list of Facet, got 2"),
-        ({"facets": [Facet(301)]}, "n_components=301, more than the 270"),
+        ({"facets": [Facet(301)] * 2}, "n_components=301, more than the 270"),
         ({"epochs": 1}, "too few: each of the 2 facets"),
         ({"epochs": 0}, "epochs must be an integer of at least 1"),
         ({"epochs": 2.5}, "epochs must be an integer"),

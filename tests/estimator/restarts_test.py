@@ -37,6 +37,15 @@ def test_held_back(n_init, n_examples, wanted):
     assert defaults.n_held_back(n_init, n_examples) == wanted
 
 
+@pytest.mark.parametrize(
+    ("n_facets", "n_examples", "wanted"),
+    [(2, 100, 4), (2, 99, 1), (3, 20_000, 4), (2, 20_001, 1), (1, 1000, 1)],
+)
+def test_only_several_facets_start_several_times(n_facets, n_examples, wanted):
+    assert defaults.n_starts("auto", n_facets, n_examples) == wanted
+    assert defaults.n_starts(7, n_facets, n_examples) == 7
+
+
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "2", None])
 def test_number_of_starts_is_checked(value):
     with pytest.raises(ValueError, match="n_init must be an integer of at"):
