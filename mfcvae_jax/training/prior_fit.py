@@ -30,13 +30,14 @@ from mfcvae_jax.variational.posterior import Posterior
 __all__ = ["Fit", "fit", "fit_priors"]
 
 _N_EXAMPLES = 20_000
-# The finer mixture is fitted to so many of them, or to 50 for each cluster. It
-# has four components for each cluster, but no more than one for 15 encodings.
-# On a line it has K: k-means hardly errs there, and more components for a few
-# classes straddle them (docs/recipe.md).
+# The start is sought in so many of them, or in 50 for each cluster. A finer
+# mixture has four components for each cluster, but no more than one for 15
+# encodings (docs/recipe.md).
 _N_AT_FIRST = 5_000
 _FINER = 4
 _N_FOR_ONE = 15
+# Of k-means, where no finer mixture is fitted: the likeliest is taken.
+_N_STARTS = 5
 # Added to each variance of the mixture, as a part of the mean variance.
 _RIDGE = 1e-4
 # The most that q(z|x) has of the variance within clusters, dimension by
@@ -87,20 +88,29 @@ def fit(
         reg_covar=_RIDGE * max(means.var(axis=0).mean(), 1e-12),
     )
     n = min(len(means), max(_N_AT_FIRST, 50 * n_components))
-    n_fine = n_components
-    if means.shape[1] > 1:
-        n_fine = max(n_fine, min(_FINER * n_components, n // _N_FOR_ONE))
-    fine = make(n_fine, random_state=seed)
     rows = np.random.RandomState(seed).choice(len(means), n, replace=False)
-    prior_init.fit_quietly(fine, means[np.sort(rows)])
-    weights, centres, covariances = mixture_start.merged(
-        (fine.weights_, fine.means_, _full(fine, form)), n_components
-    )
+    some = means[np.sort(rows)]
+    # What is merged has a full covariance. On a line k-means hardly errs, and
+    # merged components of a few classes straddle them.
+    if form == "full" and means.shape[1] > 1:
+        n_fine = min(_FINER * n_components, n // _N_FOR_ONE)
+        fine = make(max(n_components, n_fine), random_state=seed)
+        prior_init.fit_quietly(fine, some)
+        weights, centres, covariances = mixture_start.merged(
+            (fine.weights_, fine.means_, fine.covariances_), n_components
+        )
+        weights = weights / weights.sum()
+        precisions = np.linalg.inv(covariances)
+    else:
+        model = make(n_components, n_init=_N_STARTS, random_state=seed)
+        prior_init.fit_quietly(model, some)
+        weights, centres = model.weights_, model.means_
+        precisions = model.precisions_
     model = make(
         n_components,
-        weights_init=weights / weights.sum(),
+        weights_init=weights,
         means_init=centres,
-        precisions_init=_precisions(weights, covariances, form),
+        precisions_init=precisions,
     )
     prior_init.fit_quietly(model, means)
     own = np.exp(np.asarray(q.log_var, np.float64)).mean(axis=0)
@@ -172,30 +182,6 @@ def fit_priors(
     params["encoder"] = encoder
     opt_state = run.stepper.optimiser.init(params)
     return state._replace(params=params, opt_state=opt_state), found
-
-
-def _full(model: mixture.GaussianMixture, form: str) -> np.ndarray:
-    """The covariances of scikit-learn's mixture, shape (K, D, D)."""
-    found, (n_components, n_dims) = model.covariances_, model.means_.shape
-    if form == "full":
-        return found
-    if form == "tied":
-        return np.tile(found, (n_components, 1, 1))
-    return found.reshape(n_components, -1, 1) * np.eye(n_dims)
-
-
-def _precisions(
-    weights: np.ndarray, covariances: np.ndarray, form: str
-) -> np.ndarray:
-    """Full covariances to precisions as scikit-learn takes them."""
-    if form == "full":
-        return np.linalg.inv(covariances)
-    if form == "tied":
-        return np.linalg.inv(np.average(covariances, axis=0, weights=weights))
-    variances = np.diagonal(covariances, axis1=1, axis2=2)
-    if form == "diag":
-        return 1 / variances
-    return 1 / variances.mean(axis=1)
 
 
 def _variance_within(model: mixture.GaussianMixture, form: str) -> np.ndarray:

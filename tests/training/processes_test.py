@@ -140,10 +140,6 @@ class TwoProcessesTest(absltest.TestCase):
         )
         self.run_ = runs.make_run(examples.settings(**_OVERRIDES))
 
-    @pytest.mark.xfail(
-        strict=False,
-        reason="a merged mixture may differ where encodings do by rounding",
-    )
     def test_run_that_changes_hands_is_that_of_one_process(self):
         """Each process is killed once, one is told to stop, and one takes over.
 
@@ -172,7 +168,7 @@ class TwoProcessesTest(absltest.TestCase):
         # Where a gradient is next to 0, rounding decides its sign, and Adam's
         # first steps after a fit are as long as any: 1e-3 each.
         jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-2),
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=5e-3),
             state.params,
             wanted.params,
         )

@@ -348,10 +348,6 @@ class DevicesTest(absltest.TestCase):
         message = pool.submit(_batch_that_cannot_be_split).result()
         self.assertIn("train.batch_size=119 cannot be split", message)
 
-    @pytest.mark.xfail(
-        strict=False,
-        reason="a merged mixture may differ where encodings do by rounding",
-    )
     def test_two_processes_keep_the_same(self):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
