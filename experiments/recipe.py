@@ -119,6 +119,7 @@ ARMS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         "one facet, no view": ("mnist_vade.py", {}),
         "two facets, no view": ("mnist.py", {_VIEW: ()}),
         "two facets, a view, no price": ("mnist.py", {_PRICE: 0.0}),
+        "two facets, a view, no warm-ups": ("mnist.py", {_WARM: ()}),
         "two facets, a view": ("mnist.py", {}),
         "two facets, a view, K = 25, 10": (
             "mnist.py",
