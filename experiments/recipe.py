@@ -7,6 +7,7 @@ r"""Studies the recipe: warm-ups, fitted priors, price, views and restarts.
     python experiments/recipe.py --data=nrletters --path=nrletters.npz
     python experiments/recipe.py --data=mnist
     python experiments/recipe.py --data=shapes3d_rendered_floor
+    python experiments/recipe.py --data=shapes3d_rendered_wall
     python experiments/recipe.py --data=sprites --path=sprites_stills.npz
 
 Trains parts on their own and together, or the arms that --arms names, and adds
@@ -126,14 +127,17 @@ ARMS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             {"facets.n_components": (25, 10)},
         ),
     },
-    "shapes3d_rendered_floor": _each_of(
-        "shapes3d_rendered_floor.py",
-        {
-            "neither": {_WARM: (), _PRICE: 0.0, "n_init": 1},
-            "both": {"n_init": 1},
-            "both, four starts": {},
-        },
-    ),
+    **{
+        name: _each_of(
+            f"{name}.py",
+            {
+                "neither": {_WARM: (), _PRICE: 0.0, "n_init": 1},
+                "both": {"n_init": 1},
+                "both, four starts": {},
+            },
+        )
+        for name in ("shapes3d_rendered_floor", "shapes3d_rendered_wall")
+    },
     "sprites": _each_of(
         "sprites.py",
         {
