@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 from scipy import stats
-from sklearn import mixture
+from sklearn import datasets, decomposition, mixture
 
 from mfcvae_jax.settings import Covariance
 from mfcvae_jax.training import prior_fit, runs
@@ -92,6 +92,24 @@ class FitTest(parameterized.TestCase):
         means = found.params["means"][np.argsort(found.params["means"][:, 0])]
         wanted = model.means_[np.argsort(model.means_[:, 0])]
         np.testing.assert_allclose(means, wanted, atol=0.05)
+
+    def test_fit_to_digits_keeps_rounding_small(self):
+        # Real data, of which k-means and merged mixtures are no sure thing.
+        pixels, _ = datasets.load_digits(return_X_y=True)
+        means = decomposition.PCA(10).fit_transform(pixels)
+        rng = np.random.default_rng(0)
+        rounded = means * (1 + 1e-7 * rng.normal(size=means.shape))
+        exact, near = (
+            prior_fit.fit(
+                Posterior(q, np.zeros_like(q)), 10, Covariance.FULL, 0
+            )
+            for q in (means, rounded)
+        )
+        self.assertEqual(exact.n_iterations, near.n_iterations)
+        for name, value in exact.params.items():
+            with self.subTest(name):
+                error = np.abs(near.params[name] - value).max()
+                self.assertLess(error, 1e-5 * np.abs(value).max())
 
     def test_encodings_that_are_all_the_same_give_a_finite_mixture(self):
         q = Posterior(np.ones((30, _D)), np.full((30, _D), -2.0))
