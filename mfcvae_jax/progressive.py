@@ -36,9 +36,11 @@ the table.
 """
 
 import enum
+import functools
 from typing import NamedTuple
 
 import chex
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -182,8 +184,9 @@ def phases(schedule: Schedule, step: chex.Numeric) -> chex.Array:
     return (step >= np.asarray(schedule.starts)).sum(axis=-1)
 
 
+@functools.partial(jax.jit, static_argnames="schedule", inline=True)
 def coefficients(schedule: Schedule, step: chex.Numeric) -> Coefficients:
-    """Returns the coefficients in force. Pure, for jit.
+    """Returns the coefficients in force. Pure.
 
     Args:
         schedule: of the run.

@@ -52,7 +52,7 @@ class Fitted:
     def trained(self) -> Trained:
         """The model with its weights, all facets fully in."""
         settings = self.settings
-        return Trained(
+        model = Trained(
             model=model_lib.make_model(settings, self.layout.image_shape),
             likelihood=settings.likelihood,
             estimate=elbo.find_estimator(settings.train.estimator),
@@ -60,6 +60,8 @@ class Fitted:
             variables=self.variables,
             alpha=progressive.full_coefficients(len(settings.facets)).alpha,
         )
+        # As in training, so that what is compiled serves both.
+        return jax.device_put(model, jax.local_devices()[0])
 
     def predict(self, images: np.ndarray) -> Predictions:
         """Predicts with the same noise in each call, or raises ValueError."""

@@ -6,6 +6,7 @@
 a data set in memory.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import chex
@@ -178,9 +179,7 @@ def first_state(run: Run) -> state_lib.TrainState:
     """
     settings, model = run.settings, run.stepper.model
     images = run.dataset.train.images
-    variables = state_lib.initial_variables(
-        model, run_key(settings.seed, KeyUse.INIT)
-    )
+    key = run_key(settings.seed, KeyUse.INIT)
     if settings.train.data_dependent_init:
         x = batches.as_float(jnp.asarray(images[: settings.train.batch_size]))
         noise = draw_noise(
@@ -189,13 +188,10 @@ def first_state(run: Run) -> state_lib.TrainState:
             1,
             x.shape[0],
         )
-        variables = data_init.data_dependent_init(
-            model,
-            variables,
-            x,
-            noise,
-            run_key(settings.seed, KeyUse.REDRAW),
-        )
+        redraw_key = run_key(settings.seed, KeyUse.REDRAW)
+        variables = _standardised(model, key, x, noise, redraw_key)
+    else:
+        variables = state_lib.initial_variables(model, key)
 
     def encode_means():
         logging.info("encoding %d images to fit the priors", len(images))
@@ -226,6 +222,13 @@ def first_state(run: Run) -> state_lib.TrainState:
     )
 
 
+# One program: what is drawn anew is compiled once only.
+@functools.partial(jax.jit, static_argnames="model")
+def _standardised(model, key, x, noise, redraw_key):
+    variables = state_lib.initial_variables(model, key)
+    return data_init.data_dependent_init(model, variables, x, noise, redraw_key)
+
+
 def trained(run: Run, variables: dict[str, Any], alpha: chex.Array) -> Trained:
     """Returns a model of a run with its weights.
 
@@ -235,9 +238,10 @@ def trained(run: Run, variables: dict[str, Any], alpha: chex.Array) -> Trained:
         alpha: fade-in of each facet, shape (J,).
 
     Returns:
-        The model, ready for examples.
+        The model, ready for examples. Its weights lie on one device, new or
+        trained, so both are the same program for JAX.
     """
-    return Trained(
+    model = Trained(
         model=run.stepper.model,
         likelihood=run.stepper.likelihood,
         estimate=run.stepper.estimate,
@@ -245,6 +249,7 @@ def trained(run: Run, variables: dict[str, Any], alpha: chex.Array) -> Trained:
         variables=variables,
         alpha=alpha,
     )
+    return jax.device_put(model, jax.local_devices()[0])
 
 
 class Scored(NamedTuple):

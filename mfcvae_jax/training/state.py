@@ -94,7 +94,7 @@ def make_state(
         step=jnp.int32(0),
         params=variables["params"],
         batch_stats=variables["batch_stats"],
-        opt_state=optimiser.init(variables["params"]),
+        opt_state=jax.jit(optimiser.init)(variables["params"]),
         key=key,
     )
 
