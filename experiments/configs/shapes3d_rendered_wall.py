@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Configuration 2 of 3DShapes, rendered here, by the recipe.
 
-All settings are those of ``shapes3d_rendered_floor.py``. Not measured yet.
+All settings are those of ``shapes3d_rendered_floor.py``.
+
+Expected, over 3 seeds: 100.0 (0.0) % many-to-one accuracy against the hue of
+the wall, 94.3 (3.0) % against the shape.
 
     python experiments/train.py --workdir=runs/shapes3d_rendered_wall \
         --config=experiments/configs/shapes3d_rendered_wall.py
