@@ -3,6 +3,7 @@
 """Settings that hold for every test; read before jax is imported."""
 
 import os
+import pathlib
 import sys
 
 import hypothesis
@@ -11,8 +12,15 @@ import pytest
 # Numbers are compared across machines, so an accelerator must be asked for.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# The workers of a test run have the cores; more threads wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Compiling is most of the time of these tests; what is compiled is the same.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+# Files, workers and the processes that tests start share it; so does the next
+# run.
+_CACHE = pathlib.Path(__file__).parents[1] / ".pytest_cache/jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 # The first example of a property pays for compilation, which is no failure.
 hypothesis.settings.register_profile(

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import distrax
 import numpy as np
+import threadpoolctl
 from scipy import special
 from sklearn import exceptions
 from sklearn.mixture import GaussianMixture
@@ -81,6 +82,8 @@ def check(mixture: distrax.MixtureSameFamily) -> None:
         )
 
 
+# More threads only wait for each other at products so small.
+@threadpoolctl.threadpool_limits.wrap(limits=1)
 def prune(
     mixture: distrax.MixtureSameFamily, z: np.ndarray
 ) -> tuple[distrax.MixtureSameFamily, Evidence]:
