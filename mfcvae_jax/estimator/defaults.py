@@ -24,13 +24,13 @@ __all__ = ["make_settings", "n_held_back", "n_starts"]
 
 # Examples per chunk of whatever is predicted.
 _EVALUATION_BATCH = 256
-# Steps for each facet: fewer do not settle a facet of the digits; large sets
-# take their time, within limits.
+# Steps for each facet, of one that is alone twice the least: fewer do not
+# settle a facet of the digits; large sets take their time, within limits.
 _LEAST_STEPS, _EPOCHS, _MOST_STEPS = 1650, 20, 4700
 # A stage that leaves facets out gets so much of an equal share of the epochs:
 # with more, the first facet takes what others should find (docs/choosing.md).
 _EARLY_SHARE = 0.4
-_WARM_UP_SHARE = 0.4
+_WARM_UP_SHARE = 0.6
 _FADE_IN_SHARE = 0.2
 # Images of up to so many numbers are the size of the digits.
 _SMALL = 256
@@ -195,9 +195,8 @@ def _stage_epochs(
     """Length of each stage, deepest facet first."""
     if isinstance(epochs, str) and epochs == "auto":
         steps = _EPOCHS * steps_per_epoch
-        each = math.ceil(
-            min(max(steps, _LEAST_STEPS), _MOST_STEPS) / steps_per_epoch
-        )
+        least = _LEAST_STEPS * (2 if n_facets == 1 else 1)
+        each = math.ceil(min(max(steps, least), _MOST_STEPS) / steps_per_epoch)
         return _divide(max(each, 2) * n_facets, n_facets)
     if isinstance(epochs, tuple | list):
         for stage in epochs:

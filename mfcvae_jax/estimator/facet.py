@@ -15,8 +15,8 @@ __all__ = ["Facet", "check_facets", "facets_section"]
 _GENEROUS = 25
 # "auto" of latent_dim: of a facet that takes what is left, or that a view
 # tells what to ignore; and of any other, which must not have room for two ways
-# of sorting (docs/recipe.md).
-_WIDE, _NARROW = 16, 2
+# of sorting, by the number of facets that share these (docs/recipe.md).
+_WIDE, _OF_TWO, _OF_MANY = 16, 2, 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Facet:
             see ``evaluation.pruning``.
         latent_dim: D_j, dimensions of its latent variable z_j. "auto" is 16
             for facet 0, which comes last and takes what is left, and for a
-            facet with a view; and 2 for others.
+            facet with a view; for others 2 of two facets, 1 of more.
         covariance: of the clusters in these dimensions: "full", "diagonal",
             "spherical", or "tied", one full matrix for all clusters.
         learn_weights: whether the facet learns how large its clusters are; if
@@ -101,11 +101,13 @@ class Facet:
             return min(_GENEROUS, n_examples)
         return int(self.n_components)
 
-    def n_dims(self, place: int) -> int:
-        """Returns D_j, given the place j of the facet among all."""
-        if isinstance(self.latent_dim, str):
-            return _WIDE if place == 0 or self.view else _NARROW
-        return int(self.latent_dim)
+    def n_dims(self, place: int, n_facets: int) -> int:
+        """Returns D_j, given the place j of the facet among J."""
+        if not isinstance(self.latent_dim, str):
+            return int(self.latent_dim)
+        if place == 0 or self.view:
+            return _WIDE
+        return _OF_TWO if n_facets == 2 else _OF_MANY
 
 
 def _check_view(view: Any) -> tuple[View, ...]:
@@ -151,7 +153,9 @@ def facets_section(
     """Returns the section of the settings that says the same."""
     return settings_lib.Facets(
         n_components=tuple(f.n_trained(n_examples) for f in facets),
-        latent_dim=tuple(f.n_dims(j) for j, f in enumerate(facets)),
+        latent_dim=tuple(
+            f.n_dims(j, len(facets)) for j, f in enumerate(facets)
+        ),
         covariance=tuple(settings_lib.Covariance(f.covariance) for f in facets),
         learn_weights=tuple(f.learn_weights for f in facets),
         prior=tuple(f.prior for f in facets),

@@ -54,14 +54,15 @@ def test_the_recipe_is_the_default():
     found = defaults(noise(8, 8, 3), (Facet(), Facet(), Facet()), n=3000)
     # 2700 to train on, so 21 steps an epoch, and 79 epochs a facet.
     assert found.progressive.stage_epochs == (32, 32, 173)
-    assert found.progressive.warm_up_epochs == (13, 13, 69)
+    assert found.progressive.warm_up_epochs == (19, 19, 104)
     assert found.progressive.redundancy_price == 20
     assert found.train.estimator == "closed_form"
-    assert found.facets.latent_dim == (16, 2, 2)
+    assert found.facets.latent_dim == (16, 1, 1)
     covariances = {form.value for form in found.facets.covariance}
     assert covariances == {"full"}
     (view,) = defaults(IMAGES, (Facet(view=views.Noise(1)),)).facets.view
     assert view == (views.Noise(1.0),)
+    assert defaults(IMAGES, (Facet(), Facet())).facets.latent_dim == (16, 2)
     seen = (Facet(), Facet(view=views.Noise(1)))
     assert defaults(IMAGES, seen).facets.latent_dim == (16, 16)
 
@@ -84,7 +85,7 @@ def test_net_and_batches_follow_the_data(n, shape, batch_size, widths):
 
 
 @pytest.mark.parametrize(
-    ("n", "epochs"), [(300, 413), (50_000, 20), (400_000, 4)]
+    ("n", "epochs"), [(300, 825), (50_000, 20), (400_000, 4)]
 )
 def test_number_of_steps_is_sensible(n, epochs):
     found = defaults(noise(8), (Facet(4, 2),), n=n).progressive.stage_epochs
