@@ -3,8 +3,8 @@
 """Settings that hold for every test; read before jax is imported."""
 
 import os
-import pathlib
 import sys
+import tempfile
 
 import hypothesis
 import pytest
@@ -16,10 +16,11 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Compiling is most of the time of these tests; what is compiled is the same.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-# Files, workers and the processes that tests start share it; so does the next
-# run.
-_CACHE = pathlib.Path(__file__).parents[1] / ".pytest_cache/jax"
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+# Files, workers and processes that tests start share what they compile.
+# The next run starts afresh: a write that a test interrupts is never mended.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    _cache = tempfile.TemporaryDirectory(prefix="mfcvae_tests_")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache.name
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 # The first example of a property pays for compilation, which is no failure.
