@@ -4,7 +4,7 @@ r"""SVHN by the recipe: digit and background.
 
 Each facet warms up before it has a prior, and one that comes later pays for
 what those before it tell; all else is as published. docs/recipe.md says what
-each part does. Not measured yet.
+each part does. It trains, but was not measured yet.
 
     python experiments/train.py --workdir=runs/svhn \
         --config=experiments/configs/svhn.py
