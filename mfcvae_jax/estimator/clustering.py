@@ -46,7 +46,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             number for each stage, epochs[0] for the last facet alone.
         warm_up: share of each stage in which its facets are trained without a
             price on what they encode, before their clusters are fitted to it
-            (docs/recipe.md), from 0 to less than 1. "auto" is 0.4, and 0 if
+            (docs/recipe.md), from 0 to less than 1. "auto" is 0.6, and 0 if
             the family of a facet's prior is no Gaussian, since it has no fit. 0
             is the published schedule.
         redundancy_price: what a facet pays if those before it tell all that it

@@ -30,7 +30,7 @@ class Facet:
             see ``evaluation.pruning``.
         latent_dim: D_j, dimensions of its latent variable z_j. "auto" is 16
             for facet 0, which comes last and takes what is left, and for a
-            facet with a view; for others 2 of two facets, 1 of more.
+            facet with a view; for others 2 if there are two, else 1.
         covariance: of the clusters in these dimensions: "full", "diagonal",
             "spherical", or "tied", one full matrix for all clusters.
         learn_weights: whether the facet learns how large its clusters are; if
