@@ -117,7 +117,7 @@ class PagesTest(parameterized.TestCase):
         ):
             self.enterContext(mock.patch.dict(table))
         for name in ("_LEAST_STEPS", "_EPOCHS", "_MOST_STEPS"):
-            self.enterContext(mock.patch.object(defaults, name, 2))
+            self.enterContext(mock.patch.object(defaults, name, 20))
         self.enterContext(documented.own_folder())
 
     @parameterized.parameters(*PAGES, *NOTEBOOKS)
