@@ -10,16 +10,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
 from mfcvae_jax.estimator.checks import check_count, check_index
 from mfcvae_jax.estimator.layout import Layout
 from mfcvae_jax.evaluation import pruning
 from mfcvae_jax.inference.predictions import Predictions
-from mfcvae_jax.inference.trained import Trained
+from mfcvae_jax.inference.trained import Trained, make_trained
 from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.settings import Settings
-from mfcvae_jax.variational import elbo
 
 __all__ = ["Fitted"]
 
@@ -51,17 +49,12 @@ class Fitted:
     @property
     def trained(self) -> Trained:
         """The model with its weights, all facets fully in."""
-        settings = self.settings
-        model = Trained(
-            model=model_lib.make_model(settings, self.layout.image_shape),
-            likelihood=settings.likelihood,
-            estimate=elbo.find_estimator(settings.train.estimator),
-            batch_size=settings.evaluate.batch_size,
-            variables=self.variables,
-            alpha=progressive.full_coefficients(len(settings.facets)).alpha,
+        return make_trained(
+            self.settings,
+            self.layout.image_shape,
+            self.variables,
+            progressive.full_coefficients(len(self.settings.facets)).alpha,
         )
-        # As in training, so that what is compiled serves both.
-        return jax.device_put(model, jax.local_devices()[0])
 
     def predict(self, images: np.ndarray) -> Predictions:
         """Predicts with the same noise in each call, or raises ValueError."""

@@ -20,13 +20,19 @@ import numpy as np
 from mfcvae_jax import forking
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.inference import predictions
-from mfcvae_jax.model import MFCVAE, Forward, elbo_terms, facets_in_force
+from mfcvae_jax.model import (
+    MFCVAE,
+    Forward,
+    elbo_terms,
+    facets_in_force,
+    make_model,
+)
 from mfcvae_jax.randomness import draw_noise
-from mfcvae_jax.settings import Likelihood
+from mfcvae_jax.settings import Likelihood, Settings
 from mfcvae_jax.variational import elbo, importance, posterior, prior
 from mfcvae_jax.variational import likelihood as likelihood_lib
 
-__all__ = ["Trained"]
+__all__ = ["Trained", "make_trained"]
 
 
 @functools.partial(
@@ -391,6 +397,35 @@ class Trained:
             family = prior.tempered(picked, temperature)
             z.append(_of_components(family, keys[j], n_samples))
         return z
+
+
+def make_trained(
+    settings: Settings,
+    image_shape: tuple[int, int, int],
+    variables: Any,
+    alpha: chex.Array,
+) -> Trained:
+    """Puts the weights of a run into its model.
+
+    Args:
+        settings: of the run.
+        image_shape: (H, W, C).
+        variables: of the model.
+        alpha: fade-in of each facet, shape (J,).
+
+    Returns:
+        The model, ready for examples. Its weights lie on one device, new,
+        trained or from a file, so what is compiled serves them all.
+    """
+    model = Trained(
+        model=make_model(settings, image_shape),
+        likelihood=settings.likelihood,
+        estimate=elbo.find_estimator(settings.train.estimator),
+        batch_size=settings.evaluate.batch_size,
+        variables=variables,
+        alpha=alpha,
+    )
+    return jax.device_put(model, jax.local_devices()[0])
 
 
 def _of_components(family, key, n_samples):

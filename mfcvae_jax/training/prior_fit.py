@@ -180,7 +180,7 @@ def fit_priors(
         found[f"log_likelihood/{j}"] = fitted.log_likelihood
         found[f"iterations/{j}"] = fitted.n_iterations
     params["encoder"] = encoder
-    opt_state = run.stepper.optimiser.init(params)
+    opt_state = jax.jit(run.stepper.optimiser.init)(params)
     return state._replace(params=params, opt_state=opt_state), found
 
 

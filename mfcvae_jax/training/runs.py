@@ -20,7 +20,7 @@ from mfcvae_jax.datasets import batches, reader
 from mfcvae_jax.datasets.spec import Dataset
 from mfcvae_jax.evaluation import accuracy
 from mfcvae_jax.inference.predictions import Predictions
-from mfcvae_jax.inference.trained import Trained
+from mfcvae_jax.inference.trained import Trained, make_trained
 from mfcvae_jax.randomness import KeyUse, draw_noise, run_key
 from mfcvae_jax.settings import MeansInit, Settings
 from mfcvae_jax.training import (
@@ -45,7 +45,6 @@ __all__ = [
     "of_each_seed",
     "run_on",
     "score",
-    "trained",
 ]
 
 
@@ -196,12 +195,10 @@ def first_state(run: Run) -> state_lib.TrainState:
     def encode_means():
         logging.info("encoding %d images to fit the priors", len(images))
         full = progressive.full_coefficients(len(settings.facets))
+        shape = run.dataset.spec.image_shape
+        new = make_trained(settings, shape, variables, full.alpha)
         # Not `modes`: this is the program that scores the run later.
-        return (
-            trained(run, variables, full.alpha)
-            .predict(images, _evaluation_key(run))
-            .latents
-        )
+        return new.predict(images, _evaluation_key(run)).latents
 
     # What a warm-up will fit needs no fit now.
     starts = run.stepper.schedule.starts
@@ -227,29 +224,6 @@ def first_state(run: Run) -> state_lib.TrainState:
 def _standardised(model, key, x, noise, redraw_key):
     variables = state_lib.initial_variables(model, key)
     return data_init.data_dependent_init(model, variables, x, noise, redraw_key)
-
-
-def trained(run: Run, variables: dict[str, Any], alpha: chex.Array) -> Trained:
-    """Returns a model of a run with its weights.
-
-    Args:
-        run: whose model it is.
-        variables: of the model.
-        alpha: fade-in of each facet, shape (J,).
-
-    Returns:
-        The model, ready for examples. Its weights lie on one device, new or
-        trained, so both are the same program for JAX.
-    """
-    model = Trained(
-        model=run.stepper.model,
-        likelihood=run.stepper.likelihood,
-        estimate=run.stepper.estimate,
-        batch_size=run.settings.evaluate.batch_size,
-        variables=variables,
-        alpha=alpha,
-    )
-    return jax.device_put(model, jax.local_devices()[0])
 
 
 class Scored(NamedTuple):
@@ -305,7 +279,9 @@ def in_force(run: Run, state: state_lib.TrainState) -> Trained:
     """
     schedule = run.stepper.schedule
     alpha = progressive.coefficients(schedule, state.step).alpha
-    return trained(run, state.variables, alpha)
+    return make_trained(
+        run.settings, run.dataset.spec.image_shape, state.variables, alpha
+    )
 
 
 def _evaluation_key(run: Run) -> chex.PRNGKey:
