@@ -200,30 +200,6 @@ class Trained:
         z[facet][every, :, every] = places.T
         return self.decode(z)
 
-    def sample_clusters(
-        self,
-        key: chex.PRNGKey,
-        facet: int,
-        n_samples: int,
-        temperature: float = 1.0,
-    ) -> np.ndarray:
-        """Draws images from every component of one facet.
-
-        z_j comes from p(z_j|c_j), the other facets from their marginals.
-
-        Args:
-            key: PRNG key.
-            facet: j.
-            n_samples: n, images per component.
-            temperature: factor on the standard deviations of all components.
-
-        Returns:
-            E[x|z], shape (K_j, n, H, W, C).
-        """
-        return self.decode(
-            self._draw_of_clusters(key, temperature, facet, n_samples)
-        )
-
     def sample_combinations(
         self,
         key: chex.PRNGKey,
@@ -367,36 +343,11 @@ class Trained:
 
         return importance.log_marginal(draw, key, n_samples)
 
-    @functools.partial(jax.jit, static_argnames=("facet", "n_samples"))
-    def _draw_of_clusters(self, key, temperature, facet, n_samples):
-        mixtures = self._mixtures()
-        n_components = self.model.facets.n_components[facet]
-        keys = jax.random.split(key, len(mixtures))
-        z = []
-        for j, mixture in enumerate(mixtures):
-            family = prior.tempered(
-                mixture.components_distribution, temperature
-            )
-            if j == facet:
-                z.append(_of_components(family, keys[j], n_samples))
-            else:
-                p_z = distrax.MixtureSameFamily(
-                    mixture.mixture_distribution, family
-                )
-                shape = (n_components, n_samples)
-                z.append(p_z.sample(seed=keys[j], sample_shape=shape))
-        return z
-
     @functools.partial(jax.jit, static_argnames="n_samples")
     def _draw_of_combinations(self, key, components, temperature, n_samples):
-        mixtures = self._mixtures()
-        keys = jax.random.split(key, len(mixtures))
-        z = []
-        for j, mixture in enumerate(mixtures):
-            picked = mixture.components_distribution[components[:, j]]
-            family = prior.tempered(picked, temperature)
-            z.append(_of_components(family, keys[j], n_samples))
-        return z
+        return prior.draw(
+            key, self._mixtures(), components, temperature, n_samples
+        )
 
 
 def make_trained(
@@ -414,8 +365,8 @@ def make_trained(
         alpha: fade-in of each facet, shape (J,).
 
     Returns:
-        The model, ready for examples. Its weights lie on one device, new,
-        trained or from a file, so what is compiled serves them all.
+        The model. Its weights, new, trained or from a file, lie on one device,
+        so what is compiled serves them all.
     """
     model = Trained(
         model=make_model(settings, image_shape),
@@ -426,9 +377,3 @@ def make_trained(
         alpha=alpha,
     )
     return jax.device_put(model, jax.local_devices()[0])
-
-
-def _of_components(family, key, n_samples):
-    """Draws n samples of each component, shape (K, n, D)."""
-    drawn = family.sample(seed=key, sample_shape=(n_samples,))
-    return drawn.swapaxes(0, 1)

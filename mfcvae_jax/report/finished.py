@@ -204,13 +204,20 @@ class Finished:
         )
 
     def sample_clusters(self, facet: int, n_samples: int) -> np.ndarray:
-        """See ``Trained.sample_clusters``; at the settings' temperature."""
-        return self.trained.sample_clusters(
+        """Draws images from every component of a facet, (K_j, n, H, W, C).
+
+        The other facets' components are drawn from p(c).
+        """
+        settings = self.run.settings
+        components = np.arange(settings.facets.n_components[facet])
+        images, _ = self.trained.sample(
             self.key(KeyUse.SAMPLES, facet),
-            facet,
-            n_samples,
-            self.run.settings.figures.temperature,
+            components.size * n_samples,
+            facet=facet,
+            component=components.repeat(n_samples),
+            temperature=settings.figures.temperature,
         )
+        return images.reshape(-1, n_samples, *images.shape[1:])
 
     def sample_combinations(
         self, components: np.ndarray, n_samples: int, temperature: float

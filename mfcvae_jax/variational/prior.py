@@ -13,6 +13,7 @@ Another family of components is a dataclass of settings, an entry of
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import chex
@@ -27,6 +28,7 @@ from mfcvae_jax.variational.elliptical import Elliptical, Gaussians
 __all__ = [
     "MixturePrior",
     "components",
+    "draw",
     "positive",
     "positive_inverse",
     "tempered",
@@ -174,6 +176,36 @@ def tempered(
     return distrax.Transformed(
         family, distrax.Block(distrax.ScalarAffine(shift, scale), 1)
     )
+
+
+def draw(
+    key: chex.PRNGKey,
+    mixtures: Sequence[distrax.MixtureSameFamily],
+    picked: chex.Array,
+    temperature: float,
+    n_samples: int,
+) -> list[chex.Array]:
+    """Draws z_j ~ p(z_j|c_j) of every facet.
+
+    Args:
+        key: PRNG key.
+        mixtures: p(z_j, c_j) of each facet.
+        picked: c, integers, shape (G, J).
+        temperature: see ``tempered``.
+        n_samples: n.
+
+    Returns:
+        Samples, length J, each of shape (G, n, D_j).
+    """
+    z = []
+    keys = jax.random.split(key, len(mixtures))
+    for j, mixture in enumerate(mixtures):
+        family = mixture.components_distribution[picked[:, j]]
+        drawn = tempered(family, temperature).sample(
+            seed=keys[j], sample_shape=(n_samples,)
+        )
+        z.append(drawn.swapaxes(0, 1))
+    return z
 
 
 def unconstrained(

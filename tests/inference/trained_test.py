@@ -318,14 +318,6 @@ class TestSample:
         again = it.sample_combinations(self.key, components[:3], 2, 0.0)
         for n in range(2):
             _assert_close(again[:, n], found[:3, 0])
-        # Facet 0 is that of the row, the other's is any of its own.
-        cold = it.sample_clusters(self.key, 0, 5, 0.0)
-        every = np.array([[[k, c] for c in range(_K[1])] for k in range(_K[0])])
-        possible = it.sample_combinations(
-            self.key, every.reshape(-1, 2), temperature=0.0
-        ).reshape(_K[0], 1, _K[1], 64)
-        distances = np.abs(cold.reshape(_K[0], 5, 1, 64) - possible).max(-1)
-        assert distances.min(axis=-1).max() < 1e-5
 
     def test_samples_have_the_moments_of_their_components(self):
         it, n = trained(), 400
