@@ -8,6 +8,7 @@ import re
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest
 from scipy import special
 
@@ -79,6 +80,7 @@ class WorkedExampleTest(absltest.TestCase):
         self.addCleanup(restore)
         exec(code, {"__name__": "docs"})
 
+    @pytest.mark.slow
     def test_is_an_unbiased_estimate_of_the_mixture_bound_for_every_l(self):
         facet = oracles.random_facet(0, 3, 2, Covariance.FULL, n=1)
         rng = np.random.default_rng(1)

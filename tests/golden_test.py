@@ -270,6 +270,7 @@ def _gradient(fixture, dtype):
     )
 
 
+@pytest.mark.slow
 @_EACH
 def test_gradient_of_every_parameter_in_float64(name):
     fixture = fixtures.load(name)

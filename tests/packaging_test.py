@@ -108,6 +108,7 @@ def test_every_range_holds_its_pin(python_version):
         )
 
 
+@pytest.mark.slow
 def test_every_module_imports_without_tensorflow_and_torch():
     result = subprocess.run(
         [sys.executable, "-c", IMPORT_EVERYTHING],

@@ -9,6 +9,7 @@ import hypothesis
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from hypothesis import strategies as st
 
@@ -104,6 +105,7 @@ def _over_steps(schedule, n_steps=_N_STEPS):
 
 
 class AgainstTheRulesTest(parameterized.TestCase):
+    @pytest.mark.slow
     @hypothesis.settings(max_examples=25)
     @hypothesis.given(case=_settings())
     def test_phases_and_coefficients_of_every_step(self, case):

@@ -253,6 +253,7 @@ class TestBound:
             of_turns.append(inner.sum() * dz)
         return of_turns, special.logsumexp(log_p_x_z + log_p_z) + np.log(dz)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("seed", range(3))
     def test_mean_over_views_is_below_log_p_x(self, stepper, variables, seed):
         x = _image(seed, (2, 2, 1))
@@ -260,6 +261,7 @@ class TestBound:
         assert np.ptp(of_turns) > 0.01
         assert np.mean(of_turns) < log_p_x
 
+    @pytest.mark.slow
     def test_a_step_estimates_that_mean(self, stepper, variables):
         x = _image(0, (2, 2, 1))
         of_turns, _ = self._integrals(stepper, variables, x)

@@ -9,6 +9,7 @@ import tempfile
 from unittest import mock
 
 import numpy as np
+import pytest
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 from array_record.python.array_record_module import ArrayRecordWriter
@@ -147,6 +148,7 @@ class OriginalTest(absltest.TestCase):
         index = np.ravel_multi_index(tuple(both.T), (10, 8, 4, 15))
         np.testing.assert_array_equal(np.sort(index), np.arange(4800))
 
+    @pytest.mark.slow
     def test_a_combination_that_is_missing_is_named(self):
         with self.assertRaisesRegex(
             FileNotFoundError,

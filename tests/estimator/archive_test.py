@@ -18,8 +18,11 @@ from sklearn.base import clone
 from mfcvae_jax import Facet, MultiFacetClustering, views
 from mfcvae_jax import settings as settings_lib
 
-# Training is so short that a facet may end with one cluster.
-pytestmark = pytest.mark.filterwarnings("ignore:all examples are in one")
+pytestmark = [
+    pytest.mark.slow,
+    # Training is so short that a facet may end with one cluster.
+    pytest.mark.filterwarnings("ignore:all examples are in one"),
+]
 
 IMAGES = datasets.load_digits().images[:40]
 
@@ -120,7 +123,6 @@ class TestRoundTrip:
         np.testing.assert_array_equal(again.predict(IMAGES), fitted.labels_)
         assert [facet.view for facet in again.facets] == [(), ()]
 
-    @pytest.mark.slow
     def test_another_process(self, tmp_path, fitted):
         fitted.save(tmp_path / "model")
         np.save(tmp_path / "x.npy", IMAGES)

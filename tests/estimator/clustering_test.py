@@ -192,6 +192,7 @@ def _log_joint(mixture, z):
 
 
 class TestManners:
+    @pytest.mark.slow
     def test_same_seed_same_result(self, fitted):
         again = clone(fitted).fit(IMAGES)
         np.testing.assert_array_equal(
@@ -245,6 +246,7 @@ class TestManners:
         finally:
             jax.monitoring.unregister_event_duration_listener(listen)
 
+    @pytest.mark.slow
     def test_is_quiet_unless_asked(self, capfd):
         before = logging.get_verbosity()
         logging.set_verbosity(logging.INFO)
@@ -298,6 +300,7 @@ class TestManners:
         assert not hasattr(model, "n_features_in_")
         assert signal.getsignal(signal.SIGINT) is before
 
+    @pytest.mark.slow
     def test_a_facet_that_sorts_nothing_is_named(self):
         noise = np.random.default_rng(0).normal(size=(40, 3))
         model = estimator(facets=[Facet("auto", 1)], epochs=1)
@@ -305,6 +308,7 @@ class TestManners:
             model.fit(noise)
         assert [len(usage) for usage in model.cluster_usage_] == [1]
 
+    @pytest.mark.slow
     def test_divergence(self):
         with pytest.raises(
             FloatingPointError, match=r"diverged: .*learning_rate lower than"

@@ -55,6 +55,7 @@ def test_random_state(random_state, expected):
         estimator(random_state=random_state).fit(IMAGES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("x", "expected"),
     [

@@ -94,6 +94,7 @@ class TestChecks:
 class TestPipelines:
     X = np.random.default_rng(0).normal(size=(40, 6))
 
+    @pytest.mark.slow
     def test_as_a_step(self):
         model = MultiFacetClustering([Facet(3, 2), Facet(2, 1)], **PARAMS)
         union = make_union(StandardScaler(), model)

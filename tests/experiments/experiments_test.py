@@ -106,6 +106,7 @@ class SummariseTest(absltest.TestCase):
         np.save(folder.assignments, np.arange(20).reshape(10, 2) % 6)
         return str(folder.path)
 
+    @pytest.mark.slow
     def test_mean_and_sample_standard_deviation_over_seeds(self):
         runs = [self._finished(s, a) for s, a in ((0, 0.8), (1, 0.9))]
         done = _call("summarise.py", *runs)
@@ -113,6 +114,7 @@ class SummariseTest(absltest.TestCase):
         self.assertIn("| Facet 0, K = 9 | digit | 85.0 (7.1) |", done.stdout)
         self.assertIn("| M, nats | 0.50 (0.71) | 1.00 | 0.00 |", done.stdout)
 
+    @pytest.mark.slow
     def test_runs_of_different_settings_are_refused(self):
         runs = [
             self._finished(0, 0.8),

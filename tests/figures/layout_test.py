@@ -6,6 +6,7 @@ import functools
 
 import matplotlib
 import numpy as np
+import pytest
 from absl.testing import parameterized
 
 from mfcvae_jax import figures
@@ -157,6 +158,7 @@ class LayoutTest(pages.FigureCase):
         pages.sheets(figure, self.path)
 
     @parameterized.parameters("swaps_1", "confusion_2", "curves_two", "arms_3")
+    @pytest.mark.slow
     def test_two_drawings_are_the_same(self, name):
         other = self.path.with_name("other.png")
         for path in (self.path, other):

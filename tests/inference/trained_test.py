@@ -100,6 +100,7 @@ class TestPredict:
         images = self.images if images is None else images
         return it.predict(images, jax.random.key(0))
 
+    @pytest.mark.slow
     def test_chunks_of_any_size_say_the_same(self):
         found, whole = self._found(), self._found(batch_size=21)
         _leaves_close(found.resp, whole.resp)
@@ -177,6 +178,7 @@ class TestLogMarginal:
         images = self.images if images is None else images
         return it.log_marginal(images, jax.random.key(seed), n_samples)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("alpha", [(1.0, 1.0), (0.0, 1.0)])
     def test_is_above_the_mixture_bound_for_the_facets_in_force(self, alpha):
         it = trained(2, alpha, 24, **self.overrides)
@@ -235,6 +237,7 @@ class TestLogMarginal:
             wanted = wanted + is_in * (log_p_z - log_q_z)
         np.testing.assert_allclose(found.log_p_x, wanted, rtol=1e-5, atol=2e-3)
 
+    @pytest.mark.slow
     def test_chunks_cover_every_image_once(self):
         found = self._estimate((1.0, 1.0), 1000, batch_size=16)
         whole = self._estimate((1.0, 1.0), 1000, seed=2)
@@ -244,12 +247,14 @@ class TestLogMarginal:
 
 
 class TestDecode:
+    @pytest.mark.slow
     def test_of_any_shape_and_number(self):
         it, rng = trained(), np.random.default_rng(1)
         z = [rng.normal(size=(7, 3, d)) for d in _D[:2]]
         assert it.decode(z).shape == (7, 3, 8, 8, 1)
         _assert_close(it.decode(z), _decode(it, z))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("n_facets", [1, 2, 3])
     def test_swaps_equal_exchanging_latents_by_hand(self, n_facets):
         it, pairs = trained(n_facets), _pairs(5)
@@ -281,6 +286,7 @@ class TestDecode:
         # Of two facets, either swap is the other one exchanged.
         _assert_close(swapped[0], swapped[1][:, ::-1])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("n_facets", [1, 2, 3])
     def test_traversal_moves_one_dimension_to_where_the_prior_is(
         self, n_facets

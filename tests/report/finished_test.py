@@ -14,6 +14,7 @@ from tests import oracles, untrained
 from tests.report.exhibits_test import run
 
 
+@pytest.mark.slow
 def test_stages_are_where_the_phases_change(tmp_path):
     overrides = untrained.facets(4, 5, 3)
     # Fewer stages than facets: the first brings in two.

@@ -136,6 +136,7 @@ class StandardiseTest(parameterized.TestCase):
                 q.mean, in_training[0].mean, atol=0.05 * spread_in_training
             )
 
+    @pytest.mark.slow
     def test_priors_are_left_alone(self):
         settings = examples.settings()
         model = model_lib.make_model(settings, (8, 8, 1))

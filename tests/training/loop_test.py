@@ -362,6 +362,7 @@ class DivergenceTest(_Folder):
 
 
 class ThreadsTest(_Folder):
+    @pytest.mark.slow
     def test_runs_in_threads_with_folders_are_those_of_one_thread(self):
         run = small_runs.run(**small_runs.ONE_FACET)
         (wanted,), _ = loop.train(run, recording.InMemory())

@@ -92,6 +92,7 @@ class PrecisionTest(parameterized.TestCase):
             self.assertEqual(equation.invars[0].aval.dtype, jnp.float32)
 
     @parameterized.parameters("dense", "conv")
+    @pytest.mark.slow
     def test_bfloat16_is_for_the_nets_and_never_for_the_bound(self, net):
         traced = self._traced(net, Precision.BFLOAT16)
         types = {

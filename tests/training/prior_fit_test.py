@@ -6,6 +6,7 @@ import functools
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from scipy import stats
 from sklearn import datasets, decomposition, mixture
@@ -127,6 +128,7 @@ class StateTest(absltest.TestCase):
             progressive={"stage_epochs": (2, 2), "warm_up_epochs": (1, 1)},
         )
 
+    @pytest.mark.slow
     def test_prior_of_the_facet_is_new_and_the_optimiser_starts_afresh(self):
         run = self.run_
         before = runs.first_state(run)

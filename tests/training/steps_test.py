@@ -92,6 +92,7 @@ class StepTest(parameterized.TestCase):
         super().setUp()
         self.enter_context(jax.enable_x64(True))
 
+    @pytest.mark.slow
     def test_same_key_and_step_give_the_same_noise_and_others_other(self):
         start, x = _start(), _images()
         after, first = _step()(start, x)
@@ -185,6 +186,7 @@ class LossTest(parameterized.TestCase):
         for path in zero:
             self.assertTrue(path.startswith("decoder/rung_0/"), path)
 
+    @pytest.mark.slow
     def test_everything_is_trained_once_the_fade_in_has_begun(self):
         gradient, _, _ = self._gradient(step=3)
         self.assertEqual(self._zero_leaves(gradient), set())
@@ -200,6 +202,7 @@ class LossTest(parameterized.TestCase):
             metrics.loss, metrics.kl_z[1] + metrics.kl_c[1] - metrics.log_p_x_z
         )
 
+    @pytest.mark.slow
     def test_price_is_paid_in_the_loss_by_the_shallow_facet_alone(self):
         stepper, start = _stepper(), _start()
         schedule = stepper.schedule._replace(price=20.0)

@@ -8,6 +8,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from scipy import special, stats
 
@@ -133,6 +134,7 @@ class ExtremesTest(parameterized.TestCase):
         (Covariance.DIAGONAL, 2, 1, 1, 1),
         (Covariance.FULL, 2, 3, 2, 0),
     )
+    @pytest.mark.slow
     def test_terms_and_gradients_of_all_estimators_are_finite(
         self, covariance, n_samples, k, d, n
     ):

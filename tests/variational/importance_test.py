@@ -5,6 +5,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from scipy import special, stats
 
@@ -68,6 +69,7 @@ class LinearModel:
 
 class LogMarginalTest(oracles.DoubleTestCase):
     @parameterized.parameters(Covariance.DIAGONAL, Covariance.FULL)
+    @pytest.mark.slow
     def test_many_samples_reach_the_truth(self, covariance):
         model = LinearModel(covariance)
         n = 100_000
@@ -84,6 +86,7 @@ class LogMarginalTest(oracles.DoubleTestCase):
         )
 
     @parameterized.parameters(1, 2, 50)
+    @pytest.mark.slow
     def test_sums_are_those_of_all_weights_at_once(self, n):
         model = LinearModel(Covariance.FULL)
         key = jax.random.key(1)
@@ -98,6 +101,7 @@ class LogMarginalTest(oracles.DoubleTestCase):
             found.effective_samples, w.sum(0) ** 2 / (w**2).sum(0)
         )
 
+    @pytest.mark.slow
     def test_rises_with_the_samples_from_m_towards_the_truth(self):
         model = LinearModel(Covariance.DIAGONAL)
         rng = np.random.default_rng(3)
