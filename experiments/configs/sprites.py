@@ -33,7 +33,7 @@ def get_config():
     config.progressive.stage_epochs = (6, 6, 16)
     config.progressive.warm_up_epochs = (3, 3, 6)
     config.progressive.fade_in_steps = 400
-    config.progressive.redundancy_price = 20.0
+    config.progressive.redundancy_price = 200.0
     config.train.batch_size = 128
     config.train.learning_rate = 1e-3
     config.train.estimator = "closed_form"

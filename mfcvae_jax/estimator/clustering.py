@@ -49,12 +49,12 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             (docs/recipe.md), from 0 to less than 1. "auto" is 0.6, and 0 if
             the family of a facet's prior is no Gaussian, since it has no fit. 0
             is the published schedule.
-        redundancy_price: what a facet pays if those before it tell all that it
-            encodes, in nats; 0 is published.
+        redundancy_price: nats that a facet pays if earlier ones tell all of it.
+            "auto" is 20, or a fiftieth of the numbers in an example if that is
+            more; 0 is published.
         likelihood: p(x|z): "auto", "bernoulli", "gaussian", or an object
             ``settings.Bernoulli`` or ``settings.Gaussian``.
-        net: encoder and decoder: "auto", "dense", "conv", or a net of
-            ``settings``, such as ``settings.DenseLadder``.
+        net: "auto", "dense", "conv", or one such as ``settings.DenseLadder``.
         batch_size: examples per optimiser step, all of X if it has fewer; or
             "auto".
         learning_rate: of Adam, or "auto".
@@ -114,7 +114,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         *,
         epochs: int | Sequence[int] | str = "auto",
         warm_up: float | str = "auto",
-        redundancy_price: float = 20.0,
+        redundancy_price: float | str = "auto",
         likelihood: str | settings_lib.Likelihood = "auto",
         net: str | settings_lib.Net = "auto",
         batch_size: int | str = "auto",

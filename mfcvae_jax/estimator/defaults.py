@@ -32,6 +32,7 @@ _LEAST_STEPS, _EPOCHS, _MOST_STEPS = 1650, 20, 4700
 _EARLY_SHARE = 0.4
 _WARM_UP_SHARE = 0.6
 _FADE_IN_SHARE = 0.2
+_LEAST_PRICE = 20.0  # nats
 # Images of up to so many numbers are the size of the digits.
 _SMALL = 256
 _FEW, _MANY = 2_000, 20_000  # examples
@@ -126,7 +127,7 @@ def make_settings(
                 min(max(round(warm_up * n), 1), n - 1) if warm_up else 0
                 for n in stage_epochs
             ),
-            redundancy_price=_price(params["redundancy_price"]),
+            redundancy_price=_price(params["redundancy_price"], layout),
         ),
         train=settings_lib.Training(
             batch_size=batch,
@@ -180,11 +181,14 @@ def _warm_up(warm_up: Any, facets: Sequence[Facet]) -> float:
     return float(warm_up)
 
 
-def _price(price: Any) -> float:
+def _price(price: Any, layout: Layout) -> float:
+    """Larger images gain more nats by saying a thing twice."""
+    if isinstance(price, str) and price == "auto":
+        return max(_LEAST_PRICE, math.prod(layout.image_shape) / 50)
     if not is_number(price) or not 0 <= float(price) < math.inf:
         raise ValueError(
-            "redundancy_price must be a finite number of nats, at least 0, got "
-            f"{price!r}"
+            "redundancy_price must be 'auto' or a finite number of nats, at "
+            f"least 0, got {price!r}"
         )
     return float(price)
 

@@ -56,6 +56,8 @@ def test_the_recipe_is_the_default():
     assert found.progressive.stage_epochs == (32, 32, 173)
     assert found.progressive.warm_up_epochs == (19, 19, 104)
     assert found.progressive.redundancy_price == 20
+    larger = defaults(noise(32, 32, 3), n=3000)
+    assert larger.progressive.redundancy_price == 61.44
     assert found.train.estimator == "closed_form"
     assert found.facets.latent_dim == (16, 1, 1)
     covariances = {form.value for form in found.facets.covariance}
@@ -167,7 +169,7 @@ def test_batches_split_over_devices():
         ({"warm_up": 1}, "from 0 to less than 1, got 1"),
         ({"warm_up": (0.5, 0.5)}, "warm_up is a share of each stage"),
         ({"redundancy_price": -1}, "redundancy_price must be"),
-        ({"redundancy_price": "auto"}, "number of nats"),
+        ({"redundancy_price": "high"}, "number of nats"),
     ],
 )
 def test_parameters_that_are_not_allowed(params, expected):
