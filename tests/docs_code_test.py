@@ -10,7 +10,7 @@ do not see the comments
     <!-- test: run -->          the commands of the next block run, made short
 
 Training is made short in both: the estimator's own choice of epochs, and the
-stages of a config. Pages share what they compile.
+stages of a config.
 """
 
 import configparser
@@ -18,20 +18,18 @@ import contextlib
 import io
 import re
 import shlex
-import tempfile
 from unittest import mock
 
-import jax
 import nbformat
 import pytest
 from absl import flags
 from absl.testing import parameterized
-from jax.experimental.compilation_cache import compilation_cache
 from packaging.requirements import Requirement
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import model, settings
 from mfcvae_jax.estimator import defaults
+from mfcvae_jax.evaluation import probes
 from mfcvae_jax.variational import elbo
 from tests import documented
 from tests.documented import DOCS, NOTEBOOKS, PAGES, ROOT
@@ -92,21 +90,6 @@ class ShellTest(parameterized.TestCase):
 
 @pytest.mark.slow
 class PagesTest(parameterized.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.programs = cls.enterClassContext(tempfile.TemporaryDirectory())
-        for name, value in (
-            ("jax_compilation_cache_dir", cls.programs),
-            ("jax_persistent_cache_min_compile_time_secs", 0.1),
-        ):
-            before = jax.config.values[name]
-            jax.config.update(name, value)
-            cls.addClassCleanup(jax.config.update, name, before)
-        # JAX looks at the folder's name once, at the first compilation.
-        compilation_cache.reset_cache()
-        cls.addClassCleanup(compilation_cache.reset_cache)
-
     def setUp(self):
         super().setUp()
         # The examples register what they add.
@@ -118,6 +101,11 @@ class PagesTest(parameterized.TestCase):
             self.enterContext(mock.patch.dict(table))
         for name in ("_LEAST_STEPS", "_EPOCHS", "_MOST_STEPS"):
             self.enterContext(mock.patch.object(defaults, name, 20))
+        self.enterContext(mock.patch.object(defaults, "_STARTS", 1))
+        # These have tests of their own, and take long.
+        self.enterContext(
+            mock.patch.object(probes, "probe_accuracy", return_value=0.5)
+        )
         self.enterContext(documented.own_folder())
 
     @parameterized.parameters(*PAGES, *NOTEBOOKS)
@@ -143,7 +131,7 @@ class PagesTest(parameterized.TestCase):
                     for call in documented.calls_of(part.code):
                         documented.check_call(call)
                         if is_run:
-                            documented.run_call(call, self.programs)
+                            documented.run_call(call)
                 else:
                     self.assertRegex(part.language, r"^(text|\{.*\}.*)$", where)
 

@@ -107,7 +107,3 @@ class WorkedExampleTest(absltest.TestCase):
                 ours = np.asarray(-(terms.kl_z + terms.kl_c))
             error = np.hypot(np.std(ours), np.std(truth)) / np.sqrt(n)
             self.assertLess(abs(np.mean(ours) - np.mean(truth)), 5 * error)
-
-
-if __name__ == "__main__":
-    absltest.main()

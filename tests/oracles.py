@@ -62,6 +62,16 @@ def parts(of: distrax.MixtureSameFamily) -> Parts:
     )
 
 
+def log_joint(of: distrax.MixtureSameFamily, z: np.ndarray) -> np.ndarray:
+    """log p(z, c) by SciPy, shape (N, K), of z of shape (N, D)."""
+    columns = []
+    for log_weight, mean, scale in zip(*parts(of), strict=True):
+        root = np.float64(np.diag(scale) if scale.ndim == 1 else scale)
+        law = stats.multivariate_normal(mean, root @ root.T)
+        columns.append(log_weight + law.logpdf(z))
+    return np.stack(columns, axis=-1)
+
+
 @dataclasses.dataclass(frozen=True)
 class Facet:
     """A mixture of K Gaussians in D dimensions and q(z|x) of B examples."""

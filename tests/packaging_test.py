@@ -43,7 +43,8 @@ NOT_COPIED = shutil.ignore_patterns(
 BUILD = "from setuptools import build_meta; build_meta.build_{}({!r})"
 SHORT = """
 from mfcvae_jax.estimator import defaults
-defaults._STEPS_PER_FACET = defaults._LEAST_EPOCHS_PER_FACET = 2
+defaults._LEAST_STEPS = defaults._MOST_STEPS = 20
+defaults._STARTS = 1
 """
 KEEP_LABELS = """
 import mfcvae_jax, numpy as np

@@ -330,7 +330,3 @@ class OfficialTableTest(parameterized.TestCase):
             # Epoch -1, where the prior is fitted, is before the first step.
             row = 1 + names.index(theirs)
             np.testing.assert_allclose(value[0], table["epoch_minus_1"][row])
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -40,7 +40,3 @@ class DrawNoiseTest(absltest.TestCase):
             for use in randomness.KeyUse
         }
         self.assertLen(keys, 2 * len(randomness.KeyUse))
-
-
-if __name__ == "__main__":
-    absltest.main()

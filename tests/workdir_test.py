@@ -8,7 +8,7 @@ import pathlib
 import tempfile
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax import workdir
 from mfcvae_jax.datasets import spec
@@ -247,7 +247,3 @@ def _dataset(n=10, value=0):
     images = np.full((n, 2, 2, 1), value, np.uint8)
     split = spec.Split(images, np.zeros((n, 0), np.int32))
     return spec.Dataset(spec.DatasetSpec("npz", (2, 2, 1), ()), split, split)
-
-
-if __name__ == "__main__":
-    absltest.main()

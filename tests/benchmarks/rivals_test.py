@@ -2,24 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The comparison with rivals: every method is known, and scores are right."""
 
-import pathlib
-import sys
-
 import numpy as np
 import pytest
-from absl import flags
 from sklearn import metrics
 
 from mfcvae_jax.datasets import reader
+from tests import scripts
 
-# The benchmarks are commands, not a package.
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "benchmarks"))
-_BEFORE = set(flags.FLAGS)
-import rivals  # noqa: E402
-
-# Flags are the process's: other tests parse scripts with flags of these names.
-for _name in set(flags.FLAGS) - _BEFORE:
-    delattr(flags.FLAGS, _name)
+rivals = scripts.load("rivals")
 
 
 @pytest.mark.parametrize("k", [10, 25])

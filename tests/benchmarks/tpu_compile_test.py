@@ -4,24 +4,16 @@
 
 import importlib.util
 import pathlib
-import sys
 
 import numpy as np
 import pytest
-from absl import flags
 
 from mfcvae_jax.report import csv_rows
+from tests import scripts
 
 _ROOT = pathlib.Path(__file__).parents[2]
-# The benchmarks are commands, not a package.
-sys.path.insert(0, str(_ROOT / "benchmarks"))
-_BEFORE = set(flags.FLAGS)
-import tpu_compile  # noqa: E402
-import tpu_program  # noqa: E402
-
-# Flags are the process's: other tests parse scripts with flags of these names.
-for _name in set(flags.FLAGS) - _BEFORE:
-    delattr(flags.FLAGS, _name)
+tpu_compile = scripts.load("tpu_compile")
+tpu_program = scripts.load("tpu_program")
 
 # A loop over steps in the form of the compiler. Of main memory it reads 4 rows
 # of 128 bytes and writes 4 into fast memory, fetches 1024 x 4 bytes, updates a

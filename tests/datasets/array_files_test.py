@@ -12,7 +12,7 @@ from unittest import mock
 import h5py
 import numpy as np
 import pytest
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.datasets.spec import Labeling
@@ -71,8 +71,8 @@ class FilesTest(parameterized.TestCase):
 class LoadTest(FilesTest):
     @parameterized.product(
         kind=["npz", "hdf5"],
-        channels=[(), (1,), (3,)],
-        dtype=[np.uint8, np.float16, np.float32, np.float64, ">f4"],
+        channels=[(), (3,)],
+        dtype=[np.uint8, np.float16, ">f4"],
     )
     def test_images_of_any_shape_and_type(self, kind, channels, dtype):
         images = _images(*channels, dtype=dtype)
@@ -384,7 +384,3 @@ class FileFaultsTest(FilesTest):
             ),
         ):
             reader.load("hdf5", path=str(path))
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -5,7 +5,7 @@
 import pathlib
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from PIL import Image
 
 from mfcvae_jax.datasets import arrays
@@ -145,7 +145,3 @@ class ContentTest(parameterized.TestCase):
 
     def test_names_without_labels(self):
         self._refused("each of the 0 labelings", _NOISE, None, np.array(["a"]))
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -5,7 +5,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.datasets import batches
 
@@ -152,7 +152,3 @@ class AsRowsTest(parameterized.TestCase):
     def test_nothing_is_copied_if_nothing_is_added(self):
         images = np.zeros((2, 8, 8, 2), np.uint8)
         self.assertTrue(np.shares_memory(batches.as_rows(images), images))
-
-
-if __name__ == "__main__":
-    absltest.main()

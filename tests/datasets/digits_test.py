@@ -92,7 +92,3 @@ class DigitsTintedTest(absltest.TestCase):
             (self.tinted.train, self.grey.train),
             (self.tinted.test, self.grey.test),
         )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -9,7 +9,7 @@ import pathlib
 import tempfile
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.datasets import fingerprint
 from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Labeling, Split
@@ -102,7 +102,3 @@ class FingerprintTest(parameterized.TestCase):
         now = fingerprint.of(_DATASET)
         self.assertEqual(fingerprint.differences(before, now), [])
         self.assertEqual(fingerprint.differences(now, before), [])
-
-
-if __name__ == "__main__":
-    absltest.main()

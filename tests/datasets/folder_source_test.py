@@ -7,7 +7,7 @@ import tempfile
 import warnings
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from PIL import Image, ImageOps
 
 from mfcvae_jax.datasets import reader
@@ -194,10 +194,10 @@ class KindsTest(FolderTest):
 
 
 class UprightTest(FolderTest):
-    @parameterized.product(
-        ending=[".jpg", ".png", ".webp", ".tif"],
-        orientation=list(range(1, 9)),
-        size=[(4, 6), (5, 5)],
+    @parameterized.parameters(
+        *((".png", orientation, (4, 6)) for orientation in range(1, 9)),
+        *((ending, 6, (4, 6)) for ending in (".jpg", ".webp", ".tif")),
+        (".png", 6, (5, 5)),
     )
     def test_photos_are_as_pillow_shows_them(self, ending, orientation, size):
         # One half is white, so that even JPEG cannot hide a turn.
@@ -302,7 +302,3 @@ class FaultsTest(FolderTest):
     def test_too_few_to_split(self):
         self.save("one.png", _array(3))
         self._refused("mine: 1 images are too few. At least 3 are needed")
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -7,7 +7,7 @@ import tempfile
 from unittest import mock
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from PIL import Image
 
 from mfcvae_jax.datasets import folder_tree
@@ -186,7 +186,3 @@ class SplitsTest(TreeTest):
     def test_what_does_not_fit(self, names, message):
         self.touch(*names)
         self.assert_refused(message)
-
-
-if __name__ == "__main__":
-    absltest.main()

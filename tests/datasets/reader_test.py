@@ -5,7 +5,7 @@
 import dataclasses
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Labeling, Split
@@ -120,7 +120,3 @@ class CheckTest(parameterized.TestCase):
     def test_unsound_labels(self, labels, message):
         with self.assertRaisesRegex(ValueError, message):
             reader.check(_made_up(labels=labels))
-
-
-if __name__ == "__main__":
-    absltest.main()

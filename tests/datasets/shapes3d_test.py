@@ -193,7 +193,3 @@ class RenderedTest(absltest.TestCase):
             np.testing.assert_array_equal(
                 split.labels, np.column_stack([wall, split.images[:, 1, 0]])
             )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -3,7 +3,7 @@
 """Tests of the fixed random split."""
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.datasets import splitting
 
@@ -53,7 +53,3 @@ class RandomSplitTest(parameterized.TestCase):
             order = np.arange(len(split.labels))
             found = np.corrcoef(order, split.labels[:, 0])[0, 1]
             self.assertLess(abs(found), 4 / np.sqrt(len(order)))
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -193,7 +193,3 @@ class MnistTest(absltest.TestCase):
         self.assertEqual(
             train.labels[:10, 0].tolist(), [4, 1, 0, 7, 8, 1, 2, 7, 1, 6]
         )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -3,12 +3,9 @@
 """Saved estimators: read as they were, and what else a file may hold."""
 
 import json
-import os
 import pathlib
 import resource
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -123,45 +120,6 @@ class TestRoundTrip:
         np.testing.assert_array_equal(again.predict(IMAGES), fitted.labels_)
         assert [facet.view for facet in again.facets] == [(), ()]
 
-    def test_another_process(self, tmp_path, fitted):
-        fitted.save(tmp_path / "model")
-        np.save(tmp_path / "x.npy", IMAGES)
-        program = (
-            "import sys, numpy as np\n"
-            "from mfcvae_jax import MultiFacetClustering\n"
-            "model = MultiFacetClustering.load(sys.argv[1] + '/model')\n"
-            "x = np.load(sys.argv[1] + '/x.npy')\n"
-            "np.save(sys.argv[1] + '/resp', model.predict_proba(x)[1])\n"
-        )
-        subprocess.run(
-            [sys.executable, "-c", program, str(tmp_path)],
-            check=True,
-            env=os.environ,
-        )
-        np.testing.assert_array_equal(
-            np.load(tmp_path / "resp.npy"), fitted.predict_proba(IMAGES)[1]
-        )
-
-
-class TestForeignFiles:
-    @pytest.mark.parametrize(
-        ("change", "expected"),
-        [
-            ({"about": np.array("hello")}, "was not written by"),
-            ({"about": np.array("[1]")}, "was not written by"),
-            ({"about": np.array("[" * 10**5)}, "was not written by"),
-            ({"about": np.zeros(2)}, "was not written by"),
-            ({"extra": np.zeros(2)}, "is called extra"),
-            ({"net/params/other": np.zeros(2)}, "called net/params/other"),
-            ({"arrays/labels": np.zeros((40, 2))}, "arrays/labels must be int"),
-            ({"arrays/labels": np.full((40, 2), 99)}, "labels is not"),
-            ({"arrays/labels": np.array(3)}, "model.npz is damaged"),
-            ({"arrays/scale": np.array("a")}, "arrays/scale must be float64"),
-            ({"arrays/scale": np.array(0.0)}, "scale is not"),
-            ({"arrays/offset": np.array(np.nan)}, "offset holds .* not finite"),
-            ({"arrays/evidence_0": np.zeros((4, 3))}, "evidence_0 must be"),
-        ],
-    )
     def test_members(self, tmp_path, members, change, expected):
         refused(tmp_path, members | change, expected)
 

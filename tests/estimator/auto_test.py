@@ -60,7 +60,3 @@ class AutoFacetTest(absltest.TestCase):
         np.testing.assert_array_equal(
             given.labels_[:, 1], self.model.labels_[:, 1]
         )
-
-
-if __name__ == "__main__":
-    absltest.main()

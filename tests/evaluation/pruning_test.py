@@ -5,7 +5,7 @@
 import distrax
 import numpy as np
 from absl.testing import parameterized
-from scipy import special, stats
+from scipy import special
 
 from mfcvae_jax.evaluation import pruning
 from mfcvae_jax.settings import Covariance
@@ -26,15 +26,6 @@ def _generous(rng, z, k, covariance):
         scale = np.broadcast_to([[1.0, 0.0], [0.5, 0.8]], (k, 2, 2))
     means = z[rng.choice(len(z), k, replace=False)]
     return oracles.mixture(np.zeros(k), means, scale, covariance)
-
-
-def _log_joint(mixture, z):
-    columns = []
-    for log_weight, mean, scale in zip(*oracles.parts(mixture), strict=True):
-        covariance = np.diag(scale**2) if scale.ndim == 1 else scale @ scale.T
-        density = stats.multivariate_normal(mean, covariance)
-        columns.append(log_weight + density.logpdf(z))
-    return np.stack(columns, axis=-1)
 
 
 class PruneTest(oracles.DoubleTestCase):
@@ -77,7 +68,7 @@ class PruneTest(oracles.DoubleTestCase):
             Covariance.TIED: (3, 3),
         }[covariance]
         for at, found in ((0, mixture), (6 - evidence.n_kept, left)):
-            joint = _log_joint(found, z)
+            joint = oracles.log_joint(found, z)
             log_p_z = special.logsumexp(joint, axis=1)
             entropy = special.entr(special.softmax(joint, axis=1)).sum(1)
             np.testing.assert_allclose(

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from tests.experiments import scripts
+from tests import scripts
 from tests.figures import pages
 
 bounds = scripts.load("bounds")

@@ -37,6 +37,7 @@ _SMALL = (
     "--config.progressive.fade_in_steps=5",
     "--config.checkpoint.every_epochs=1",
     "--config.evaluate.every_epochs=2",
+    "--config.evaluate.importance_samples=3",
     "--config.train.steps_per_dispatch=4",
 )
 

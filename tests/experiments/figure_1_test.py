@@ -10,7 +10,7 @@ from absl.testing import parameterized
 from matplotlib import colors as mpl_colors
 from matplotlib import patches
 
-from tests.experiments import scripts
+from tests import scripts
 from tests.figures import pages
 
 figure_1 = scripts.load("figure_1")

@@ -4,26 +4,18 @@
 
 import pathlib
 import re
-import sys
 
 import numpy as np
 import pytest
-from absl import flags
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.report import csv_rows, study
+from tests import scripts
 
-# The experiments are commands, not a package.
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "experiments"))
 _ROOT = pathlib.Path(__file__).parents[2]
 _CONFIGS = _ROOT / "experiments" / "configs"
-_BEFORE = set(flags.FLAGS)
-import recipe  # noqa: E402
-
-# Flags are the process's: other tests parse scripts with flags of these names.
-for _name in set(flags.FLAGS) - _BEFORE:
-    delattr(flags.FLAGS, _name)
+recipe = scripts.load("recipe")
 
 
 @pytest.mark.parametrize("data", recipe.ARMS)
@@ -49,8 +41,8 @@ def test_held_back_images_are_not_trained_on():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_seeds", [1, 2])
-def test_seeds_are_trained_once_and_read_again(n_seeds, tmp_path):
+def test_seeds_are_trained_once_and_read_again(tmp_path):
+    n_seeds = 2
     group = recipe.of_seeds(
         config_lib.from_config(
             config_lib.changed(

@@ -54,12 +54,7 @@ class SlurmTest(absltest.TestCase):
         cls.folder = pathlib.Path(
             cls.enterClassContext(tempfile.TemporaryDirectory())
         )
-        # What one process has compiled, all can use.
-        cls.environment = {
-            "JAX_COMPILATION_CACHE_DIR": str(cls.folder / "cache"),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            **cls.cluster.environment,
-        }
+        cls.environment = cls.cluster.environment
         _write(_CONFIG, cls.folder / "small.py")
         cls.here = cls.folder / "here"
         cls._run(*_sweep(cls.here))
@@ -199,7 +194,3 @@ def _scores(folder):
 def _rows(folder):
     with (folder / "results.csv").open() as file:
         return list(csv.DictReader(file))
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -15,25 +15,17 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from absl import flags
 from absl.testing import absltest, parameterized
 
 from mfcvae_jax import workdir
 from mfcvae_jax.report import seeds
-from tests import examples
+from tests import examples, scripts
 from tests.report.results_test import example
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _DIGITS = _ROOT / "experiments" / "configs/published/digits.py"
-# The experiments are commands, not a package.
-sys.path.insert(0, str(_ROOT / "experiments"))
-_BEFORE = set(flags.FLAGS)
-import slurm_jobs  # noqa: E402
-import sweep  # noqa: E402
-
-# Flags are the process's: other tests parse scripts with flags of these names.
-for _name in set(flags.FLAGS) - _BEFORE:
-    delattr(flags.FLAGS, _name)
+sweep = scripts.load("sweep")
+slurm_jobs = scripts.load("slurm_jobs")
 
 
 class ArmsTest(parameterized.TestCase):

@@ -178,22 +178,6 @@ class TestLogMarginal:
         images = self.images if images is None else images
         return it.log_marginal(images, jax.random.key(seed), n_samples)
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize("alpha", [(1.0, 1.0), (0.0, 1.0)])
-    def test_is_above_the_mixture_bound_for_the_facets_in_force(self, alpha):
-        it = trained(2, alpha, 24, **self.overrides)
-        found = it.predict(self.images, jax.random.key(1))
-        bound = found.mean_terms(np.sign(alpha))["mixture_bound"]
-        np.testing.assert_array_equal(it.is_in, np.sign(alpha))
-        many = self._estimate(alpha, 50)
-        assert many.log_p_x.shape == (24,)
-        one = np.mean(self._estimate(alpha, 1).log_p_x)
-        assert np.mean(many.log_p_x) > max(bound, one)
-        # One sample is an estimate of M itself.
-        assert abs(one - bound) < 0.5 * abs(bound)
-        assert np.all(many.effective_samples >= 1 - 1e-3)
-        assert np.all(many.effective_samples <= 50 + 1e-3)
-
     @pytest.mark.parametrize("alpha", [(1.0, 1.0), (0.0, 1.0), (0.3, 1.0)])
     def test_one_sample_is_scipy_s_weight_at_that_sample(self, alpha):
         it, key = trained(2, alpha, 24, **self.overrides), jax.random.key(4)
@@ -211,26 +195,11 @@ class TestLogMarginal:
         for is_in, q, p, z in zip(
             it.alpha > 0,
             forward.posteriors,
-            map(oracles.parts, forward.mixtures),
+            forward.mixtures,
             forward.z,
             strict=True,
         ):
-            scale = np.asarray(p.scale, np.float64)
-            covariances = [
-                np.diag(s**2) if s.ndim == 1 else s @ s.T for s in scale
-            ]
-            log_p_z_c = np.stack(
-                [
-                    stats.multivariate_normal(mean, covariance).logpdf(z[0])
-                    for mean, covariance in zip(
-                        np.asarray(p.means), covariances, strict=True
-                    )
-                ],
-                axis=-1,
-            )
-            log_p_z = special.logsumexp(
-                log_p_z_c + special.log_softmax(p.log_weights), axis=-1
-            )
+            log_p_z = special.logsumexp(oracles.log_joint(p, z[0]), axis=-1)
             log_q_z = stats.norm.logpdf(
                 z[0], q.mean, np.exp(0.5 * np.float64(q.log_var))
             ).sum(-1)
@@ -255,8 +224,8 @@ class TestDecode:
         _assert_close(it.decode(z), _decode(it, z))
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("n_facets", [1, 2, 3])
-    def test_swaps_equal_exchanging_latents_by_hand(self, n_facets):
+    def test_swaps_equal_exchanging_latents_by_hand(self):
+        n_facets = 3
         it, pairs = trained(n_facets), _pairs(5)
         left, right = (
             [np.asarray(q.mean) for q in _encode(it, pairs[:, side])]
@@ -287,7 +256,7 @@ class TestDecode:
         _assert_close(swapped[0], swapped[1][:, ::-1])
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("n_facets", [1, 2, 3])
+    @pytest.mark.parametrize("n_facets", [1, 3])
     def test_traversal_moves_one_dimension_to_where_the_prior_is(
         self, n_facets
     ):

@@ -16,7 +16,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from PIL import Image
 
 from mfcvae_jax import storage, workdir
@@ -345,7 +345,3 @@ class AddressTest(parameterized.TestCase):
 
 def _names(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-if __name__ == "__main__":
-    absltest.main()

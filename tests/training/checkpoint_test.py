@@ -111,7 +111,3 @@ class CheckpointTest(absltest.TestCase):
             self.assertRaisesRegex(FileNotFoundError, "no checkpoint in"),
         ):
             saved.restore_latest(self.template)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -49,7 +49,3 @@ class ClockTest(absltest.TestCase):
         device = mock.Mock(memory_stats=lambda: {"peak_bytes_in_use": 3e9})
         with mock.patch.object(clock.jax, "local_devices", lambda: [device]):
             self.assertEqual(self.clock.read(1, 1), {"device_peak_gb": 3.0})
-
-
-if __name__ == "__main__":
-    absltest.main()

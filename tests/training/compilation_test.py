@@ -67,7 +67,3 @@ class CacheTest(absltest.TestCase):
             self.assertEqual(
                 jax.config.values["jax_compilation_cache_dir"], self.before
             )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import official
@@ -152,7 +152,3 @@ class StandardiseTest(parameterized.TestCase):
         np.testing.assert_allclose(
             np.std(kernel), np.sqrt(2 / kernel.shape[0]), rtol=0.05
         )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -209,13 +209,18 @@ def pool(n_devices: int) -> futures.ProcessPoolExecutor:
     )
 
 
+def free_port() -> int:
+    """Returns a port that nobody listens to."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 def results_of_processes(
     n_processes: int, n_devices: int, cases: list[dict[str, Any]]
 ) -> list[list[list[list[np.ndarray]]]]:
     """Several results of each of some processes with so many devices each."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with futures.ProcessPoolExecutor(
         n_processes,
         mp_context=multiprocessing.get_context("spawn"),

@@ -37,12 +37,13 @@ def _rms(array):
 class DevicesTest(parameterized.TestCase):
     """50 steps with batch norm, a stage, its warm-up and price among them."""
 
-    @parameterized.parameters(("dense", 2), ("dense", 8), ("conv", 4))
+    @parameterized.parameters(("dense", 8), ("conv", 4))
     def test_any_number_of_devices_is_one(self, net, n_devices):
         (one,) = _result(8, net, n_devices=1)
         (several,) = _result(8, net, n_devices=n_devices)
         _assert_close(several, one, 1e-9, 1e-9)
 
+    @pytest.mark.thorough
     def test_in_single_precision_to_a_tenth_of_a_percent(self):
         """Of the root mean square of each array.
 
@@ -57,9 +58,8 @@ class DevicesTest(parameterized.TestCase):
             error = _rms(np.float64(ours) - theirs)
             self.assertLess(error, 1e-3 * (1 + _rms(theirs)))
 
-    @parameterized.parameters((1, (0, 1, 2)), (8, (0,)))
-    def test_large_data_fed_in_chunks_are_the_same(self, n_devices, seeds):
-        kwargs = {"net": "dense", "n_devices": n_devices, "seeds": seeds}
+    def test_large_data_fed_in_chunks_are_the_same(self):
+        kwargs = {"net": "dense", "n_devices": 1, "seeds": (0, 1, 2)}
         whole = _result(8, **kwargs)
         fed = _result(8, **kwargs, on_device_bytes=0)
         for ours, theirs in zip(fed, whole, strict=True):
@@ -68,7 +68,7 @@ class DevicesTest(parameterized.TestCase):
 
 @pytest.mark.slow
 class SeedsTest(parameterized.TestCase):
-    @parameterized.parameters(("dense", 1), ("dense", 2), ("conv", 2))
+    @parameterized.parameters(("dense", 1), ("dense", 2))
     def test_each_of_several_seeds_is_the_single_run(self, net, n_devices):
         together = _result(8, net, n_devices=n_devices, seeds=(0, 1, 2))
         for seed in (0, 2):
@@ -176,7 +176,3 @@ class ProgramTest(parameterized.TestCase):
         else:
             np.testing.assert_array_equal(found[..., 0] // 100, wanted)
             np.testing.assert_array_equal(found[0, 1], 100 + np.arange(8))
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -13,7 +13,7 @@ import time
 
 import jax
 import pytest
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.training import (
@@ -299,7 +299,3 @@ class ClaimTest(_Folders):
         )
         with workdir.claim(workdir.settings(), resume=True):
             pass
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -105,7 +105,3 @@ class FeedTest(absltest.TestCase):
     def test_nothing_to_feed(self):
         self.dispatches = []
         self.assertEqual(list(self._feed(_Watched(), 0)), [])
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -178,7 +178,3 @@ def _private_mounts():
             continue
         return command
     return None
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -379,7 +379,3 @@ class ThreadsTest(_Folder):
             thread.join()
         for i in range(3):
             assert_equal_states(found[i][0], wanted)
-
-
-if __name__ == "__main__":
-    absltest.main()

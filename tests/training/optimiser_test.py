@@ -5,7 +5,7 @@
 import jax
 import numpy as np
 import optax
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax.training import optimiser
@@ -80,7 +80,3 @@ class OptimiserTest(parameterized.TestCase):
 
         jax.tree_util.tree_map_with_path(compare, params, start, *gradients)
         self.assertEqual(unmoved, fixed)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax import progressive
 from mfcvae_jax.datasets import batches
@@ -126,7 +126,3 @@ class PrecisionTest(parameterized.TestCase):
         error = np.linalg.norm(rounded - gradient) / np.linalg.norm(gradient)
         # A bfloat16 has 8 bits, of which every batch norm cancels some.
         self.assertLess(error, 0.1)
-
-
-if __name__ == "__main__":
-    absltest.main()

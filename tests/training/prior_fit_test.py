@@ -165,7 +165,3 @@ class StateTest(absltest.TestCase):
             found.log_var, before.log_var + fitted.log_var_shift, rtol=1e-4
         )
         self.assertLess(fitted.log_var_shift.max(), -1)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -105,7 +105,3 @@ class ParamsTest(absltest.TestCase):
         first, second = (after[f"priors_{j}"]["means"] for j in (0, 1))
         np.testing.assert_allclose(np.std(first), np.sqrt(2 / 460), rtol=0.02)
         self.assertFalse(np.array_equal(first, second))
-
-
-if __name__ == "__main__":
-    absltest.main()

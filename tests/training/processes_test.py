@@ -6,7 +6,6 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -27,7 +26,7 @@ from mfcvae_jax.training import (
     stopping,
 )
 from tests import examples
-from tests.training import small_runs
+from tests.training import device_cases, small_runs
 
 # A process that is gone is missed within 30 seconds, see ``processes``; what is
 # waited for here comes, or the test is lost, so the limit is generous.
@@ -74,9 +73,7 @@ class _Pair:
     def __init__(self, folder, workdir, *args):
         config = examples.config(**_OVERRIDES)
         command = small_runs.command(folder, config, workdir)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = device_cases.free_port()
         self.logs = [folder / f"{i}.log" for i in range(2)]
         flag = "--xla_force_host_platform_device_count=2"
         self.processes = []
@@ -222,7 +219,3 @@ class TwoProcessesTest(absltest.TestCase):
             )
             self.assertEqual(int(step), _last_step(workdir))
             self.assertNotIn("error:", pair.text())
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -89,7 +89,3 @@ class ProgressTest(parameterized.TestCase):
         # No step was timed yet, so no time is foretold.
         self.assertIn("<?", first)
         self.assertIn("20/20", text)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -49,7 +49,3 @@ class RefusedTest(absltest.TestCase):
             self.skipTest("there is a GPU")
         self.assertRegex(done.stdout, r"\AJAX cannot use JAX_PLATFORMS=cuda.*")
         self.assertEqual(done.stdout.count("\n"), 1)
-
-
-if __name__ == "__main__":
-    absltest.main()

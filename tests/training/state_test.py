@@ -101,7 +101,3 @@ class MakeStateTest(absltest.TestCase):
         plain = state.with_key_data(made)
         np.testing.assert_array_equal(plain.key, jax.random.key_data(key))
         self.assertEqual(state.with_typed_key(plain).key, key)
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -299,7 +299,3 @@ class SummariseTest(absltest.TestCase):
         np.testing.assert_array_equal(
             found.shared_variance, [0, shares[1, 2], 0]
         )
-
-
-if __name__ == "__main__":
-    absltest.main()

@@ -106,16 +106,3 @@ class ExpectationTest(oracles.DoubleTestCase):
         two = np.outer(weights, weights).ravel() @ _estimate(pairs)[0]
         self.assertGreater(_mixture_bound(), two + 1e-3)
         self.assertGreater(two, _mean_field_bound() + 1e-3)
-
-    def test_gap_of_the_two_bounds_is_minus_the_expected_log_normaliser(self):
-        # M - F = -log Z, with Z from exact expectations of log p(c|z).
-        def log_posterior(z):
-            joint = np.log(_WEIGHTS) + stats.norm.logpdf(z, _MEANS, _STDS)
-            return special.log_softmax(joint)
-
-        log_z = special.logsumexp(
-            [_expectation(lambda z, c=c: log_posterior(z)[c]) for c in range(3)]
-        )
-        np.testing.assert_allclose(
-            _mixture_bound() - _mean_field_bound(), -log_z, atol=1e-8
-        )

@@ -103,7 +103,3 @@ class SharesTest(absltest.TestCase):
         self.assertTrue(np.any(of_q[0].mean) and np.any(of_q[0].log_var))
         for leaf in jax.tree.leaves((of_q[1], of_resp)):
             self.assertFalse(np.any(leaf))
-
-
-if __name__ == "__main__":
-    absltest.main()

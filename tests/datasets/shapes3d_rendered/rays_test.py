@@ -3,7 +3,7 @@
 """Tests of the rays: points that were put in by hand come out again."""
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
 from mfcvae_jax.datasets.shapes3d_rendered import rays as rays_lib
 
@@ -166,7 +166,3 @@ def _distance_to_surface(shape, x, y, z):
     radius, height = rays_lib.CAPSULE
     beyond = np.maximum(abs(z - height / 2) - (height / 2 - radius), 0)
     return np.hypot(around, beyond) - radius
-
-
-if __name__ == "__main__":
-    absltest.main()

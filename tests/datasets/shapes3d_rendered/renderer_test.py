@@ -162,7 +162,3 @@ class OriginalFramesTest(absltest.TestCase):
             wrong[:, column] = np.abs(wrong[:, column] - 1) % size
             with self.subTest(f"column {column}"):
                 self.assertTrue(np.all(self._distance(wrong) > right))
-
-
-if __name__ == "__main__":
-    absltest.main()

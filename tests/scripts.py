@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Imports the scripts of experiments/ side by side."""
+"""Imports the scripts of experiments/ and benchmarks/ side by side."""
 
 import importlib
 import types
