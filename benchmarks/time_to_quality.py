@@ -19,9 +19,11 @@ import pathlib
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+import numpy as np
 import rivals
 from absl import app, flags
 from matplotlib.figure import Figure
@@ -40,7 +42,7 @@ _CACHES = ("no cache", "cached")
 _OTHERS = ("kmeans", "pca_gmm", "ae_kmeans", "vade")
 _COLUMNS = ("method", "cache", "epoch", "seconds", "nmi")
 # Of the table: when a method is within this of its last NMI for good.
-_CLOSE = 0.02
+_CLOSE = 2.0
 
 _PICTURE = flags.DEFINE_string("picture", "", "PNG or SVG to draw.")
 
@@ -94,26 +96,37 @@ def _timed(what: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _summary(rows: list[dict[str, Any]]) -> tuple[str, ...]:
-    last = float(rows[-1]["nmi"])
-    reached = rows[-1]["seconds"]
-    for row in reversed(rows):
-        if abs(float(row["nmi"]) - last) > _CLOSE:
-            break
-        reached = row["seconds"]
-    times = (f"{float(s):.0f}" for s in (reached, rows[-1]["seconds"]))
-    return rows[0]["method"], rows[0]["cache"], f"{100 * last:.1f}", *times
+def curves(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Takes the rows of the file apart, into those of each method and cache."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault((row["method"], row["cache"]), []).append(row)
+    return list(found.values())
 
 
-def draw(curves: list[list[dict[str, Any]]]) -> Figure:
+def table(rows: Iterable[dict[str, Any]]) -> str:
+    """Says in Markdown when each method was near its last NMI for good."""
+    lines = []
+    for curve in curves(rows):
+        nmi = np.array([100 * float(row["nmi"]) for row in curve])
+        seconds = [float(row["seconds"]) for row in curve]
+        far = np.flatnonzero(abs(nmi - nmi[-1]) > _CLOSE)
+        reached = seconds[far[-1] + 1 if far.size else 0]
+        names = (curve[0]["method"], curve[0]["cache"], f"{nmi[-1]:.1f}")
+        lines.append((*names, f"{reached:.0f}", f"{seconds[-1]:.0f}"))
+    header = "method|cache|NMI, %|seconds until within 2 of it|seconds in all"
+    return markdown.table(header.split("|"), lines)
+
+
+def draw(rows: Iterable[dict[str, Any]]) -> Figure:
     """Draws NMI over the seconds; a single point is a method when it ends."""
     figure = Figure((6.4, 3.6), layout="constrained")
     axes = figure.subplots()
-    for i, rows in enumerate(curves):
-        seconds = [float(row["seconds"]) for row in rows]
-        nmi = [100 * float(row["nmi"]) for row in rows]
-        marker = "osD^v<>"[i % 7] if len(rows) == 1 else ""
-        label = ", ".join(filter(None, (rows[0]["method"], rows[0]["cache"])))
+    for i, curve in enumerate(curves(rows)):
+        seconds = [float(row["seconds"]) for row in curve]
+        nmi = [100 * float(row["nmi"]) for row in curve]
+        marker = "osD^v<>"[i % 7] if len(curve) == 1 else ""
+        label = ", ".join(filter(None, (curve[0]["method"], curve[0]["cache"])))
         axes.plot(seconds, nmi, marker=marker, label=label)
     axes.set(xlabel="seconds since the start", ylabel="NMI with the digit, %")
     axes.legend(fontsize="small")
@@ -130,22 +143,15 @@ def main(argv):
         for method in methods
         for cache in caches
     ]
-    curves = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
         for what in todo:
-            rows = [x for x in csv_rows.read(path) if what.items() <= x.items()]
-            if not rows:
-                rows = _timed(what)
-                csv_rows.append(path, _COLUMNS, rows)
-            curves.append(rows)
-            print(*_summary(rows), flush=True)
-    header = "method|cache|NMI, %|seconds until within 2 of it|seconds in all"
-    print(
-        "\n" + markdown.table(header.split("|"), [_summary(x) for x in curves])
-    )
+            if not any(what.items() <= x.items() for x in csv_rows.read(path)):
+                csv_rows.append(path, _COLUMNS, _timed(what))
+                print(what, flush=True)
+    print(table(csv_rows.read(path)))
     if _PICTURE.value:
-        draw(curves).savefig(_PICTURE.value)
+        draw(csv_rows.read(path)).savefig(_PICTURE.value)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import redundancy
+from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import disk, loop, runs
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.variational import elbo
@@ -123,7 +124,11 @@ def _train(
 def _scores(run: runs.Run, state: TrainState) -> dict[str, float]:
     scored = runs.score(run, state)
     m, f = (scored.terms[f"{name}_bound"] for name in ("mixture", "mean_field"))
-    estimate = runs.log_marginal(run, state)
+    estimate = scored.trained.log_marginal(
+        run.dataset.test.images,
+        run_key(run.settings.seed, KeyUse.IMPORTANCE),
+        run.settings.evaluate.importance_samples,
+    )
     scores = {
         "M": m,
         "F": f,

@@ -11,8 +11,6 @@ import os
 
 __all__ = ["check"]
 
-_is_fork = False
-
 
 def check() -> None:
     """Notes that this process uses JAX.
@@ -20,20 +18,15 @@ def check() -> None:
     Raises:
         RuntimeError: if the process was forked from one that had.
     """
-    if _is_fork:
+    if os.getpid() != _first_user():
         raise RuntimeError(
             f"process {os.getpid()} was forked from one in which JAX had "
             "computed, so it would wait for ever: start processes by "
             'multiprocessing.get_context("spawn"), or use threads'
         )
-    _watch()
 
 
 @functools.cache
-def _watch() -> None:
-    os.register_at_fork(after_in_child=_note_fork)
-
-
-def _note_fork() -> None:
-    global _is_fork
-    _is_fork = True
+def _first_user() -> int:
+    """The process that used JAX first; a fork has it from its parent."""
+    return os.getpid()

@@ -244,12 +244,7 @@ def full_coefficients(n_facets: int) -> Coefficients:
 def fitted_at(schedule: Schedule, step: int) -> tuple[int, ...]:
     """Returns the facets whose warm-up ends at a step, on the host.
 
-    Args:
-        schedule: of the run.
-        step: optimiser steps taken.
-
-    Returns:
-        The facets whose prior is to be fitted before the next step.
+    Their priors are to be fitted before the next step.
     """
     return tuple(
         j
@@ -292,14 +287,8 @@ def choices(settings: Progressive, n_starts: int) -> dict[int, int]:
 def events(schedule: Schedule, after: int, upto: int) -> tuple[Event, ...]:
     """Lists the phases that facets enter in a span of steps, on the host.
 
-    Args:
-        schedule: of the run.
-        after: what happened up to and including this step is left out; -1 for
-            the start of the run.
-        upto: last step of the span.
-
-    Returns:
-        Events in the order in which they happen.
+    What happened up to and including the step ``after`` is left out; it is -1
+    for the start of the run. Events come in the order in which they happen.
     """
     steps = {start for row in schedule.starts for start in row}
     found = []

@@ -26,15 +26,7 @@ class KeyUse(enum.IntEnum):
 
 
 def run_key(seed: int, use: KeyUse) -> chex.PRNGKey:
-    """Returns the base key of one use of randomness in a run.
-
-    Args:
-        seed: of the run.
-        use: what is drawn.
-
-    Returns:
-        A typed key.
-    """
+    """Returns the typed key from which a run makes one use of randomness."""
     return jax.random.fold_in(jax.random.key(seed), use)
 
 

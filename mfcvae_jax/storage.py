@@ -123,12 +123,7 @@ def room(path: Path) -> str:
 
 
 def mend(path: Path, error: Exception | None = None) -> str:
-    """Says what to do about a write that failed; by default the disk is full.
-
-    Args:
-        path: that was written.
-        error: that came.
-    """
+    """Says what to do about a write that failed, by default on a full disk."""
     if is_bucket(path):
         return (
             "see that the bucket is there, that this machine reaches it, that "
@@ -185,9 +180,6 @@ def held(folder: Path) -> Iterator[None]:
     nothing for three minutes. What it cannot prevent: two processes that take
     a lock in the same instant after it was used before, or a process that was
     halted for longer and wakes up beside the one that has taken over.
-
-    Args:
-        folder: whose lock it is.
 
     Raises:
         BusyError: if another process has it.

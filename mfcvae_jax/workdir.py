@@ -76,19 +76,12 @@ class Workdir:
         self.figures = self.path / "figures"
         self.report = self.path / "report.html"
 
-    def of_each_seed(self, settings: Settings) -> tuple["Workdir", ...]:
+    def by_seed(self, settings: Settings) -> dict[int, "Workdir"]:
         """Returns the folder of each seed, or this one if there is one seed."""
         if settings.n_starts == 1:
-            return (self,)
-        return tuple(
-            Workdir(self.path / f"seed_{one.seed}")
-            for one in settings.of_each_seed
-        )
-
-    def by_seed(self, settings: Settings) -> dict[int, "Workdir"]:
-        """Returns the same folders by the seeds themselves."""
-        seeds = (one.seed for one in settings.of_each_seed)
-        return dict(zip(seeds, self.of_each_seed(settings), strict=True))
+            return {settings.seed: self}
+        seeds = [one.seed for one in settings.of_each_seed]
+        return {seed: Workdir(self.path / f"seed_{seed}") for seed in seeds}
 
     def why_given_up(self) -> str:
         """Says what this seed did if it was given up, else "".
@@ -187,9 +180,8 @@ class Workdir:
         made_with = environment.describe()
         if config_file:
             made_with["config_file"] = str(pathlib.Path(config_file).resolve())
-        seeds = zip(
-            self.of_each_seed(settings), settings.of_each_seed, strict=True
-        )
+        folders = self.by_seed(settings).values()
+        seeds = zip(folders, settings.of_each_seed, strict=True)
         for folder, own in ((self, settings), *seeds):
             storage.make_folder(folder.path)
             json_files.write(folder.config, config_lib.to_config(own))
@@ -214,7 +206,7 @@ class Workdir:
             )
         has_checkpoint = any(
             folder.checkpoints.is_dir() and any(folder.checkpoints.iterdir())
-            for folder in self.of_each_seed(settings)
+            for folder in self.by_seed(settings).values()
         )
         if has_checkpoint and not resume:
             raise ValueError(
@@ -225,10 +217,7 @@ class Workdir:
             self._check_data(data)
 
     def check_data(self, dataset: Dataset) -> None:
-        """Checks that data are those that the run was trained on.
-
-        Args:
-            dataset: as it was read now.
+        """Checks that data, as read now, are those that the run was trained on.
 
         Raises:
             ValueError: if they differ, or data.json is damaged. A run of a

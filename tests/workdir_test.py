@@ -105,7 +105,7 @@ class WorkdirTest(_Folder):
     def test_every_seed_has_the_folder_of_a_run_of_its_own(self):
         settings = examples.settings(seed=3, n_seeds=2)
         self._claim(settings)
-        folders = self.workdir.of_each_seed(settings)
+        folders = [*self.workdir.by_seed(settings).values()]
         self.assertEqual([f.path.name for f in folders], ["seed_3", "seed_4"])
         self.assertEqual(
             [f.settings() for f in folders],
@@ -237,7 +237,7 @@ class DataTest(_Folder):
 
     def test_folder_of_each_seed_knows_the_data(self):
         self._trained_on(_dataset(), n_seeds=2)
-        folders = self.workdir.of_each_seed(examples.settings(n_seeds=2))
+        folders = [*self.workdir.by_seed(examples.settings(n_seeds=2)).values()]
         for folder in folders:
             with self.assertRaisesRegex(ValueError, "data are not"):
                 folder.check_data(_dataset(n=30))

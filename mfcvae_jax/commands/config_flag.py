@@ -18,14 +18,7 @@ __all__ = ["config", "path", "read"]
 
 
 def config(help_string: str) -> running.Flag:
-    """Returns the flag --config, which must be given.
-
-    Args:
-        help_string: what the file is.
-
-    Returns:
-        For the FLAGS of a command; see ``running.Command``.
-    """
+    """Returns the flag --config, which must be given, for ``Command.FLAGS``."""
 
     def define(values: flags.FlagValues, argv: Sequence[str]) -> None:
         config_flags.DEFINE_config_file(
@@ -52,11 +45,7 @@ def config(help_string: str) -> running.Flag:
 
 
 def path(values: flags.FlagValues) -> str:
-    """Returns the file that --config names.
-
-    Args:
-        values: of the flags.
-    """
+    """Returns the file that --config names."""
     return config_flags.get_config_filename(values["config"]).partition(":")[0]
 
 

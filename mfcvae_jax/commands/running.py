@@ -131,9 +131,6 @@ def exit_code(main: Callable[[], int], advice: str = "") -> int:
     Args:
         main: the work; returns its exit code.
         advice: what to do after a stop, where it is not the usual --resume.
-
-    Returns:
-        The exit code.
     """
     # Not at the top, as in every command.
     import jax

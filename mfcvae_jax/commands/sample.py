@@ -87,7 +87,7 @@ def main(values: flags.FlagValues) -> int:
     run, states, folder = finished.restore(values)
     left = [state for state in states if state is not None]
     if run.settings.n_seeds > 1 or len(left) > 1:
-        first = folder.of_each_seed(run.settings)[0].path
+        first = next(iter(folder.by_seed(run.settings).values())).path
         raise ValueError(
             f"--workdir={folder.path} holds {len(states)} seeds: name the "
             f"folder of one, such as {first}"

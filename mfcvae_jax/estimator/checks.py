@@ -13,10 +13,7 @@ __all__ = ["check_count", "check_index", "check_is_even", "is_number"]
 def check_count(name: str, value: Any, alternative: str = "") -> None:
     """Raises ValueError unless a value is an integer of at least 1.
 
-    Args:
-        name: of the value, for the message.
-        value: to check.
-        alternative: what else is allowed, for the message.
+    ``alternative`` says in the message what else is allowed.
     """
     if not _is_integer(value) or value < 1:
         raise ValueError(

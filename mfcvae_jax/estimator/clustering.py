@@ -154,7 +154,6 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             ValueError: if X or a parameter is not as above.
             FloatingPointError: if training diverged.
         """
-        del y
         check_facets(self.facets)
         check_is_even(X)
         # On a copy, so that a fit that fails leaves the estimator as it was.
@@ -218,7 +217,6 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         Returns:
             Strings, shape (sum of D_j,).
         """
-        del input_features
         check_is_fitted(self)
         sizes = self._fitted.settings.facets.latent_dim
         names = [
@@ -322,7 +320,6 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         Returns:
             The mean over X, in nats per example.
         """
-        del y
         found = self._predict(X)
         return found.mean_terms(self._fitted.trained.is_in)["mixture_bound"]
 

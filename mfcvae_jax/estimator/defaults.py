@@ -7,16 +7,12 @@ and on small tables; docs/api/estimator.md has it in words.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.estimator.checks import check_count, is_number
-from mfcvae_jax.estimator.facet import (
-    Facet,
-    check_facets,
-    facets_section,
-)
+from mfcvae_jax.estimator.facet import check_facets, facets_section
 from mfcvae_jax.estimator.layout import Layout
 from mfcvae_jax.ladder import conv
 
@@ -46,15 +42,10 @@ _HELD_BACK_SHARE, _MOST_HELD_BACK = 0.1, 5000
 
 
 def n_starts(n_init: Any, n_facets: int, n_examples: int) -> int:
-    """Returns how many starts a fit has.
-
-    Args:
-        n_init: what was asked for.
-        n_facets: J.
-        n_examples: N, in X.
+    """Returns how many starts a fit of J facets to N examples has.
 
     Raises:
-        ValueError: if it is no number of starts.
+        ValueError: if ``n_init`` is no number of starts.
     """
     if isinstance(n_init, str) and n_init == "auto":
         is_worth_it = n_facets > 1 and _ENOUGH <= n_examples <= _MANY
@@ -105,7 +96,14 @@ def make_settings(
     net = _net(params["net"], layout, section, n_examples)
     steps_per_epoch = n_examples // batch
     stage_epochs = _stage_epochs(params["epochs"], len(facets), steps_per_epoch)
-    warm_up = _warm_up(params["warm_up"], facets)
+    warm_up = _number(
+        params["warm_up"],
+        # No other family has a fit.
+        _WARM_UP_SHARE if all(f.is_gaussian for f in facets) else 0.0,
+        lambda share: 0 <= share < 1,
+        "warm_up is a share of each stage: it must be 'auto' or a number from "
+        "0 to less than 1",
+    )
     n_epochs = sum(stage_epochs)
     last_steps = min(stage_epochs[1:], default=0) * steps_per_epoch
     return settings_lib.Settings(
@@ -127,11 +125,23 @@ def make_settings(
                 min(max(round(warm_up * n), 1), n - 1) if warm_up else 0
                 for n in stage_epochs
             ),
-            redundancy_price=_price(params["redundancy_price"], layout),
+            redundancy_price=_number(
+                params["redundancy_price"],
+                # Larger images gain more nats by saying a thing twice.
+                max(_LEAST_PRICE, math.prod(layout.image_shape) / 50),
+                lambda price: 0 <= price < math.inf,
+                "redundancy_price must be 'auto' or a finite number of nats, "
+                "at least 0",
+            ),
         ),
         train=settings_lib.Training(
             batch_size=batch,
-            learning_rate=_learning_rate(params["learning_rate"], net),
+            learning_rate=_number(
+                params["learning_rate"],
+                5e-4 if isinstance(net, settings_lib.ConvLadder) else 1e-3,
+                lambda rate: 0 < rate < math.inf,
+                "learning_rate must be 'auto' or a positive finite number",
+            ),
             n_samples=1,
             # F in closed form gives better clusters than M. After priors that
             # were fitted to nothing yet, it can leave the facets that come last
@@ -167,30 +177,15 @@ def _batch_size(batch_size: Any, n_examples: int) -> int:
     return min(int(batch_size), n_examples)
 
 
-def _warm_up(warm_up: Any, facets: Sequence[Facet]) -> float:
-    """The share of each stage in which its facets warm up."""
-    if isinstance(warm_up, str) and warm_up == "auto":
-        # No other family has a fit.
-        is_fitted = all(facet.is_gaussian for facet in facets)
-        return _WARM_UP_SHARE if is_fitted else 0.0
-    if not is_number(warm_up) or not 0 <= float(warm_up) < 1:
-        raise ValueError(
-            "warm_up is a share of each stage: it must be 'auto' or a number "
-            f"from 0 to less than 1, got {warm_up!r}"
-        )
-    return float(warm_up)
-
-
-def _price(price: Any, layout: Layout) -> float:
-    """Larger images gain more nats by saying a thing twice."""
-    if isinstance(price, str) and price == "auto":
-        return max(_LEAST_PRICE, math.prod(layout.image_shape) / 50)
-    if not is_number(price) or not 0 <= float(price) < math.inf:
-        raise ValueError(
-            "redundancy_price must be 'auto' or a finite number of nats, at "
-            f"least 0, got {price!r}"
-        )
-    return float(price)
+def _number(
+    value: Any, auto: float, is_allowed: Callable[[float], bool], words: str
+) -> float:
+    """A parameter that is "auto" or a number, or ValueError in these words."""
+    if isinstance(value, str) and value == "auto":
+        return auto
+    if not is_number(value) or not is_allowed(float(value)):
+        raise ValueError(f"{words}, got {value!r}")
+    return float(value)
 
 
 def _stage_epochs(
@@ -302,14 +297,3 @@ def _likelihood(
         0.3 if is_conv else 0.15 if is_grey else 0.2,
         settings_lib.OutputUnits.SIGMOID,
     )
-
-
-def _learning_rate(learning_rate: Any, net: settings_lib.Net) -> float:
-    if isinstance(learning_rate, str) and learning_rate == "auto":
-        return 5e-4 if isinstance(net, settings_lib.ConvLadder) else 1e-3
-    if not is_number(learning_rate) or not 0 < float(learning_rate) < math.inf:
-        raise ValueError(
-            "learning_rate must be 'auto' or a positive finite number, got "
-            f"{learning_rate!r}"
-        )
-    return float(learning_rate)

@@ -38,6 +38,9 @@ __all__ = ["fit"]
 # So many training examples are scored for the records.
 _N_SCORED = 5000
 
+_lock = threading.Lock()
+_verbosities: list[int] = []  # that the fits under way have found
+
 
 def fit(
     params: Mapping[str, Any], x: np.ndarray, feature_names: np.ndarray | None
@@ -146,7 +149,7 @@ def _train(
                 states, _ = loop.train(
                     run, disk.InWorkdir(folder), progress_bar=is_shown
                 )
-                records = _records(folder.of_each_seed(run.settings))
+                records = _records([*folder.by_seed(run.settings).values()])
     except FloatingPointError as error:
         what, _, _ = str(error).partition(". ")
         raise FloatingPointError(
@@ -229,31 +232,20 @@ def _free_folder(path: storage.Path) -> Workdir:
     raise AssertionError("there is no end to the numbers")
 
 
-class _Quiet:
-    """Keeps what the engine logs from the user's log. A context manager.
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps what the engine logs from the user's log.
 
     The verbosity is that of the process, so of several fits in threads the
     first lowers it, and the last one to end restores it.
     """
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._n_within = 0
-
-    @contextlib.contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if not self._n_within:
-                self._before = logging.get_verbosity()
-                logging.set_verbosity(logging.ERROR)
-            self._n_within += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._n_within -= 1
-                if not self._n_within:
-                    logging.set_verbosity(self._before)
-
-
-_quiet = _Quiet()
+    with _lock:
+        _verbosities.append(logging.get_verbosity())
+        logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        with _lock:
+            before = _verbosities.pop()
+            if not _verbosities:
+                logging.set_verbosity(before)

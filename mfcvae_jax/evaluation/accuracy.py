@@ -24,7 +24,6 @@ from mfcvae_jax.evaluation import contingency
 
 __all__ = [
     "Scores",
-    "adjusted_rand_index",
     "balanced_accuracy",
     "many_to_one_accuracy",
     "one_to_one_accuracy",
@@ -103,26 +102,6 @@ def balanced_accuracy(table: np.ndarray) -> float:
     return float((np.diag(told)[occurs] / sizes[occurs]).mean())
 
 
-def adjusted_rand_index(table: np.ndarray) -> float:
-    """Computes the adjusted Rand index.
-
-    Args:
-        table: counts of clusters against classes, shape (K, C).
-
-    Returns:
-        1 for equal partitions, about 0 for independent ones, and less for
-        those that agree less than by chance. Where chance leaves no room (both
-        put all examples together, or each apart) it is 1, as in scikit-learn.
-    """
-    clusters, classes = np.nonzero(table)
-    n_each = table[clusters, classes]
-    return float(
-        metrics.adjusted_rand_score(
-            np.repeat(classes, n_each), np.repeat(clusters, n_each)
-        )
-    )
-
-
 def score(
     assignments: np.ndarray,
     labels: np.ndarray,
@@ -147,8 +126,8 @@ def score(
         many_to_one=many_to_one_accuracy(table),
         one_to_one=one_to_one_accuracy(table),
         balanced=balanced_accuracy(table),
-        nmi=contingency.normalised_mutual_information(table),
-        ari=adjusted_rand_index(table),
+        nmi=float(metrics.normalized_mutual_info_score(labels, assignments)),
+        ari=float(metrics.adjusted_rand_score(labels, assignments)),
     )
 
 

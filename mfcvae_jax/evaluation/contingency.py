@@ -19,7 +19,6 @@ __all__ = [
     "contingency_table",
     "entropy",
     "mutual_information",
-    "normalised_mutual_information",
 ]
 
 
@@ -88,20 +87,6 @@ def mutual_information(table: np.ndarray) -> float:
     return min(
         float(shared), entropy(table.sum(axis=1)), entropy(table.sum(axis=0))
     )
-
-
-def normalised_mutual_information(table: np.ndarray) -> float:
-    """Computes NMI: mutual information over the mean of the two entropies.
-
-    Args:
-        table: counts, shape (K, C), not all zero.
-
-    Returns:
-        A number in [0, 1]. Two partitions of one part each agree and get 1,
-        as in scikit-learn.
-    """
-    mean = (entropy(table.sum(axis=1)) + entropy(table.sum(axis=0))) / 2.0
-    return mutual_information(table) / mean if mean > 0.0 else 1.0
 
 
 def checked_columns(

@@ -36,13 +36,6 @@ __all__ = ["N_EXAMPLES", "Evidence", "check", "prune"]
 # So many examples tell enough; a caller samples q(z|x) of no more.
 N_EXAMPLES = 20_000
 
-# What scikit-learn calls the forms of covariances.
-_TYPES = {
-    Covariance.DIAGONAL: "diag",
-    Covariance.FULL: "full",
-    Covariance.SPHERICAL: "spherical",
-    Covariance.TIED: "tied",
-}
 _N_EM = 20
 # Added to variances, relative to that of all samples: no component may shrink
 # to a point.
@@ -146,18 +139,19 @@ def _as_scikit_learn(
 ) -> GaussianMixture:
     """The same mixture as scikit-learn has it; nothing is fitted."""
     family = mixture.components_distribution
+    form = family.covariance
     scale = np.asarray(family.scale, np.float64)
     model = GaussianMixture(
         len(scale),
-        covariance_type=_TYPES[family.covariance],
+        covariance_type="diag" if form is Covariance.DIAGONAL else form.value,
         reg_covar=_LEAST_VARIANCE * z.var(axis=0).mean(),
     )
     weights = np.asarray(mixture.mixture_distribution.probs, np.float64)
     model.weights_ = weights / weights.sum()
     model.means_ = np.asarray(family.loc, np.float64)
-    if family.covariance is Covariance.TIED:
+    if form is Covariance.TIED:
         scale = scale[0]
-    if family.covariance is Covariance.SPHERICAL:
+    if form is Covariance.SPHERICAL:
         scale = scale[:, 0]
     if family.is_full:
         factor = np.linalg.inv(scale).swapaxes(-2, -1)

@@ -109,7 +109,7 @@ def confusion_matrices(
         axes.set(xlim=(0, widths[m] / cells[m]), ylim=(most[j], 0))
         axes.spines[:].set_visible(False)
         longest = max(row[m].max() for row in tables)
-        size = 72 * (cells[m] - 0.04) / (0.64 * len(_count(longest)))
+        size = 72 * (cells[m] - 0.04) / (0.64 * len(f"{longest:.0f}"))
         _draw_map(axes, table[order], style.facet_colour(j), size)
         _label(axes, table, order, cells[m])
         _write_head(
@@ -133,10 +133,6 @@ def _cell_widths(n_classes: Sequence[int]) -> list[float]:
     )
     shared = float(np.clip(room / max(wide, 1), *_CELL_WIDTHS))
     return [min(max(shared, _NARROWEST / n), _CELL_WIDEST) for n in n_classes]
-
-
-def _count(value: float) -> str:
-    return f"{value:.0f}"
 
 
 def _draw_map(
@@ -165,7 +161,7 @@ def _draw_map(
         axes.text(
             q + 0.5,
             r + 0.5,
-            _count(table[r, q]),
+            f"{table[r, q]:.0f}",
             size=min(size, largest),
             ha="center",
             va="center_baseline",
@@ -192,7 +188,7 @@ def _label(
     style.write_column(
         axes, 0, centres, [str(k) for k in order], header="k", distance=-6
     )
-    totals = [_count(table[k].sum()) for k in order]
+    totals = [f"{table[k].sum():.0f}" for k in order]
     style.write_column(
         axes,
         len(names),

@@ -57,15 +57,14 @@ def as_float(images: np.ndarray) -> np.ndarray:
     return images
 
 
-def scale_for(size: int, target: float, minimum: float = 32) -> int:
+def scale_for(size: int, target: float) -> int:
     """Returns the whole factor that brings a tile near a wanted size.
 
     Args:
         size: the longer side of an image, in pixels; never shrunk.
-        target: the wanted side of a tile, in pixels.
-        minimum: a tile is never smaller than this, in pixels.
+        target: the wanted side of a tile, in pixels; 32 at least.
     """
-    return max(1, round(target / size), -int(-minimum // size))
+    return max(1, round(target / size), -(-32 // size))
 
 
 def offsets(

@@ -19,18 +19,20 @@ import jax.numpy as jnp
 from mfcvae_jax.settings import Activation
 from mfcvae_jax.variational.posterior import Posterior
 
-__all__ = ["BatchNorm", "DenseBlock", "Encoder", "Heads", "activate", "dense"]
-
-_ACTIVATIONS = {
-    Activation.RELU: nn.relu,
-    Activation.LEAKY_RELU: nn.leaky_relu,
-    Activation.ELU: nn.elu,
-}
+__all__ = [
+    "BatchNorm",
+    "DenseBlock",
+    "Encoder",
+    "Heads",
+    "activate",
+    "block_of",
+    "dense",
+]
 
 
 def activate(activation: Activation, x: chex.Array) -> chex.Array:
     """Applies a non-linearity elementwise."""
-    return _ACTIVATIONS[activation](x)
+    return getattr(nn, activation.value)(x)
 
 
 def dense(width: int, fan_in: int, name: str | None = None) -> nn.Dense:
@@ -167,6 +169,18 @@ class DenseBlock(nn.Module):
             if self.norm is not None:
                 h = self.norm(name=f"batch_norm_{i}")(h, train)
         return h
+
+
+def block_of(
+    owner: Any,
+    widths: tuple[int, ...],
+    name: str,
+    activation: Activation | None = None,
+) -> DenseBlock:
+    """Makes a block of an encoder or decoder as the settings of its net say."""
+    net = owner.net
+    norm = owner.norm if net.batch_norm else None
+    return DenseBlock(widths, activation or net.activation, norm, name=name)
 
 
 class Heads(nn.Module):

@@ -20,6 +20,7 @@ Kernels are 4 x 4 where the size halves or doubles, and all pad by one pixel.
 Images are (B, H, W, channels) throughout.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -99,29 +100,20 @@ def decoder_backbone(j: int, n_colours: int) -> tuple[Layer, ...]:
 def features(j: int, image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
     """Returns the shape (H, W, C) of what the heads of facet j are fed.
 
-    Args:
-        j: the facet.
-        image_shape: (H, W, C) of the images.
-
-    Returns:
-        The shape; a size of 0 or less means that the image is too small.
+    A size of 0 or less means that the image is too small.
     """
-    height, width, channels = image_shape
-    for i in range(j + 1):
-        for layer in encoder_backbone(i):
-            height, width, channels = _shape_after(layer, height, width)
-    for layer in encoder_rung(j):
-        height, width, channels = _shape_after(layer, height, width)
-    return height, width, channels
+    height, width, _ = image_shape
+    backbones = map(encoder_backbone, range(j + 1))
+    for layer in itertools.chain(*backbones, encoder_rung(j)):
+        height, width = (
+            convolution.output_size(size, layer.width, layer.stride)
+            for size in (height, width)
+        )
+    return height, width, layer.channels
 
 
 def check_image(n_facets: int, image_shape: tuple[int, int, int]) -> None:
-    """Raises ValueError unless images can go through the ladder and back.
-
-    Args:
-        n_facets: J.
-        image_shape: (H, W, C) of the images.
-    """
+    """Raises ValueError unless images can go through the ladder and back."""
     for name, size in zip(("height", "width"), image_shape[:2], strict=True):
         if size % 2**n_facets:
             raise ValueError(
@@ -139,14 +131,6 @@ def check_image(n_facets: int, image_shape: tuple[int, int, int]) -> None:
                 f"leaves {max(height, 0)} x {max(width, 0)} pixels of them: "
                 "take fewer facets or larger images"
             )
-
-
-def _shape_after(layer: Layer, height: int, width: int) -> tuple[int, int, int]:
-    return (
-        convolution.output_size(height, layer.width, layer.stride),
-        convolution.output_size(width, layer.width, layer.stride),
-        layer.channels,
-    )
 
 
 class Convolution(nn.Module):

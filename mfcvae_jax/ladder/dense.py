@@ -10,13 +10,14 @@ facet below, the rung of z_j is merged into it.
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import chex
 import flax.linen as nn
 import jax.numpy as jnp
 
-from mfcvae_jax.ladder.block import BatchNorm, DenseBlock, Encoder, dense
-from mfcvae_jax.settings import DenseLadder, Merge
+from mfcvae_jax.ladder.block import BatchNorm, Encoder, block_of, dense
+from mfcvae_jax.settings import Merge
 
 __all__ = ["LadderDecoder", "LadderEncoder"]
 
@@ -31,10 +32,10 @@ class LadderEncoder(Encoder):
         h = x.reshape(x.shape[0], -1)
         found = []
         for j in range(max(wanted) + 1):
-            backbone = _block(self, self.net.encoder_backbone[j], "backbone", j)
-            h = backbone(h, train)
+            widths = self.net.encoder_backbone[j]
+            h = block_of(self, widths, f"backbone_{j}")(h, train)
             if j in wanted:
-                rung = _block(self, self.net.encoder_rungs[j], "rung", j)
+                rung = block_of(self, self.net.encoder_rungs[j], f"rung_{j}")
                 found.append(rung(h, train))
         return found
 
@@ -43,12 +44,12 @@ class LadderDecoder(nn.Module):
     """z_1..z_J -> the last layer, from which the likelihood reads p(x|z).
 
     Attributes:
-        net: widths of backbone and rungs.
+        net: its settings.
         image_shape: (H, W, C).
         norm: makes a ``BatchNorm``.
     """
 
-    net: DenseLadder
+    net: Any
     image_shape: tuple[int, ...]
     norm: Callable[..., nn.Module] = BatchNorm
 
@@ -66,32 +67,23 @@ class LadderDecoder(nn.Module):
         Returns:
             Shape (B, H, W, C).
         """
-        h: chex.Array = None
-        for j in reversed(range(len(z))):
-            rung = _block(self, self.net.decoder_rungs[j], "rung", j)
-            faded = alpha[j] * rung(z[j], train)
-            merged = faded if h is None else self._merge(faded, h)
-            backbone = _block(self, self.net.decoder_backbone[j], "backbone", j)
-            h = backbone(merged, train)
+        h = self.hidden(z, alpha, train)
         n_outputs = math.prod(self.image_shape)
         output = dense(n_outputs, h.shape[-1], name="output")(h)
         return output.reshape(-1, *self.image_shape)
+
+    def hidden(self, z, alpha, train):
+        """Returns what the last layer is fed."""
+        h: chex.Array = None
+        for j in reversed(range(len(z))):
+            rung = block_of(self, self.net.decoder_rungs[j], f"rung_{j}")
+            faded = alpha[j] * rung(z[j], train)
+            merged = faded if h is None else self._merge(faded, h)
+            widths = self.net.decoder_backbone[j]
+            h = block_of(self, widths, f"backbone_{j}")(merged, train)
+        return h
 
     def _merge(self, rung: chex.Array, upper: chex.Array) -> chex.Array:
         if self.net.merge is Merge.GATED_ADD:
             return upper + _GATE * rung
         return jnp.concatenate([rung, upper], axis=-1)
-
-
-def _block(
-    owner: LadderEncoder | LadderDecoder,
-    widths: tuple[int, ...],
-    kind: str,
-    j: int,
-) -> DenseBlock:
-    return DenseBlock(
-        widths,
-        owner.net.activation,
-        owner.norm if owner.net.batch_norm else None,
-        name=f"{kind}_{j}",
-    )

@@ -6,15 +6,11 @@ Either one encoder is shared by the heads of all facets, or every facet has an
 encoder of its own. Both have one decoder, which is fed all z_j side by side.
 """
 
-import math
-from collections.abc import Callable
-
-import chex
-import flax.linen as nn
 import jax.numpy as jnp
 
-from mfcvae_jax.ladder.block import BatchNorm, DenseBlock, Encoder, dense
-from mfcvae_jax.settings import SeparateEncoders, SharedEncoder
+from mfcvae_jax.ladder.block import Encoder, block_of
+from mfcvae_jax.ladder.dense import LadderDecoder
+from mfcvae_jax.settings import SeparateEncoders
 
 __all__ = ["JointDecoder", "OneEncoder", "OneEncoderPerFacet"]
 
@@ -24,12 +20,8 @@ class OneEncoder(Encoder):
 
     def features(self, x, train, wanted):
         """Returns what the heads of the wanted facets see."""
-        h = DenseBlock(
-            self.net.encoder,
-            self.net.activation,
-            self.norm if self.net.batch_norm else None,
-            name="encoder",
-        )(x.reshape(x.shape[0], -1), train)
+        x = x.reshape(x.shape[0], -1)
+        h = block_of(self, self.net.encoder, "encoder")(x, train)
         return [h for _ in wanted]
 
 
@@ -38,42 +30,25 @@ class OneEncoderPerFacet(Encoder):
 
     def features(self, x, train, wanted):
         """Returns what the heads of the wanted facets see."""
-        x = x.reshape(x.shape[0], -1)
+        net, x = self.net, x.reshape(x.shape[0], -1)
         return [
-            DenseBlock(
-                self.net.encoders[j],
-                self.net.encoder_activation,
-                self.norm if self.net.batch_norm else None,
-                name=f"encoder_{j}",
+            block_of(
+                self, net.encoders[j], f"encoder_{j}", net.encoder_activation
             )(x, train)
             for j in wanted
         ]
 
 
-class JointDecoder(nn.Module):
-    """All z_j side by side -> the last layer; see ``LadderDecoder``."""
+class JointDecoder(LadderDecoder):
+    """All z_j side by side, with no ladder above the last layer.
 
-    net: SharedEncoder | SeparateEncoders
-    image_shape: tuple[int, ...]
-    norm: Callable[..., nn.Module] = BatchNorm
+    As in the official code, the fade-in multiplies z_j where every facet has an
+    encoder of its own, and nothing where they share one.
+    """
 
-    @nn.compact
-    def __call__(
-        self, z: tuple[chex.Array, ...], alpha: chex.Array, train: bool
-    ) -> chex.Array:
-        """Decodes a batch; see ``LadderDecoder``.
-
-        As in the official code, the fade-in multiplies z_j where every facet
-        has an encoder of its own, and nothing where they share one.
-        """
+    def hidden(self, z, alpha, train):
+        """Returns what the last layer is fed."""
         if isinstance(self.net, SeparateEncoders):
             z = tuple(alpha[j] * z_j for j, z_j in enumerate(z))
-        h = DenseBlock(
-            self.net.decoder,
-            self.net.activation,
-            self.norm if self.net.batch_norm else None,
-            name="decoder",
-        )(jnp.concatenate(z, axis=-1), train)
-        n_outputs = math.prod(self.image_shape)
-        output = dense(n_outputs, h.shape[-1], name="output")(h)
-        return output.reshape(-1, *self.image_shape)
+        h = jnp.concatenate(z, axis=-1)
+        return block_of(self, self.net.decoder, "decoder")(h, train)

@@ -151,9 +151,14 @@ class Finished:
 
         In nats per held-out example, with the effective numbers of samples.
         """
-        if not self.run.settings.evaluate.importance_samples:
+        settings = self.run.settings
+        if not settings.evaluate.importance_samples:
             return {}
-        found = runs.log_marginal(self.run, self.state)
+        found = self.trained.log_marginal(
+            self.run.dataset.test.images,
+            run_key(settings.seed, KeyUse.IMPORTANCE),
+            settings.evaluate.importance_samples,
+        )
         effective = found.effective_samples
         return {
             "importance_log_p_x": float(np.mean(found.log_p_x)),

@@ -15,14 +15,7 @@ __all__ = ["of_one", "table"]
 
 
 def of_one(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Says of a start how it fared beside the others, in a sentence.
-
-    Args:
-        records: of the start, oldest first.
-
-    Returns:
-        The sentence; none for a run of a single start.
-    """
+    """Says how a start fared beside the others; nothing of a single start."""
     choices = _choices(records)
     if not choices:
         return []
@@ -36,11 +29,7 @@ def of_one(records: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def table(folders: Mapping[int, Workdir]) -> Table:
-    """Returns a table with a row for each start.
-
-    Args:
-        folders: of all starts, by seed.
-    """
+    """Returns a table with a row for each start, given folders by seed."""
     fates = {seed: one.why_given_up() for seed, one in folders.items()}
     left = "is kept" if list(fates.values()).count("") == 1 else "goes on"
     rows = []

@@ -47,7 +47,7 @@ def finished_seeds(
     parts = zip(
         runs.of_each_seed(run),
         states,
-        workdir.of_each_seed(run.settings),
+        workdir.by_seed(run.settings).values(),
         scored or [None] * len(states),
         strict=True,
     )
@@ -136,7 +136,7 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
         stages=sorted(finished.stages),
         remarks=_remarks(finished),
         pictures=[
-            html.Picture(
+            (
                 one.exhibit.title,
                 one.exhibit.alt.format(**words),
                 one.content,

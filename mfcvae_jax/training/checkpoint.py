@@ -8,7 +8,7 @@ import logging as standard_logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -27,7 +27,7 @@ from mfcvae_jax.training.state import (
     with_typed_key,
 )
 
-__all__ = ["Checkpointer", "DamagedError", "NotSavedError"]
+__all__ = ["Checkpointer", "DamagedError", "NotSavedError", "restore_latest"]
 
 _BOUND = "mixture_bound"
 
@@ -44,7 +44,7 @@ class NotSavedError(OSError):
     """A checkpoint could not be written."""
 
 
-class Checkpointer:
+class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
     """Saves and restores the states of one seed in a folder, one entry a step.
 
     A save is atomic: it is there in full or not at all. It goes on in the
@@ -68,7 +68,7 @@ class Checkpointer:
         *,
         is_writer: bool = False,
     ):
-        self._folder = folder
+        self.folder = folder
         self._settings = settings
         self._damaged: set[int] = set()
         self._quiet = contextlib.ExitStack()
@@ -100,10 +100,6 @@ class Checkpointer:
                 ),
             ),
         )
-
-    def __enter__(self) -> "Checkpointer":
-        """Returns itself."""
-        return self
 
     def __exit__(self, *exception) -> None:
         """Waits for a save that is under way."""
@@ -192,36 +188,6 @@ class Checkpointer:
             )
         )
 
-    def restore_latest(self, template: TrainState) -> TrainState:
-        """Restores the last checkpoint that can be read.
-
-        Args:
-            template: see ``restore``.
-
-        Returns:
-            The saved state.
-
-        Raises:
-            FileNotFoundError: if there is no checkpoint.
-            DamagedError: if none can be read.
-            ValueError: if it is that of another model.
-        """
-        steps = self.steps()
-        if not steps:
-            raise FileNotFoundError(
-                f"no checkpoint in {self._folder}: the run stopped before its "
-                "first one; start it again"
-            )
-        for step in reversed(steps):
-            try:
-                return self.restore(template, step)
-            except DamagedError as error:
-                logging.error("%s", error)
-        raise DamagedError(
-            f"no checkpoint in {self._folder} can be read (steps {steps}); "
-            "start again in another --workdir"
-        )
-
     def _wait(self) -> None:
         if self._packed:
             self._packed.wait()
@@ -238,7 +204,7 @@ class Checkpointer:
             _let_go()
             self._damaged.add(step)
             raise DamagedError(
-                f"checkpoint {self._folder / str(step)} cannot be read: it is "
+                f"checkpoint {self.folder / str(step)} cannot be read: it is "
                 f"truncated or incomplete. ({_in_brief(error)})"
             ) from error
 
@@ -246,7 +212,7 @@ class Checkpointer:
         changed = config_lib.differences(saved, self._settings)
         if changed:
             raise ValueError(
-                f"checkpoint {self._folder / str(step)} is that of another "
+                f"checkpoint {self.folder / str(step)} is that of another "
                 "model or run (there != asked for):\n  " + "\n  ".join(changed)
             )
 
@@ -262,13 +228,49 @@ class Checkpointer:
             self._manager.reload()
             steps = self.steps()
             last = f"that of step {steps[-1]}" if steps else "none"
-            mend = storage.mend(self._folder)
+            mend = storage.mend(self.folder)
             raise NotSavedError(
-                f"a checkpoint could not be saved in {self._folder}"
-                f"{storage.room(self._folder)}; the last good one is {last}. "
+                f"a checkpoint could not be saved in {self.folder}"
+                f"{storage.room(self.folder)}; the last good one is {last}. "
                 f"{mend[0].upper()}{mend[1:]} and continue with --resume. "
                 f"({_in_brief(error)})"
             ) from error
+
+
+def restore_latest(
+    saved: Sequence[Checkpointer], blank: Callable[[], Sequence[TrainState]]
+) -> list[TrainState] | None:
+    """Restores the last step that some seeds have all saved.
+
+    A checkpoint that cannot be read is reported, and the one before is taken.
+
+    Args:
+        saved: of each seed.
+        blank: returns shapes and types of their states.
+
+    Returns:
+        Their states; None if one of them has no checkpoint.
+
+    Raises:
+        DamagedError: if there are checkpoints, but none can be read.
+        ValueError: if one is that of another model.
+    """
+    steps = [set(one.steps()) for one in saved]
+    for step in sorted(set.intersection(*steps), reverse=True):
+        try:
+            return [
+                one.restore(template, step)
+                for one, template in zip(saved, blank(), strict=True)
+            ]
+        except DamagedError as error:
+            logging.error("%s Going back to the one before.", error)
+    if all(steps):
+        raise DamagedError(
+            "no checkpoint can be read in "
+            + ", ".join(str(one.folder) for one in saved)
+            + ": start again in another --workdir"
+        )
+    return None
 
 
 class _Manager(ocp.CheckpointManager):

@@ -32,11 +32,7 @@ class Clock:
 
     @contextlib.contextmanager
     def steps(self, n_steps: int) -> Iterator[None]:
-        """Times one dispatch, until its results are there.
-
-        Args:
-            n_steps: optimiser steps in it.
-        """
+        """Times one dispatch of so many steps, until its results are there."""
         start = time.perf_counter()
         yield
         seconds = time.perf_counter() - start

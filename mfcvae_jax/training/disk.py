@@ -13,7 +13,7 @@ from mfcvae_jax import storage
 from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import runs
 from mfcvae_jax.training import state as state_lib
-from mfcvae_jax.training.checkpoint import Checkpointer, DamagedError
+from mfcvae_jax.training.checkpoint import Checkpointer, restore_latest
 from mfcvae_jax.training.recording import Recorder
 from mfcvae_jax.training.runs import Run
 from mfcvae_jax.training.state import TrainState
@@ -47,7 +47,7 @@ class InWorkdir(Recorder):
     @contextlib.contextmanager
     def recording(self, run: Run) -> Iterator[None]:
         """Claims the folder, see ``Workdir.claim``; waits for the last save."""
-        self._folders = self._workdir.of_each_seed(run.settings)
+        self._folders = list(self._workdir.by_seed(run.settings).values())
         self._runs = runs.of_each_seed(run)
         with contextlib.ExitStack() as stack:
             stack.enter_context(
@@ -74,37 +74,11 @@ class InWorkdir(Recorder):
         return [i for i, f in enumerate(self._folders) if f.why_given_up()]
 
     def restore(self, seeds: Sequence[int]) -> list[TrainState] | None:
-        """Restores the last step that seeds have all saved.
-
-        A checkpoint that cannot be read is reported, and the one before is
-        taken.
-
-        Args:
-            seeds: of which states are wanted.
-
-        Returns:
-            Their states; None if the run has not come to a checkpoint.
-
-        Raises:
-            DamagedError: if there are checkpoints, but none can be read.
-        """
-        saved = [self._checkpointers[i] for i in seeds]
-        steps = [set(one.steps()) for one in saved]
-        for step in sorted(set.intersection(*steps), reverse=True):
-            try:
-                return [
-                    one.restore(runs.blank_state(self._runs[i]), step)
-                    for i, one in zip(seeds, saved, strict=True)
-                ]
-            except DamagedError as error:
-                logging.error("%s Going back to the one before.", error)
-        if all(steps):
-            raise DamagedError(
-                "no checkpoint can be read in "
-                + ", ".join(str(self._folders[i].checkpoints) for i in seeds)
-                + ": start again in another --workdir"
-            )
-        return None
+        """Restores the last step that seeds have all saved, if there is one."""
+        return restore_latest(
+            [self._checkpointers[i] for i in seeds],
+            lambda: [runs.blank_state(self._runs[i]) for i in seeds],
+        )
 
     def start(self, step: int) -> None:
         """Opens the records; see ``MetricsWriter``."""
@@ -170,7 +144,7 @@ def restore(
     """
     workdir.check_data(run.dataset)
     seeds = runs.of_each_seed(run)
-    folders = workdir.of_each_seed(run.settings)
+    folders = workdir.by_seed(run.settings).values()
     return tuple(
         None if folder.why_given_up() else _restore(seed, folder, is_best)
         for seed, folder in zip(seeds, folders, strict=True)
@@ -179,11 +153,6 @@ def restore(
 
 def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
     """Saves given variables as a finished run, as if it had been trained.
-
-    Args:
-        run: whose variables they are.
-        workdir: where to write.
-        variables: collections ``params`` and ``batch_stats``.
 
     Raises:
         ValueError: if ``workdir`` holds something already.
@@ -200,14 +169,21 @@ def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
 
 
 def _restore(seed: Run, folder: Workdir, is_best: bool) -> TrainState:
-    template = runs.blank_state(seed)
     with Checkpointer(folder.checkpoints, seed.settings) as checkpointer:
         if not is_best:
-            return checkpointer.restore_latest(template)
+            found = restore_latest(
+                [checkpointer], lambda: [runs.blank_state(seed)]
+            )
+            if found is None:
+                raise FileNotFoundError(
+                    f"no checkpoint in {folder.checkpoints}: the run stopped "
+                    "before its first one; start it again"
+                )
+            return found[0]
         step = checkpointer.best_step()
         if step is None:
             raise FileNotFoundError(
                 f"no checkpoint in {folder.checkpoints} was saved with its "
                 "held-out bound after the last facet had come in"
             )
-        return checkpointer.restore(template, step)
+        return checkpointer.restore(runs.blank_state(seed), step)

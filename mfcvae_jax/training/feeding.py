@@ -9,10 +9,10 @@ and the one after it is being read. Either way the same rows make the same
 batches, and a process reads no more of a large set than its own devices take.
 """
 
-import collections
 import concurrent.futures
+import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import chex
 import numpy as np
@@ -59,11 +59,7 @@ class Fed(NamedTuple):
 
 
 def permutations(seeds: Sequence[Run]) -> Callable[[int], np.ndarray]:
-    """Returns what gives the order of every seed in an epoch, shape (S, N).
-
-    Args:
-        seeds: the runs of one seed each.
-    """
+    """Returns what gives the order of every seed in an epoch, shape (S, N)."""
     n_examples = len(seeds[0].dataset.train.images)
     keys = [run_key(seed.settings.seed, KeyUse.ORDER) for seed in seeds]
 
@@ -76,17 +72,10 @@ def permutations(seeds: Sequence[Run]) -> Callable[[int], np.ndarray]:
 
 
 def dispatches(run: Run, step: int) -> Iterator[Dispatch]:
-    """Cuts the rest of a run into dispatches.
+    """Cuts the rest of a run, from a step on, into dispatches, in order.
 
     The cuts do not depend on where an epoch is taken up again, so that a
     resumed run compiles, and computes, the same scans.
-
-    Args:
-        run: which.
-        step: from which on.
-
-    Yields:
-        The dispatches, in order.
     """
     n = run.steps_per_epoch
     n_dispatches = -(-n // run.settings.train.steps_per_dispatch)
@@ -112,9 +101,6 @@ def feed(
         permutations: the order of every seed in an epoch, shape (S, N).
         dispatches: in order.
         on_device_bytes: a set no larger than this is put on every device.
-
-    Yields:
-        What the program needs for each dispatch.
     """
     if images.nbytes <= on_device_bytes:
         return _from_devices(program, images, permutations, dispatches)
@@ -169,9 +155,5 @@ def _from_host(program, images, permutations, dispatches):
 
 def _one_ahead(items: Iterable[_T]) -> Iterator[_T]:
     """Yields items, each when the one after it has been asked for."""
-    coming = collections.deque[_T]()
-    for item in items:
-        coming.append(item)
-        if len(coming) > 1:
-            yield coming.popleft()
-    yield from coming
+    for item, _ in itertools.pairwise(itertools.chain[Any](items, [None])):
+        yield item

@@ -235,7 +235,6 @@ class _Training:
             states[i], values = prior_fit.fit_priors(
                 self._seeds[i], states[i], facets
             )
-            records.log_fits(self._step, values)
             self._record(i, "fit", values)
         self._state = self._program.place(state_lib.from_main(states))
         return True

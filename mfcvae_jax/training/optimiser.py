@@ -4,8 +4,8 @@
 
 import functools
 
-import jax
 import optax
+from flax import traverse_util
 
 from mfcvae_jax.settings import Facets
 
@@ -21,13 +21,6 @@ def make_optimiser(
 
     No weight decay, no learning-rate decay, no gradient clipping: the
     published runs use none.
-
-    Args:
-        learning_rate: of Adam.
-        facets: which facets learn their mixing weights.
-
-    Returns:
-        The optimiser.
     """
     adam = optax.adam(learning_rate, b1=0.9, b2=0.999, eps=1e-8)
     if all(facets.learn_weights):
@@ -39,13 +32,8 @@ def make_optimiser(
     }
 
     def labels(params):
-        return jax.tree_util.tree_map_with_path(
-            lambda path, _: (
-                "fixed"
-                if tuple(entry.key for entry in path) in fixed
-                else "learnt"
-            ),
-            params,
+        return traverse_util.path_aware_map(
+            lambda path, _: "fixed" if path in fixed else "learnt", params
         )
 
     return optax.multi_transform(

@@ -6,6 +6,7 @@ Orbax writes a checkpoint as a folder of many files and then renames the folder,
 which no bucket can. An object is there in full or not at all.
 """
 
+import contextlib
 import pathlib
 import shutil
 import tempfile
@@ -20,7 +21,7 @@ from mfcvae_jax import storage
 __all__ = ["Packed"]
 
 
-class Packed:
+class Packed(contextlib.AbstractContextManager["Packed"]):
     """The checkpoints of a bucket, unpacked into a folder of this machine.
 
     Use it as a context manager.
@@ -47,10 +48,6 @@ class Packed:
             except zipfile.BadZipFile as error:
                 logging.error("%s cannot be read: %s", packed, error)
                 shutil.rmtree(step, ignore_errors=True)
-
-    def __enter__(self) -> "Packed":
-        """Returns itself."""
-        return self
 
     def __exit__(self, *exception) -> None:
         """Removes the folder."""

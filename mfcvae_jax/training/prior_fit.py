@@ -19,6 +19,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 from sklearn import mixture
 
 from mfcvae_jax.settings import Covariance
@@ -179,6 +180,11 @@ def fit_priors(
             encoder[f"heads_{j}"] = heads
         found[f"log_likelihood/{j}"] = fitted.log_likelihood
         found[f"iterations/{j}"] = fitted.n_iterations
+        logging.info(
+            "step %d: the prior of facet %d is fitted: log-likelihood %.2f "
+            "nats per example, %d iterations",
+            *(int(state.step), j, fitted.log_likelihood, fitted.n_iterations),
+        )
     params["encoder"] = encoder
     opt_state = jax.jit(run.stepper.optimiser.init)(params)
     return state._replace(params=params, opt_state=opt_state), found

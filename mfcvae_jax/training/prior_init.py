@@ -66,12 +66,7 @@ def with_initial_means(
 
 
 def check(settings: Settings, n_examples: int) -> None:
-    """Raises ValueError if a fit would have too few examples.
-
-    Args:
-        settings: of the run.
-        n_examples: N, in the training split.
-    """
+    """Raises ValueError if a fit would have too few examples, N."""
     n_components = max(settings.facets.n_components)
     is_warm = any(settings.progressive.warm_up_epochs)
     is_fitted = settings.prior_init.means is MeansInit.GMM
@@ -85,12 +80,7 @@ def check(settings: Settings, n_examples: int) -> None:
 
 
 def check_warm_up(facet: int, params: Mapping[str, Any]) -> None:
-    """Raises ValueError if a mixture of Gaussians is no value of a prior.
-
-    Args:
-        facet: j.
-        params: of its prior.
-    """
+    """Raises ValueError if a mixture of Gaussians is no value of a prior."""
     if "means" not in params or not {"raw_var", "raw_tril"} & params.keys():
         raise ValueError(
             "progressive.warm_up_epochs has a mixture of means and covariances "
@@ -118,14 +108,10 @@ def fit_means(latents: np.ndarray, n_components: int, seed: int) -> np.ndarray:
 
 
 def fit_quietly(model: mixture.GaussianMixture, latents: np.ndarray) -> None:
-    """Fits a mixture; that it does not converge is logged, and no warning.
+    """Fits a mixture to latents (N, D); that it does not converge is logged.
 
     It runs on one thread: the products are so small that more of them wait for
     each other, and take three times as long for MNIST.
-
-    Args:
-        model: the mixture.
-        latents: shape (N, D).
     """
     one_thread = threadpoolctl.threadpool_limits(1)
     with one_thread, warnings.catch_warnings(record=True) as caught:

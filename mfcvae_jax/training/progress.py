@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far a run is: a bar in a terminal, a few lines elsewhere."""
 
+import contextlib
 import sys
 
 import tqdm
@@ -11,7 +12,7 @@ __all__ = ["Progress"]
 _N_LINES = 4
 
 
-class Progress:
+class Progress(contextlib.AbstractContextManager["Progress"]):
     """Shows the steps that are taken. A context manager.
 
     Args:
@@ -38,10 +39,6 @@ class Progress:
             disable=not self.is_bar,
         )
         self._n_steps, self._step = n_steps, step
-
-    def __enter__(self) -> "Progress":
-        """Returns itself."""
-        return self
 
     def __exit__(self, *exception) -> None:
         """Leaves the bar as it is."""

@@ -24,12 +24,7 @@ class Recorder:
 
     @contextlib.contextmanager
     def recording(self, run: Run) -> Iterator[None]:
-        """Prepares for a run; the other methods are called within.
-
-        Args:
-            run: which will be trained.
-        """
-        del run
+        """Prepares for a run; the other methods are called within."""
         yield
 
     def given_up(self) -> list[int]:
@@ -38,15 +33,10 @@ class Recorder:
 
     def restore(self, seeds: Sequence[int]) -> list[TrainState] | None:
         """Returns the states of seeds to go on from; None to start anew."""
-        del seeds
         return None
 
     def start(self, step: int) -> None:
-        """Is called before the first record.
-
-        Args:
-            step: steps taken before; records of later ones are void.
-        """
+        """Is called first; records of later steps than this are void."""
 
     def record(self, seed: int, record: dict[str, Any]) -> None:
         """Takes a record.
@@ -76,9 +66,7 @@ class Recorder:
     def drop(self, seed: int, why: str) -> None:
         """Is told that other starts are kept, after all states were saved.
 
-        Args:
-            seed: the start that goes no further.
-            why: in a sentence.
+        ``why`` says in a sentence why this one goes no further.
         """
 
 

@@ -18,7 +18,6 @@ __all__ = [
     "divergence",
     "line",
     "log_events",
-    "log_fits",
     "mean_metrics",
     "mean_values",
     "record",
@@ -136,21 +135,6 @@ def line(
         if name.startswith("many_to_one/")
     ]
     return f"stage {schedule.stage_at(step)} | " + ", ".join(terms)
-
-
-def log_fits(step: int, values: dict[str, float]) -> None:
-    """Logs the fits of priors, from what ``prior_fit`` gives to record."""
-    for name, value in values.items():
-        what, _, facet = name.partition("/")
-        if what == "log_likelihood":
-            logging.info(
-                "step %d: the prior of facet %s is fitted: log-likelihood %.2f "
-                "nats per example, %d iterations",
-                step,
-                facet,
-                value,
-                values[f"iterations/{facet}"],
-            )
 
 
 def log_events(schedule: progressive.Schedule, after: int, upto: int) -> None:

@@ -31,7 +31,7 @@ from mfcvae_jax.training import (
     steps,
 )
 from mfcvae_jax.training import state as state_lib
-from mfcvae_jax.variational import elbo, importance
+from mfcvae_jax.variational import elbo
 
 __all__ = [
     "Run",
@@ -39,7 +39,6 @@ __all__ = [
     "blank_state",
     "first_state",
     "in_force",
-    "log_marginal",
     "make_run",
     "make_stepper",
     "of_each_seed",
@@ -67,12 +66,6 @@ class Run(NamedTuple):
 def make_run(settings: Settings) -> Run:
     """Reads the data and builds the model of a run.
 
-    Args:
-        settings: of the run.
-
-    Returns:
-        The run.
-
     Raises:
         ValueError: if the data do not fit the settings.
         FileNotFoundError: if the data set is missing.
@@ -88,9 +81,6 @@ def run_on(settings: Settings, dataset: Dataset) -> Run:
         settings: of the run; ``data`` says nothing but where training images
             are kept.
         dataset: to train and to score on.
-
-    Returns:
-        The run.
 
     Raises:
         ValueError: if the data do not fit the settings.
@@ -116,9 +106,6 @@ def make_stepper(
         image_shape: (H, W, C) of the data set.
         steps_per_epoch: optimiser steps in an epoch.
 
-    Returns:
-        The stepper.
-
     Raises:
         ValueError: if the net cannot take images of that shape, or there is no
             such estimator.
@@ -139,26 +126,12 @@ def make_stepper(
 
 
 def of_each_seed(run: Run) -> tuple[Run, ...]:
-    """Returns the runs of one seed each that a run of several stands for.
-
-    Args:
-        run: of ``n_seeds`` seeds, or of ``n_init`` starts.
-
-    Returns:
-        As many runs, which share all that is compiled.
-    """
+    """Returns the runs of one seed each, which share all that is compiled."""
     return tuple(run._replace(settings=s) for s in run.settings.of_each_seed)
 
 
 def blank_state(run: Run) -> state_lib.TrainState:
-    """Returns the shapes and types of a run's state, without values.
-
-    Args:
-        run: whose state it is.
-
-    Returns:
-        A state of ``jax.ShapeDtypeStruct``.
-    """
+    """Returns a run's state as ``jax.ShapeDtypeStruct``, without values."""
 
     def make(key):
         variables = state_lib.initial_variables(run.stepper.model, key)
@@ -168,14 +141,7 @@ def blank_state(run: Run) -> state_lib.TrainState:
 
 
 def first_state(run: Run) -> state_lib.TrainState:
-    """Returns the state before the first step, all starting values in place.
-
-    Args:
-        run: whose state it is.
-
-    Returns:
-        The state.
-    """
+    """Returns the state before the first step, all starting values in place."""
     settings, model = run.settings, run.stepper.model
     images = run.dataset.train.images
     key = run_key(settings.seed, KeyUse.INIT)
@@ -243,15 +209,7 @@ class Scored(NamedTuple):
 
 
 def score(run: Run, state: state_lib.TrainState) -> Scored:
-    """Scores a state on the held-out split, at the coefficients in force.
-
-    Args:
-        run: whose state it is.
-        state: trained so far.
-
-    Returns:
-        Predictions and scores.
-    """
+    """Scores a state on the held-out split, at the coefficients in force."""
     model, test = in_force(run, state), run.dataset.test
     found = model.predict(test.images, _evaluation_key(run))
     return Scored(
@@ -268,15 +226,7 @@ def score(run: Run, state: state_lib.TrainState) -> Scored:
 
 
 def in_force(run: Run, state: state_lib.TrainState) -> Trained:
-    """Returns the model of a state, at the coefficients in force.
-
-    Args:
-        run: whose state it is.
-        state: trained so far.
-
-    Returns:
-        The model, ready for examples.
-    """
+    """Returns the model of a state, at the coefficients in force."""
     schedule = run.stepper.schedule
     alpha = progressive.coefficients(schedule, state.step).alpha
     return make_trained(
@@ -286,23 +236,3 @@ def in_force(run: Run, state: state_lib.TrainState) -> Trained:
 
 def _evaluation_key(run: Run) -> chex.PRNGKey:
     return run_key(run.settings.seed, KeyUse.EVALUATION)
-
-
-def log_marginal(
-    run: Run, state: state_lib.TrainState
-) -> importance.LogMarginal:
-    """Estimates log p(x) of the held-out split by importance sampling.
-
-    Args:
-        run: whose state it is; ``evaluate.importance_samples`` must not be 0.
-        state: trained so far.
-
-    Returns:
-        The estimates for each example, at the coefficients in force.
-    """
-    settings = run.settings
-    return in_force(run, state).log_marginal(
-        run.dataset.test.images,
-        run_key(settings.seed, KeyUse.IMPORTANCE),
-        settings.evaluate.importance_samples,
-    )

@@ -53,15 +53,7 @@ class TrainState(NamedTuple):
 
 
 def initial_variables(model: MFCVAE, key: chex.PRNGKey) -> dict[str, Any]:
-    """Draws the starting values of nets and priors.
-
-    Args:
-        model: the module.
-        key: PRNG key.
-
-    Returns:
-        Collections ``params`` and ``batch_stats`` (which may be empty).
-    """
+    """Draws new ``params`` and ``batch_stats``, which may be empty."""
     return {"batch_stats": {}, **_init(model, key)}
 
 
@@ -80,16 +72,7 @@ def make_state(
     optimiser: optax.GradientTransformation,
     key: chex.PRNGKey,
 ) -> TrainState:
-    """Makes the state before the first step.
-
-    Args:
-        variables: starting values.
-        optimiser: which will be used.
-        key: base key of the run.
-
-    Returns:
-        The state.
-    """
+    """Makes the state before the first step; ``key`` is the run's base key."""
     return TrainState(
         step=jnp.int32(0),
         params=variables["params"],
@@ -111,11 +94,7 @@ def zeros(template: TrainState) -> TrainState:
 
 
 def from_main(states: Sequence[TrainState]) -> list[TrainState]:
-    """Returns the states of process 0, in all processes.
-
-    Args:
-        states: in process 0, those; in others, some of the same shapes.
-    """
+    """Returns the states of process 0 in all; those of others give shapes."""
     if jax.process_count() == 1:
         return list(states)
     plain = [jax.device_get(with_key_data(state)) for state in states]

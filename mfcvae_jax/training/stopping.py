@@ -49,17 +49,13 @@ class StopRequest:
 
     def __exit__(self, *exception) -> None:
         """Gives the signals back to whoever had them."""
-        self._restore()
+        for signum, handler in self._previous.items():
+            signal.signal(signum, handler)
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
-        del frame
         self.signum = signum
         logging.info(
             "%s: saving the state and stopping; again to stop at once",
             signal.Signals(signum).name,
         )
-        self._restore()
-
-    def _restore(self) -> None:
-        for signum, handler in self._previous.items():
-            signal.signal(signum, handler)
+        self.__exit__()

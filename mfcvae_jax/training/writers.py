@@ -23,7 +23,7 @@ _FLUSH_SECONDS = 30
 _PUBLISH_SECONDS = 120
 
 
-class MetricsWriter:
+class MetricsWriter(contextlib.AbstractContextManager["MetricsWriter"]):
     """Appends records to metrics.jsonl and to TensorBoard event files.
 
     Use it as a context manager.
@@ -53,10 +53,6 @@ class MetricsWriter:
             self._events = _EventFile(events, after_step + 1)
             self.publish()
 
-    def __enter__(self) -> "MetricsWriter":
-        """Returns itself."""
-        return self
-
     def __exit__(self, *exception) -> None:
         """Writes out what is buffered."""
         with (
@@ -68,11 +64,7 @@ class MetricsWriter:
             self.publish()
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Writes one record.
-
-        Args:
-            record: see ``Recorder.record``.
-        """
+        """Writes one record, see ``Recorder.record``."""
         about = ("step", "epoch", "split")
         finite = {
             f"{record['split']}/{name}": value

@@ -117,9 +117,6 @@ def mixture_block(densities: Densities) -> chex.Array:
     -KL(q(z|x) || p(z)), with p(z) the mixture marginal (Eq. 5 without its last
     term). Unbiased for every L.
 
-    Args:
-        densities: of the facet.
-
     Returns:
         The facet's part of M, in nats, shape (B,).
     """
@@ -131,9 +128,6 @@ def mixture_block(densities: Densities) -> chex.Array:
 
 def mean_field_block(densities: Densities) -> chex.Array:
     """Returns one facet's part of F, exactly: ``vade.closed_form_bound``.
-
-    Args:
-        densities: of the facet.
 
     Returns:
         The facet's part of F, in nats, shape (B,); NaN without exact
@@ -152,12 +146,6 @@ def five_terms(densities: Densities) -> FacetTerms:
 
     The responsibilities are the optimum for the same L samples, and gradients
     flow through them.
-
-    Args:
-        densities: of the facet.
-
-    Returns:
-        The terms of the facet.
     """
     log_resp = _sampled_assignment(densities).log_resp
     resp = jnp.exp(log_resp)
@@ -176,12 +164,6 @@ def mixture_form(densities: Densities) -> FacetTerms:
 
     mean_l [log p(z^l) - log q(z^l|x)] + log Z, with Z from the same samples.
     Equal to ``five_terms``, sample by sample, for every L and in both KL terms.
-
-    Args:
-        densities: of the facet.
-
-    Returns:
-        The terms of the facet.
     """
     log_resp, log_normaliser = _sampled_assignment(densities)
     log_q_z = jnp.mean(densities.log_q_z, axis=0)
@@ -199,12 +181,6 @@ def gaussian_kl(densities: Densities) -> FacetTerms:
     Only the responsibilities come from samples; they are not quite optimal for
     the exact KLs, so the result is at most F: it is F - KL(r || q(c|x)) with
     q(c|x) the exact optimum.
-
-    Args:
-        densities: of the facet.
-
-    Returns:
-        The terms of the facet.
     """
     return _exact_terms(densities, _sampled_assignment(densities).log_resp)
 
@@ -214,12 +190,6 @@ def closed_form(densities: Densities) -> FacetTerms:
 
     Eq. 14 with the Gaussian KLs and the responsibilities in closed form; the
     terms add up to ``mean_field_block``. Not in the paper.
-
-    Args:
-        densities: of the facet.
-
-    Returns:
-        The terms of the facet.
     """
     return _exact_terms(
         densities,
@@ -238,17 +208,7 @@ ESTIMATORS: dict[str, Estimator] = {
 
 
 def find_estimator(name: str) -> Estimator:
-    """Returns an entry of ``ESTIMATORS``.
-
-    Args:
-        name: its key, the setting train.estimator.
-
-    Returns:
-        The estimator.
-
-    Raises:
-        ValueError: if there is no such entry.
-    """
+    """Returns an entry of ``ESTIMATORS``, or raises ValueError."""
     if name not in ESTIMATORS:
         raise ValueError(
             f"train.estimator must be one of {sorted(ESTIMATORS)}, got {name!r}"

@@ -3,22 +3,19 @@
 """p(x|z): what the decoder's last layer means for the pixels.
 
 Every form is a dataclass of ``settings``, independent over pixels given z. The
-three functions here go by the type of that dataclass, so another form is one
+two functions here go by the type of that dataclass, so another form is one
 implementation of each, ``@log_prob.register`` and so on (docs/extending.md).
-``log_prob`` is written out for speed; ``distribution`` says the same with
-distrax, and the tests compare them.
 """
 
 import functools
 
 import chex
-import distrax
 import jax
 import jax.numpy as jnp
 
 from mfcvae_jax.settings import Bernoulli, Gaussian, Likelihood, OutputUnits
 
-__all__ = ["distribution", "log_prob", "mean"]
+__all__ = ["log_prob", "mean"]
 
 _PIXEL_AXES = (-3, -2, -1)
 
@@ -65,25 +62,6 @@ def mean(likelihood: Likelihood, output: chex.Array) -> chex.Array:
     raise _unknown(likelihood)
 
 
-@functools.singledispatch
-def distribution(
-    likelihood: Likelihood, output: chex.Array
-) -> distrax.Independent:
-    """Returns p(x|z) as a distribution over images, event shape (H, W, C).
-
-    Args:
-        likelihood: its form.
-        output: last layer of the decoder, shape (..., H, W, C).
-
-    Returns:
-        The distribution, batch shape (...).
-
-    Raises:
-        TypeError: if the form is not known.
-    """
-    raise _unknown(likelihood)
-
-
 @log_prob.register
 def _bernoulli_log_prob(form: Bernoulli, output, x):
     return jnp.sum(x * output - jax.nn.softplus(output), axis=_PIXEL_AXES)
@@ -92,12 +70,6 @@ def _bernoulli_log_prob(form: Bernoulli, output, x):
 @mean.register
 def _bernoulli_mean(form: Bernoulli, output):
     return jax.nn.sigmoid(output)
-
-
-@distribution.register
-def _bernoulli_distribution(form: Bernoulli, output):
-    pixels = distrax.Bernoulli(logits=output)
-    return distrax.Independent(pixels, reinterpreted_batch_ndims=3)
 
 
 @log_prob.register
@@ -111,12 +83,6 @@ def _gaussian_log_prob(form: Gaussian, output, x):
 def _gaussian_mean(form: Gaussian, output):
     is_linear = form.output is OutputUnits.LINEAR
     return output if is_linear else jax.nn.sigmoid(output)
-
-
-@distribution.register
-def _gaussian_distribution(form: Gaussian, output):
-    pixels = distrax.Normal(mean(form, output), jnp.full_like(output, form.std))
-    return distrax.Independent(pixels, reinterpreted_batch_ndims=3)
 
 
 def _unknown(form: object) -> TypeError:

@@ -25,7 +25,7 @@ def test_commands_take_the_start_that_is_kept(tmp_path):
 
     trained = call("train", *flags)
     assert trained.code == 0, trained.err
-    starts = folder.of_each_seed(folder.settings())
+    starts = [*folder.by_seed(folder.settings()).values()]
     (kept,) = (start for start in starts if not start.why_given_up())
     seed = kept.settings().seed
     assert f"| seed {seed} | is kept |" in trained.out

@@ -99,7 +99,7 @@ class RowsTest(absltest.TestCase):
         home = workdir.Workdir(self.folder / "arm")
         with home.claim(self.arm.settings, resume=False):
             pass
-        folders = home.of_each_seed(self.arm.settings)
+        folders = [*home.by_seed(self.arm.settings).values()]
         folders[1].diverged.write_text("nan\n")
         self.results = {5: example(seed=0), 7: example(seed=1)}
         for seed, at in ((5, folders[0]), (7, folders[2])):

@@ -48,7 +48,7 @@ class _Sweep(absltest.TestCase):
         with home.claim(settings, resume=False):
             pass
         found = {}
-        for i, at in enumerate(home.of_each_seed(settings)):
+        for i, at in enumerate([*home.by_seed(settings).values()]):
             records = [self._record(e, settings, labelings) for e in epochs]
             others = [{"split": "train", "epoch": 0.5, "step": 1}]
             at.metrics.write_text(

@@ -120,7 +120,7 @@ def report(
         environment={"device": "1 x cpu", "versions": {"jax": "1.0"}},
         stages=[(0.0, 1, 0.0), (3.0, 0, 4.5)],
         remarks=["Facet 1 was trained on random views"],
-        pictures=[html_lib.Picture("Swaps", "What is swapped", b"PNG")],
+        pictures=[("Swaps", "What is swapped", b"PNG")],
         plan=plan,
         tiles=explorer.Tiles(
             means=rng.random((len(plan.combinations), *shape), np.float32),
@@ -230,7 +230,7 @@ class TestRunPage:
         about, _, _ = report(name=evil, labelings=(evil, "$title"))
         about = about._replace(
             environment={"versions": {evil: evil}},
-            pictures=[html_lib.Picture(evil, evil, b"PNG")],
+            pictures=[(evil, evil, b"PNG")],
         )
         text = html_lib.run_page(about)
         page = check(text)

@@ -120,8 +120,8 @@ class RunTest(_InBucket):
         wanted = small_runs.train(run, here)
         found = disk.restore(run, self.workdir)
         folders = zip(
-            self.workdir.of_each_seed(run.settings),
-            here.of_each_seed(run.settings),
+            [*self.workdir.by_seed(run.settings).values()],
+            [*here.by_seed(run.settings).values()],
             strict=True,
         )
         for ours, theirs, (there, at) in zip(
@@ -136,7 +136,7 @@ class RunTest(_InBucket):
         self.assertEqual((self.workdir.path / "lock").read_bytes(), b"")
         self.assertTrue(_names(self.workdir.compilation_cache))
         seeds.read(self.workdir.by_seed(settings))
-        for seed in self.workdir.of_each_seed(settings):
+        for seed in [*self.workdir.by_seed(settings).values()]:
             with seed.assignments.open("rb") as file:
                 self.assertEqual(np.load(file).shape, (359, 1))
             pictures = list(seed.figures.glob("*.png"))
@@ -215,7 +215,9 @@ class RefusedTest(_InBucket):
         with checkpoint.Checkpointer(
             self.workdir.checkpoints, run.settings
         ) as saved:
-            found = saved.restore_latest(runs.blank_state(run))
+            found = checkpoint.restore_latest(
+                [saved], lambda: [runs.blank_state(run)]
+            )[0]
             self.assertEqual(found.step, 1)
             self.assertEqual(saved.best_step(), 1)
 

@@ -227,7 +227,7 @@ class WarmUpTest(_Folder):
         small_runs.assert_close(
             *(jax.tree.leaves(s.params) for s in (states[0], self.state))
         )
-        folders = self.workdir.of_each_seed(run.settings)
+        folders = [*self.workdir.by_seed(run.settings).values()]
         found = [
             [r for r in folder.records() if r["split"] == "fit"]
             for folder in folders
@@ -258,7 +258,7 @@ class SeedsTest(_Folder):
         )
 
     def test_each_has_records_and_checkpoints_of_its_own(self):
-        folders = self.whole.of_each_seed(self.run_.settings)
+        folders = [*self.whole.by_seed(self.run_.settings).values()]
         last = []
         for folder, state in zip(folders, self.states, strict=True):
             records = [r for r in folder.records() if r["split"] == "test"]
@@ -269,7 +269,7 @@ class SeedsTest(_Folder):
         self.assertLen(set(last), 3)
 
     def test_speed_is_recorded_apart_from_compilation(self):
-        (folder, *_) = self.whole.of_each_seed(self.run_.settings)
+        (folder, *_) = self.whole.by_seed(self.run_.settings).values()
         first, second = (r for r in folder.records() if r["split"] == "speed")
         self.assertGreater(first["compile_seconds"], 0)
         self.assertNotIn("compile_seconds", second)
@@ -306,7 +306,7 @@ class SeedsTest(_Folder):
         self.assertIsNone(found[1])
         for i in (0, 2):
             assert_equal_states(found[i], self.states[i])
-        folders = self.workdir.of_each_seed(self.run_.settings)
+        folders = [*self.workdir.by_seed(self.run_.settings).values()]
         self.assertIn("not finite at step 15", folders[1].diverged.read_text())
         # Its last sound state is kept.
         self.assertTrue((folders[1].checkpoints / "14").is_dir())

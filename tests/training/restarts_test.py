@@ -134,7 +134,7 @@ class RestartsTest(parameterized.TestCase):
         cls.run_ = small_runs.run(**_OVERRIDES)
         cls.whole = workdir_lib.Workdir(cls.folder / "whole")
         cls.outcome = loop.train(cls.run_, disk.InWorkdir(cls.whole))
-        cls.folders = cls.whole.of_each_seed(cls.run_.settings)
+        cls.folders = [*cls.whole.by_seed(cls.run_.settings).values()]
         (cls.kept,) = (
             i for i, s in enumerate(cls.outcome.states) if s is not None
         )
@@ -206,7 +206,7 @@ class RestartsTest(parameterized.TestCase):
             self.assertEqual(ours is None, theirs is None)
             if ours is not None:
                 assert_equal_states(ours, theirs)
-        folders = workdir.of_each_seed(self.run_.settings)
+        folders = [*workdir.by_seed(self.run_.settings).values()]
         for ours, theirs in zip(folders, self.folders, strict=True):
             self.assertEqual(
                 small_runs.records(ours), small_runs.records(theirs)
@@ -233,7 +233,7 @@ class RestartsTest(parameterized.TestCase):
         process.start()
         process.join()
         self.assertEqual(process.exitcode, -signal.SIGKILL)
-        folders = workdir.of_each_seed(self.run_.settings)
+        folders = [*workdir.by_seed(self.run_.settings).values()]
         self.assertEqual(sum(f.not_kept.exists() for f in folders), 1)
         states = small_runs.train(self.run_, workdir, resume=True)
         self._assert_same(workdir, states)

@@ -82,17 +82,6 @@ class LikelihoodTest(oracles.DoubleTestCase):
         )
 
     @parameterized.parameters(*_FORMS)
-    def test_equals_the_distribution(self, form):
-        x = np.round(self.x)  # distrax knows Bernoulli for binary events only
-        theirs = likelihood.distribution(form, self.output)
-        ours = likelihood.log_prob(form, self.output, x)
-        self.assertEqual(ours.shape, theirs.batch_shape)
-        np.testing.assert_allclose(ours, theirs.log_prob(x), rtol=1e-12)
-        np.testing.assert_allclose(
-            likelihood.mean(form, self.output), theirs.mean(), rtol=1e-12
-        )
-
-    @parameterized.parameters(*_FORMS)
     def test_slope_equals_finite_differences_of_scipy(self, form):
         output = np.linspace(-3, 3, 7)[:, None]
         _, slope = _pixel(form)(output, _GREY)
@@ -105,7 +94,6 @@ class LikelihoodTest(oracles.DoubleTestCase):
         for function, *arguments in (
             (likelihood.log_prob, self.output, self.x),
             (likelihood.mean, self.output),
-            (likelihood.distribution, self.output),
         ):
             with self.assertRaisesRegex(TypeError, "poisson.*register"):
                 function("poisson", *arguments)

@@ -12,6 +12,7 @@ docs/shapes3d_rendered.md.
 """
 
 import numpy as np
+from numpy.polynomial.polynomial import polyval2d
 
 from mfcvae_jax.datasets.shapes3d_rendered import rays
 
@@ -30,24 +31,24 @@ SKY_COLOUR = np.array([153, 226, 249], np.float32)
 # Polynomials: row i holds the factors of u^i v^0, u^i v^1, ...
 _FLOOR = (
     (1.069, 0.123, -0.727, 0.238),
-    (-0.64, 0.097, 0.231),
-    (-0.35, 0.146),
-    (0.282,),
+    (-0.64, 0.097, 0.231, 0),
+    (-0.35, 0.146, 0, 0),
+    (0.282, 0, 0, 0),
 )  # u = x, v = y
 _SHADOW = 0.322
 # u = x of the back wall and y of the others, v = z; and what is added per
 # cosine of the angle to the camera.
 _WALLS = {
     rays.BACK: (
-        ((0.15, 0.063, -0.093), (-0.051, -0.033), (0.152,)),
+        ((0.15, 0.063, -0.093), (-0.051, -0.033, 0), (0.152, 0, 0)),
         0.855,
     ),
     rays.LEFT: (
-        ((-1.011, -0.038, 0.249), (0.208, -0.147), (0.195,)),
+        ((-1.011, -0.038, 0.249), (0.208, -0.147, 0), (0.195, 0, 0)),
         2.116,
     ),
     rays.RIGHT: (
-        ((-1.143, -0.161, 0.244), (0.343, -0.003), (0.155,)),
+        ((-1.143, -0.161, 0.244), (0.343, -0.003, 0), (0.155, 0, 0)),
         2.108,
     ),
 }
@@ -69,7 +70,7 @@ _GLOSS_EDGE = (-0.026, 0.096)  # cosines between which it sets in
 
 def floor_brightness(points: np.ndarray, in_shadow: np.ndarray) -> np.ndarray:
     """Returns the brightness of the floor at points of it, (3, R) -> (R,)."""
-    lit = _polynomial(_FLOOR, points[0], points[1])
+    lit = polyval2d(points[1], points[0], np.array(_FLOOR, np.float32).T)
     return np.where(in_shadow, np.float32(_SHADOW), lit)
 
 
@@ -85,7 +86,8 @@ def wall_brightness(
     """
     x, y, z = points
     factors, per_cosine = _WALLS[wall]
-    brightness = _polynomial(factors, x if wall == rays.BACK else y, z)
+    u = x if wall == rays.BACK else y
+    brightness = polyval2d(z, u, np.array(factors, np.float32).T)
     brightness = brightness + np.float32(per_cosine) * facing
     if wall == rays.BACK:
         brightness += _smudges(x, z)
@@ -129,17 +131,4 @@ def _smudges(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         total += brightness * np.exp(
             -((dx / wide) ** 2 + ((z - at_z) / high) ** 2)
         )
-    return total
-
-
-def _polynomial(
-    factors: tuple[tuple[float, ...], ...], u: np.ndarray, v: np.ndarray
-) -> np.ndarray:
-    """Sum of factors[i][j] u^i v^j, by Horner's scheme, float32."""
-    total = np.zeros_like(u)
-    for row in reversed(factors):
-        inner = np.zeros_like(v)
-        for factor in reversed(row):
-            inner = inner * v + np.float32(factor)
-        total = total * u + inner
     return total

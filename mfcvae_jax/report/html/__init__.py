@@ -11,11 +11,6 @@ reads or writes a file, except that the package's own parts are read.
   report.css, explorer.js  go into the page as they are
 """
 
-from mfcvae_jax.report.html.pages import (
-    Picture,
-    RunReport,
-    run_page,
-    seeds_page,
-)
+from mfcvae_jax.report.html.pages import RunReport, run_page, seeds_page
 
-__all__ = ["Picture", "RunReport", "run_page", "seeds_page"]
+__all__ = ["RunReport", "run_page", "seeds_page"]

@@ -9,26 +9,13 @@ from typing import Any, NamedTuple
 
 import jinja2
 import markupsafe
+from flax import traverse_util
 
 from mfcvae_jax.figures import style
 from mfcvae_jax.report import results as results_lib
 from mfcvae_jax.report.html import explorer as explorer_lib
 
-__all__ = ["Picture", "RunReport", "run_page", "seeds_page"]
-
-
-class Picture(NamedTuple):
-    """A figure on the page.
-
-    Attributes:
-        title: caption.
-        alt: what it shows, in words.
-        png: the file.
-    """
-
-    title: str
-    alt: str
-    png: bytes
+__all__ = ["RunReport", "run_page", "seeds_page"]
 
 
 class RunReport(NamedTuple):
@@ -44,7 +31,8 @@ class RunReport(NamedTuple):
         stages: of training: first epoch, facet that enters, epoch from which
             it is in fully.
         remarks: what else is to be said of the training, in sentences.
-        pictures: the figures.
+        pictures: of each figure the caption, what it shows in words, and the
+            PNG file.
         plan: what the explorer holds.
         tiles: its pictures.
     """
@@ -57,7 +45,7 @@ class RunReport(NamedTuple):
     environment: Mapping[str, Any]
     stages: Sequence[tuple[float, int, float]]
     remarks: Sequence[str]
-    pictures: Sequence[Picture]
+    pictures: Sequence[tuple[str, str, bytes]]
     plan: explorer_lib.Plan
     tiles: explorer_lib.Tiles
 
@@ -67,6 +55,7 @@ def run_page(report: RunReport) -> str:
     by_caption = {table.caption: table for table in report.results.tables()}
     bounds = by_caption.pop(results_lib.BOUNDS.caption)
     scores = by_caption.pop(results_lib.SCORES.caption, None)
+    settings = traverse_util.flatten_dict(dict(report.config), sep=".")
     return _page(
         "run.html.j2",
         report=report,
@@ -77,6 +66,7 @@ def run_page(report: RunReport) -> str:
         bounds=bounds,
         tables=list(by_caption.values()),
         scores=scores,
+        settings=[(name, repr(value)) for name, value in settings.items()],
     )
 
 
@@ -122,7 +112,6 @@ def _templates() -> jinja2.Environment:
     )
     templates.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     templates.filters["data_uri"] = _data_uri
-    templates.filters["minus"] = _minus
     templates.globals["facet_colour"] = style.facet_colour
     templates.globals["part"] = lambda name: markupsafe.Markup(
         loader.get_source(templates, name)[0]
@@ -133,8 +122,3 @@ def _templates() -> jinja2.Environment:
 def _data_uri(png: bytes) -> str:
     """Writes a PNG file as an address that holds it."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-def _minus(text: str) -> str:
-    """Writes numbers with a minus sign, which is longer than a hyphen."""
-    return text.replace("-", "\N{MINUS SIGN}")
