@@ -35,7 +35,9 @@ _EACH = pytest.mark.parametrize(
         ),
     ],
 )
-_EACH_MODE = pytest.mark.parametrize("mode", ["eval", "train"])
+_EACH_MODE = pytest.mark.parametrize(
+    "mode", ["eval", pytest.param("train", marks=pytest.mark.slow)]
+)
 _RTOL = 1e-9
 # XLA's float32 products on CPU sum over the 784 inputs in another order: after
 # the first layer of F4 they are 6 times as far from float64 as PyTorch's.

@@ -8,6 +8,7 @@ from unittest import mock
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from scipy import special, stats
 
@@ -172,6 +173,7 @@ class ViewsTest(parameterized.TestCase):
         return variables, run(x, seen), run(x, None), run(changed, None)
 
     @parameterized.parameters(*_NETS)
+    @pytest.mark.slow
     def test_each_facet_encodes_its_own_view(self, net):
         _, ours, of_x, of_changed = self._passes(net, (), _VIEW)
         for found, wanted in zip(

@@ -153,6 +153,7 @@ class TestDraw:
             assert one.shape == x.shape
             assert (np.abs(one - other).max(axis=(1, 2, 3)) > 0.05).all()
 
+    @pytest.mark.slow
     def test_depends_on_the_place_in_the_whole_batch_alone(self):
         x = _image(shape=(8, *SHAPE))
         whole = self._draw(x)

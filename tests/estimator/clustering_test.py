@@ -63,15 +63,13 @@ class TestShapes:
         assert fitted.sample(5).shape == (5, 8, 8)
         assert isinstance(fitted.score(x), float)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "x",
         [
             np.uint8(IMAGES[:60, ..., np.newaxis]),
-            pytest.param(
-                np.float32(IMAGES[:60, :, :, np.newaxis] * [1, 0.5, 0.2] / 16),
-                marks=pytest.mark.slow,
-            ),
-            pytest.param(IMAGES[:60].reshape(60, 64), marks=pytest.mark.slow),
+            np.float32(IMAGES[:60, :, :, np.newaxis] * [1, 0.5, 0.2] / 16),
+            IMAGES[:60].reshape(60, 64),
         ],
         ids=["bytes", "colours", "table"],
     )
@@ -164,6 +162,7 @@ class TestAgainstOtherWays:
         assert error < 8
         assert abs(fitted.score(IMAGES) - bound.mean()) < 3 * error
 
+    @pytest.mark.slow
     def test_score_is_a_lower_bound(self, fitted):
         x = IMAGES[:100]
         estimate = fitted._fitted.trained.log_marginal(

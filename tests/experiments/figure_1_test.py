@@ -6,6 +6,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from matplotlib import colors as mpl_colors
 from matplotlib import patches
@@ -161,6 +162,7 @@ class FigureTest(pages.FigureCase):
             ),
         ),
     )
+    @pytest.mark.slow
     def test_texts_are_apart(self, characteristics):
         self.assertEmpty(pages.clashes(self._draw(characteristics)))
 

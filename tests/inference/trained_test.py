@@ -143,6 +143,7 @@ class TestSampledLatents:
         images = examples.images(20) if images is None else images
         return trained().sampled_latents(images, jax.random.key(seed))
 
+    @pytest.mark.slow
     def test_standardised_they_are_independent_standard_normals(self):
         draws = [self._draw(seed) for seed in range(self.n_keys)]
         for j, q in enumerate(_encode(trained(), examples.images(20))):
@@ -281,6 +282,7 @@ class TestDecode:
 class TestSample:
     key = jax.random.key(1)
 
+    @pytest.mark.slow
     def test_coldest_samples_are_the_decoded_means(self):
         it = trained()
         components = np.array([[0, 3], [5, 9], [2, 2]] * 4, np.int32)

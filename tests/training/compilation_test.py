@@ -8,6 +8,7 @@ import tempfile
 
 import jax
 import jax.numpy as jnp
+import pytest
 from absl.testing import absltest
 
 from mfcvae_jax.training import compilation
@@ -33,6 +34,7 @@ class CacheTest(absltest.TestCase):
 
         jax.jit(program)(jnp.eye(5)).block_until_ready()
 
+    @pytest.mark.slow
     def test_is_filled_within_and_only_there(self):
         with compilation.cache_in(self.folder):
             self.assertTrue((self.folder / "in_use").exists())

@@ -5,6 +5,7 @@
 import jax
 import numpy as np
 import optax
+import pytest
 from absl.testing import parameterized
 
 from mfcvae_jax import model as model_lib
@@ -25,6 +26,7 @@ def _numpy_adam(value, gradients, rate):
 
 class OptimiserTest(parameterized.TestCase):
     @parameterized.parameters((True, True), (False, True), (False, False))
+    @pytest.mark.slow
     def test_step_is_adam_s_but_for_fixed_mixing_weights(self, *learn_weights):
         self.enter_context(jax.enable_x64(True))
         chosen = examples.settings(

@@ -41,6 +41,7 @@ def _sklearns(q, form):
 
 class FitTest(parameterized.TestCase):
     @parameterized.parameters(*Covariance)
+    @pytest.mark.slow
     def test_density_is_scikit_learns_with_the_posterior_variance(self, form):
         # Clusters that lie so far apart have one mixture that EM ends at.
         q = _encodings(apart=60)

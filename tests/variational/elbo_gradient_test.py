@@ -78,6 +78,7 @@ class GradientTest(oracles.DoubleTestCase):
     @parameterized.parameters(
         (4, 2, Covariance.DIAGONAL), (3, 4, Covariance.FULL)
     )
+    @pytest.mark.slow
     def test_holding_the_optimal_assignment_fixed_changes_no_gradient(
         self, k, d, covariance
     ):
@@ -209,6 +210,7 @@ class LimitsTest(parameterized.TestCase):
     @parameterized.parameters(
         (Covariance.DIAGONAL, 1e-9), (Covariance.FULL, 1e-11)
     )
+    @pytest.mark.slow
     def test_up_to_the_limits_all_is_finite_and_beyond_the_loss_is_not(
         self, covariance, least_std
     ):

@@ -8,6 +8,7 @@ import itertools
 import hypothesis
 import jax
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from hypothesis import strategies as st
 from scipy import special, stats
@@ -158,6 +159,7 @@ class EstimatorsTest(oracles.DoubleTestCase):
         ]
         self.assertTrue(np.all(estimate(z) <= np.mean(apart, axis=0) + 1e-9))
 
+    @pytest.mark.slow
     @_few
     @hypothesis.given(_facets, _seeds, st.sampled_from([1, 3]))
     def test_exact_forms_are_eq_14_at_the_best_and_the_sampled_assignment(

@@ -6,6 +6,7 @@ import distrax
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from scipy import linalg
 from sklearn import mixture as sk_mixture
@@ -203,6 +204,7 @@ class ConditioningTest(parameterized.TestCase):
         )
 
     @parameterized.parameters(1, 2, 7, 22)
+    @pytest.mark.slow
     def test_gradient_in_the_factor_equals_finite_differences(self, d):
         """The inverse of a factor shows in the gradient of its density."""
         rng = np.random.default_rng(17)

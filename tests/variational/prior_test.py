@@ -8,6 +8,7 @@ import distrax
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from scipy import stats
 
@@ -114,6 +115,7 @@ class MomentsTest(oracles.DoubleTestCase):
         covariance=(Covariance.DIAGONAL, Covariance.FULL),
         temperature=(0.0, 0.5, 1.0),
     )
+    @pytest.mark.slow
     def test_samples_have_the_mean_and_the_covariance_at_a_temperature(
         self, covariance, temperature
     ):

@@ -4,6 +4,7 @@
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from sklearn import feature_selection
 
@@ -93,6 +94,7 @@ class SharesTest(absltest.TestCase):
                     wanted[j, i] = _plain_share(values, resp[i])
             np.testing.assert_allclose(found, wanted, rtol=1e-9)
 
+    @pytest.mark.slow
     def test_responsibilities_get_no_gradient(self):
         rng = np.random.default_rng(2)
         posteriors = [Posterior(*rng.normal(size=(2, 9, 2)))] * 2

@@ -154,6 +154,7 @@ class OriginalFramesTest(absltest.TestCase):
         # The frames are dithered to a small palette, which is most of this.
         self.assertLess(self._distance(self.factors).mean(), 4)
 
+    @pytest.mark.slow
     def test_drawings_with_another_factor_are_farther_from_them(self):
         right = self._distance(self.factors)
         sizes = np.array([10, 10, 10, 8, 4, 15])
