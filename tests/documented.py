@@ -154,7 +154,11 @@ def parse_script(path: pathlib.Path, args: list[str]) -> None:
     with (
         mock.patch.object(sys, "argv", argv),
         mock.patch.object(sys, "path", [str(path.parent), *sys.path]),
+        mock.patch.dict(sys.modules),
     ):
+        # Another script, which one imports, defines its flags anew.
+        for other in path.parent.glob("*.py"):
+            sys.modules.pop(other.stem, None)
         try:
             script = runpy.run_path(str(path), run_name="documented")
             rest = flags.FLAGS(argv)[1:]

@@ -120,6 +120,26 @@ class TestRoundTrip:
         np.testing.assert_array_equal(again.predict(IMAGES), fitted.labels_)
         assert [facet.view for facet in again.facets] == [(), ()]
 
+
+class TestForeignFiles:
+    @pytest.mark.parametrize(
+        ("change", "expected"),
+        [
+            ({"about": np.array("hello")}, "was not written by"),
+            ({"about": np.array("[1]")}, "was not written by"),
+            ({"about": np.array("[" * 10**5)}, "was not written by"),
+            ({"about": np.zeros(2)}, "was not written by"),
+            ({"extra": np.zeros(2)}, "is called extra"),
+            ({"net/params/other": np.zeros(2)}, "called net/params/other"),
+            ({"arrays/labels": np.zeros((40, 2))}, "arrays/labels must be int"),
+            ({"arrays/labels": np.full((40, 2), 99)}, "labels is not"),
+            ({"arrays/labels": np.array(3)}, "model.npz is damaged"),
+            ({"arrays/scale": np.array("a")}, "arrays/scale must be float64"),
+            ({"arrays/scale": np.array(0.0)}, "scale is not"),
+            ({"arrays/offset": np.array(np.nan)}, "offset holds .* not finite"),
+            ({"arrays/evidence_0": np.zeros((4, 3))}, "evidence_0 must be"),
+        ],
+    )
     def test_members(self, tmp_path, members, change, expected):
         refused(tmp_path, members | change, expected)
 
