@@ -104,6 +104,10 @@ def make_settings(
         "warm_up is a share of each stage: it must be 'auto' or a number from "
         "0 to less than 1",
     )
+    # Where wide nets see tables of hundreds of columns, 1e-3 can diverge.
+    is_slow = isinstance(net, settings_lib.ConvLadder) or (
+        layout.is_table and n_examples > _MANY
+    )
     n_epochs = sum(stage_epochs)
     last_steps = min(stage_epochs[1:], default=0) * steps_per_epoch
     return settings_lib.Settings(
@@ -138,7 +142,7 @@ def make_settings(
             batch_size=batch,
             learning_rate=_number(
                 params["learning_rate"],
-                5e-4 if isinstance(net, settings_lib.ConvLadder) else 1e-3,
+                5e-4 if is_slow else 1e-3,
                 lambda rate: 0 < rate < math.inf,
                 "learning_rate must be 'auto' or a positive finite number",
             ),

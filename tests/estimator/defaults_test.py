@@ -56,6 +56,9 @@ def test_the_recipe_is_the_default():
     assert found.progressive.stage_epochs == (32, 32, 173)
     assert found.progressive.warm_up_epochs == (19, 19, 104)
     assert found.progressive.redundancy_price == 20
+    large_table = np.random.RandomState(0).normal(size=(2, 768))
+    assert defaults(large_table, n=30_000).train.learning_rate == 5e-4
+    assert defaults(large_table, n=3000).train.learning_rate == 1e-3
     larger = defaults(noise(32, 32, 3), n=3000)
     assert larger.progressive.redundancy_price == 61.44
     assert found.train.estimator == "closed_form"
