@@ -10,7 +10,8 @@ import jax
 import numpy as np
 from absl.testing import absltest
 
-from mfcvae_jax.training import checkpoint, runs, state
+from mfcvae_jax import workdir
+from mfcvae_jax.training import checkpoint, disk, runs, state
 from tests import examples
 
 
@@ -110,5 +111,6 @@ class CheckpointTest(absltest.TestCase):
 
     def test_folder_without_a_checkpoint(self):
         with self._open() as saved:
-            found = self._restored(saved)
-        self.assertIsNone(found)
+            self.assertIsNone(self._restored(saved))
+        with self.assertRaisesRegex(FileNotFoundError, "no checkpoint in"):
+            disk.restore(self.run_, workdir.Workdir(self.folder.parent))
