@@ -13,6 +13,7 @@ once with the cache of the first; others when they are done. What is in --csv
 already is not measured again. Prints a table, and --picture draws it.
 """
 
+import itertools
 import multiprocessing
 import os
 import pathlib
@@ -137,18 +138,16 @@ def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {argv[1:]}")
     path = pathlib.Path(flags.FLAGS.csv)
-    todo = [
-        {"method": method, "cache": cache}
-        for methods, caches in ((_OURS, _CACHES), (_OTHERS, ("",)))
-        for method in methods
-        for cache in caches
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
-        for what in todo:
-            if not any(what.items() <= x.items() for x in csv_rows.read(path)):
-                csv_rows.append(path, _COLUMNS, _timed(what))
-                print(what, flush=True)
+    for method in (*_OURS, *_OTHERS):
+        if any(row["method"] == method for row in csv_rows.read(path)):
+            continue
+        # Both in turn, or the second would find nothing in the cache.
+        caches = _CACHES if method in _OURS else ("",)
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+            found = [_timed({"method": method, "cache": c}) for c in caches]
+        csv_rows.append(path, _COLUMNS, itertools.chain(*found))
+        print(method, flush=True)
     print(table(csv_rows.read(path)))
     if _PICTURE.value:
         draw(csv_rows.read(path)).savefig(_PICTURE.value)
