@@ -42,14 +42,14 @@ runs/published/digits/results.json: | $(INSTALLED)
 		--config=$(PUBLISHED)/digits.py --config.n_seeds=5
 
 test: $(INSTALLED)  ## Run every test but those that repeat others many times
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder \
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder \
 		-m "not thorough and not tpu_compile"
 
 test-thorough: $(INSTALLED)  ## Run those: more kills, more damage
 	$(BIN)/python -m pytest -m thorough
 
 test-fast: $(INSTALLED)  ## Run the tests that take seconds
-	$(BIN)/python -m pytest -n auto --dist loadfile \
+	$(BIN)/python -m pytest -n auto --dist loadscope \
 		-m "not slow and not thorough and not tpu_compile"
 
 # In an environment of its own: libtpu takes 700 MB, and where it is installed,
