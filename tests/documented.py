@@ -260,7 +260,6 @@ def run_call(words: list[str]) -> None:
         args = [
             *args,
             *_SHORT,
-            f"--compilation_cache={os.environ['JAX_COMPILATION_CACHE_DIR']}",
             f"--config.progressive.stage_epochs={stages}",
             f"--config.progressive.warm_up_epochs={warm_ups}",
             f"--config.n_seeds={min(values.config.n_seeds, _MOST_SEEDS)}",

@@ -23,7 +23,8 @@ FLAGS = (
     running.switch("resume", "Continue from the last checkpoint in --workdir."),
     running.string(
         "compilation_cache",
-        "Folder of compiled programs, by default one in --workdir.",
+        "Folder of compiled programs, by default JAX_COMPILATION_CACHE_DIR, or "
+        "else one in --workdir.",
     ),
     running.switch(
         "distributed", "Run in several processes, each with this flag."
@@ -43,6 +44,8 @@ FLAGS = (
 def main(values: flags.FlagValues) -> int:
     """Trains all seeds, and reports on them in process 0."""
     settings = config_flag.read(values)
+    import jax
+
     from mfcvae_jax import storage, workdir
     from mfcvae_jax.report import write
     from mfcvae_jax.training import disk, loop, processes, runs
@@ -52,6 +55,9 @@ def main(values: flags.FlagValues) -> int:
             values.coordinator, values.n_processes, values.process_id
         )
     folder = workdir.Workdir(values.workdir)
+    compiled = values.compilation_cache
+    if not compiled and not jax.config.jax_compilation_cache_dir:
+        compiled = folder.compilation_cache
     run = runs.make_run(settings)
     states, scored = loop.train(
         run,
@@ -60,9 +66,7 @@ def main(values: flags.FlagValues) -> int:
             resume=values.resume,
             config_file=config_flag.path(values),
         ),
-        compilation_cache=storage.locate(
-            values.compilation_cache or folder.compilation_cache
-        ),
+        compilation_cache=storage.locate(compiled) if compiled else None,
     )
     if processes.is_main():
         print(write.write_reports(run, states, folder, scored))

@@ -72,7 +72,10 @@ class RunTest(_InBucket):
 
     def test_killed_run_goes_on_and_ends_in_the_same_bits(self):
         config = examples.config(**_SHORT)
-        command = small_runs.command(self.folder, config, self.workdir)
+        command = [
+            *small_runs.command(self.folder, config, self.workdir),
+            f"--compilation_cache={self.workdir.compilation_cache}",
+        ]
         process = subprocess.Popen(command, stderr=subprocess.PIPE)
         writes = []
 
