@@ -39,6 +39,16 @@ _NETS = {
         "batch_norm": True,
         "merge": "gated_add",
     },
+    "small": {
+        "kind": "dense_ladder",
+        "encoder_backbone": ((16,),),
+        "encoder_rungs": ((8,),),
+        "decoder_rungs": ((8,),),
+        "decoder_backbone": ((16,),),
+        "activation": "elu",
+        "batch_norm": True,
+        "merge": "gated_add",
+    },
     "conv": {
         "kind": "conv_ladder",
         "activation": "elu",
@@ -60,11 +70,11 @@ _VIEWS = (
 
 
 def make_stepper(net: str) -> steps.Stepper:
-    """A model with batch norm: of two facets with views, or (conv) of one.
+    """A model with batch norm: of two facets with views (dense), or of one.
 
     Full and diagonal covariances, fixed and learnt weights.
     """
-    n_facets = 1 if net == "conv" else 2
+    n_facets = 2 if net == "dense" else 1
     chosen = examples.settings(
         net=_NETS[net],
         facets={

@@ -59,7 +59,7 @@ class DevicesTest(parameterized.TestCase):
             self.assertLess(error, 1e-3 * (1 + _rms(theirs)))
 
     def test_large_data_fed_in_chunks_are_the_same(self):
-        kwargs = {"net": "dense", "n_devices": 1, "seeds": (0, 1, 2)}
+        kwargs = {"net": "small", "n_devices": 1, "seeds": (0, 1, 2)}
         whole = _result(8, **kwargs)
         fed = _result(8, **kwargs, on_device_bytes=0)
         for ours, theirs in zip(fed, whole, strict=True):
@@ -68,7 +68,7 @@ class DevicesTest(parameterized.TestCase):
 
 @pytest.mark.slow
 class SeedsTest(parameterized.TestCase):
-    @parameterized.parameters(("dense", 1), ("dense", 2))
+    @parameterized.parameters(("dense", 1), ("small", 2))
     def test_each_of_several_seeds_is_the_single_run(self, net, n_devices):
         together = _result(8, net, n_devices=n_devices, seeds=(0, 1, 2))
         for seed in (0, 2):
@@ -87,11 +87,11 @@ class SeedsTest(parameterized.TestCase):
 class ProcessesTest(absltest.TestCase):
     def test_two_processes_of_two_devices_are_one(self):
         cases = [
-            {"net": "dense"},
+            {"net": "small"},
             # Each process gathers its share of every batch.
-            {"net": "dense", "on_device_bytes": 0},
+            {"net": "small", "on_device_bytes": 0},
             # Each process has seeds of its own.
-            {"net": "dense", "seeds": (0, 1, 2)},
+            {"net": "small", "seeds": (0, 1, 2)},
         ]
         of_processes = device_cases.results_of_processes(2, 2, cases)
         self.assertLen(of_processes, 2)
@@ -106,7 +106,7 @@ class ProcessesTest(absltest.TestCase):
 class ProgramTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
-        self.stepper = device_cases.make_stepper("dense")
+        self.stepper = device_cases.make_stepper("small")
         self.device = jax.devices()[0]
 
     def test_batch_that_cannot_be_split_names_both_numbers(self):

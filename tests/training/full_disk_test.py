@@ -84,6 +84,11 @@ class FullDiskTest(absltest.TestCase):
 class FullDiskCommandTest(absltest.TestCase):
     """The command says what is wrong in one line, and goes on from there."""
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.compiled = cls.enterClassContext(tempfile.TemporaryDirectory())
+
     def setUp(self):
         super().setUp()
         self.folder = pathlib.Path(
@@ -94,12 +99,12 @@ class FullDiskCommandTest(absltest.TestCase):
         self.workdir = workdir_lib.Workdir(self.path)
         # More checkpoints than fit on the disk.
         config = examples.config(
-            **(small_runs.LONG | {"progressive": {"stage_epochs": (12,)}}),
+            **(small_runs.ONE_FACET | {"progressive": {"stage_epochs": (12,)}}),
             checkpoint={"keep": 99},
         )
         self.command = (
             *small_runs.command(self.folder, config, self.workdir),
-            f"--compilation_cache={self.folder / 'cache'}",
+            f"--compilation_cache={self.compiled}",
         )
 
     def _assert_explains(self, stderr):
