@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings that hold for every test; read before jax is imported."""
 
+import importlib.metadata
 import os
 import sys
 import tempfile
@@ -16,6 +17,15 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Compiling is most of the time of these tests; what is compiled is the same.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+if importlib.metadata.version("jaxlib").startswith("0.10."):
+    # Halves that. Later versions do not know the flag, and would end at once.
+    os.environ["XLA_FLAGS"] = " ".join(
+        [
+            "--xla_cpu_use_fusion_emitters=false",
+            "--xla_cpu_parallel_codegen_split_count=1",
+            os.environ.get("XLA_FLAGS", ""),
+        ]
+    )
 # Files, workers and processes that tests start share what they compile.
 # The next run starts afresh: a write that a test interrupts is never mended.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:

@@ -196,11 +196,15 @@ def result(
         ]
 
 
+def with_devices(n_devices: int) -> str:
+    """Returns the flags of XLA that are in force, and so many devices."""
+    flag = f"--xla_force_host_platform_device_count={n_devices}"
+    return f"{os.environ.get('XLA_FLAGS', '')} {flag}"
+
+
 def _prepare(n_devices: int) -> None:
     # JAX reads it when it is first used, which it has not been here.
-    os.environ["XLA_FLAGS"] = (
-        f"--xla_force_host_platform_device_count={n_devices}"
-    )
+    os.environ["XLA_FLAGS"] = with_devices(n_devices)
 
 
 def _joined(port, n_processes, process_id, cases):

@@ -72,7 +72,7 @@ class _Pair:
         command = small_runs.command(folder, config, workdir)
         port = device_cases.free_port()
         self.logs = [folder / f"{i}.log" for i in range(2)]
-        flag = "--xla_force_host_platform_device_count=2"
+        flags = device_cases.with_devices(2)
         self.processes = []
         for i, log in enumerate(self.logs):
             with log.open("w") as file:
@@ -89,7 +89,7 @@ class _Pair:
                         ],
                         stdout=file,
                         stderr=file,
-                        env={**os.environ, "XLA_FLAGS": flag},
+                        env={**os.environ, "XLA_FLAGS": flags},
                     )
                 )
         self._workdir = workdir
