@@ -38,14 +38,14 @@ class CacheTest(absltest.TestCase):
     def test_is_filled_within_and_only_there(self):
         with compilation.cache_in(self.folder):
             self.assertTrue((self.folder / "in_use").exists())
-            self._compile(80)
+            self._compile(200)
         kept = self._entries()
         self.assertNotEmpty(kept)
         self.assertFalse((self.folder / "in_use").exists())
         self.assertEqual(
             jax.config.values["jax_compilation_cache_dir"], self.before
         )
-        self._compile(81)
+        self._compile(201)
         self.assertEqual(self._entries(), kept)
 
     def test_last_entry_is_dropped_after_a_crash_and_no_other(self):
