@@ -56,7 +56,7 @@ def main(values: flags.FlagValues) -> int:
         )
     folder = workdir.Workdir(values.workdir)
     compiled = values.compilation_cache
-    if not compiled and not jax.config.jax_compilation_cache_dir:
+    if not compiled and not jax.config.values["jax_compilation_cache_dir"]:
         compiled = folder.compilation_cache
     run = runs.make_run(settings)
     states, scored = loop.train(
