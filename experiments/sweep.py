@@ -3,7 +3,7 @@
 r"""Trains several seeds of several configs, and gathers the results.
 
     python experiments/sweep.py --workdir=runs/sweep --n_seeds=5 \
-        --configs=digits.py,digits_vade.py \
+        --configs=experiments/configs/digits.py \
         --vary=train.learning_rate=1e-3,5e-4
 
 Every config with every combination of the values that --vary names (it may be
@@ -236,13 +236,19 @@ def write_results(rows: list[dict[str, Any]], folder: storage.Path) -> None:
 
 
 def means(rows: list[dict[str, Any]]) -> str:
-    """A row per arm and measure: mean (standard deviation), number of seeds."""
+    """Mean (standard deviation) and number of seeds, by measure and arm.
+
+    Arms stand below each other, and what labels tell comes first.
+    """
     groups: dict[tuple, list[float]] = {}
+    place: dict[tuple, int] = {}
     for row in rows:
         key = tuple(row[c] for c in ("arm", "facet", "labeling", "measure"))
         groups.setdefault(key, []).append(row["value"])
+        place.setdefault(key[1:], len(place))
     lines = []
-    for key, values in groups.items():
+    for key in sorted(groups, key=lambda k: (not k[2], place[k[1:]])):
+        values = groups[key]
         std = statistics.stdev(values) if len(values) > 1 else None
         mean = markdown.mean_std(statistics.mean(values), std, 3)
         lines.append((*key, mean, len(values)))
