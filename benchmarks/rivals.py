@@ -51,9 +51,9 @@ SIZES: dict[str, tuple[tuple[int, ...], ...]] = {
     "digits_tinted": ((25,), (25, 10)),
     "nrletters": ((10, 10, 10), (3, 4, 6)),
     "mnist": ((10,), (25,)),
-    "shapes3d_rendered_floor": ((60, 20), (15,) * 4),
+    "shapes3d_rendered_floor": ((60, 20), (15,) * 4, (15,) * 6),
     "shapes3d_rendered_wall": ((60, 20),),
-    "sprites": ((25,) * 3, (25,) * 6),
+    "sprites": ((25,) * 3,),
 }
 # Dimensions of our facets by the published schedule, where they are not 5.
 _PUBLISHED_DIMS: dict[tuple[int, ...], tuple[int, ...]] = {
