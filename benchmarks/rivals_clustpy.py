@@ -11,8 +11,10 @@ DATA holds ``train`` and ``test``, images in [0, 1]. RESULT gets the assignments
 seconds of fit and predict.
 
 All settings are ClustPy's defaults, but that NrKmeans starts ten times, as the
-mixtures do, and that more than 20,000 images get 10 epochs of pretraining and
-10 of clustering in place of 100 and 150. Two things it leaves to the user:
+mixtures do, that more than 20,000 images get 10 epochs of pretraining and
+10 of clustering in place of 100 and 150, and that NrKmeans and AutoNR, which
+turn the space as a whole in each iteration, see the first 100 principal
+components of images of more than 1000 numbers. Two things it leaves to the user:
 examples are rows; and VaDE's default likelihood takes values in [0, 1], so they
 stay there, while the other autoencoders have a linear output, so their rows are
 brought to mean 0 and variance 1 over all pixels. AutoNR finds the numbers of
@@ -26,6 +28,7 @@ import numpy as np
 import torch
 from clustpy.alternative import AutoNR, NrKmeans
 from clustpy.deep import DEC, ENRC, VaDE
+from sklearn.decomposition import PCA
 
 
 def main(method, data, result, seed, threads, *n_clusters):
@@ -44,6 +47,9 @@ def main(method, data, result, seed, threads, *n_clusters):
     if method != "vade":
         mean, std = train.mean(), train.std()
         train, test = (train - mean) / std, (test - mean) / std
+    if method in ("nrkmeans", "autonr") and train.shape[1] > 1000:
+        components = PCA(100, random_state=seed).fit(train)
+        train, test = map(components.transform, (train, test))
     if method == "vade":
         model = VaDE(sizes[0], random_state=seed, **of_many)
     elif method == "enrc":
