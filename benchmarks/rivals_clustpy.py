@@ -10,15 +10,15 @@ DATA holds ``train`` and ``test``, images in [0, 1]. RESULT gets the assignments
 ``test`` of the held-out images, shape (N, J), and the ``wall`` and ``cpu``
 seconds of fit and predict.
 
-All settings are ClustPy's defaults, but that NrKmeans starts ten times, as the
-mixtures do, that more than 20,000 images get 10 epochs of pretraining and
-10 of clustering in place of 100 and 150, and that NrKmeans and AutoNR, which
-turn the space as a whole in each iteration, see the first 100 principal
-components of images of more than 1000 numbers. Two things it leaves to the user:
-examples are rows; and VaDE's default likelihood takes values in [0, 1], so they
-stay there, while the other autoencoders have a linear output, so their rows are
-brought to mean 0 and variance 1 over all pixels. AutoNR finds the numbers of
-clusters and clusterings by itself.
+All settings are ClustPy's defaults, but for three: NrKmeans starts ten times,
+as the mixtures do; more than 20,000 images get 10 epochs of pretraining and 10
+of clustering in place of 100 and 150; and of images of more than 1000 numbers
+NrKmeans and AutoNR see the first 100 principal components, for they turn the
+whole space in each iteration. Two things it leaves to the user: examples are
+rows; and VaDE's default likelihood takes values in [0, 1], so they stay there,
+while the other autoencoders have a linear output, so their rows are brought to
+mean 0 and variance 1 over all pixels. AutoNR finds the numbers of clusters and
+clusterings by itself.
 """
 
 import sys
