@@ -23,6 +23,13 @@ def _result(n_visible, net, **kwargs):
     return job.result()
 
 
+def tearDownModule():
+    """Ends the process that sees eight devices, which holds a gigabyte."""
+    device_cases.pool(8).shutdown()
+    device_cases.pool.cache_clear()
+    _result.cache_clear()
+
+
 def _assert_close(ours, theirs, rtol, atol):
     assert len(ours) == len(theirs)
     for left, right in zip(ours, theirs, strict=True):
