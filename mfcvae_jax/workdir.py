@@ -12,7 +12,7 @@ metrics.jsonl       one record a line, see ``training.recording``
 tensorboard/        the same for TensorBoard
 checkpoints/        one folder a step, see ``training.checkpoint``; in a bucket
                     one object a step, see ``training.packed``
-compilation_cache/  see ``training.compilation``
+compilation_cache/  see ``training.compilation``; unless another is named
 results.json        scores of the finished run
 assignments.npy     clusters of the held-out examples, integers, shape (N, J)
 figures/            PNG files

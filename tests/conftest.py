@@ -15,10 +15,11 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 # The workers of a test run have the cores; more threads wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# Compiling is most of the time of these tests; what is compiled is the same.
+# Compiling is most of the time of these tests: less optimised, it takes less.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 if importlib.metadata.version("jaxlib").startswith("0.10."):
-    # Halves that. Later versions do not know the flag, and would end at once.
+    # Halves that, with the older emitters: users of 0.10 get others, which
+    # these tests do not run. Later versions end at once at an unknown flag.
     os.environ["XLA_FLAGS"] = " ".join(
         [
             "--xla_cpu_use_fusion_emitters=false",

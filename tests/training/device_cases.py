@@ -70,9 +70,11 @@ _VIEWS = (
 
 
 def make_stepper(net: str) -> steps.Stepper:
-    """A model with batch norm: of two facets with views (dense), or of one.
+    """A model with batch norm.
 
-    Full and diagonal covariances, fixed and learnt weights.
+    "dense" has two facets, with views, full and diagonal covariances, fixed and
+    learnt weights, a warm-up and a price. Others have one facet, with a full
+    covariance and fixed weights.
     """
     n_facets = 2 if net == "dense" else 1
     chosen = examples.settings(
