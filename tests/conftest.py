@@ -21,12 +21,10 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 if importlib.metadata.version("jaxlib").startswith("0.10."):
     # Halves that, with the older emitters: users of 0.10 get others, which
     # these tests do not run. Later versions end at once at an unknown flag.
-    os.environ["XLA_FLAGS"] = " ".join(
-        [
-            "--xla_cpu_use_fusion_emitters=false",
-            "--xla_cpu_parallel_codegen_split_count=1",
-            os.environ.get("XLA_FLAGS", ""),
-        ]
+    os.environ.setdefault(
+        "XLA_FLAGS",
+        "--xla_cpu_use_fusion_emitters=false "
+        "--xla_cpu_parallel_codegen_split_count=1",
     )
 # Files, workers and processes that tests start share what they compile.
 # The next run starts afresh: a write that a test interrupts is never mended.
