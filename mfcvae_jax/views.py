@@ -12,10 +12,11 @@ A view is a frozen dataclass with the two methods of ``View``. Its row in
 """
 
 import dataclasses
+import functools
 import math
 import numbers
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Protocol, TypeAlias
 
 import chex
 import jax
@@ -53,8 +54,56 @@ class View(Protocol):
         """
 
 
+# What is applied in turn for each facet, length J; () is x itself.
+_OfFacets: TypeAlias = Sequence[tuple[View, ...]]
+
+
+class _Ranged:
+    """A view whose numbers are from 0 to the most, and not all of them 0."""
+
+    _most: ClassVar[Mapping[str, float]]
+
+    def __post_init__(self):
+        for name, limit in self._most.items():
+            value = getattr(self, name)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, numbers.Real)
+                or not 0 <= float(value) <= limit
+                or math.isinf(value)
+            ):
+                span = (
+                    f"from 0 to {limit:g}" if limit < math.inf else "at least 0"
+                )
+                raise ValueError(
+                    f"{type(self).__name__}: {name} must be a number {span}, "
+                    f"got {value!r}"
+                )
+            object.__setattr__(self, name, float(value))
+        if not any(getattr(self, name) for name in self._most):
+            raise ValueError(
+                f"{self} changes nothing: give {' or '.join(self._most)} a "
+                "value above 0, or leave the view out"
+            )
+
+    def check(self, image_shape: tuple[int, int, int]) -> None:
+        """Suits images and tables."""
+
+
+class _OfImages(_Ranged):
+    """A view that tables have no use for."""
+
+    def check(self, image_shape: tuple[int, int, int]) -> None:
+        """See ``View``."""
+        if min(image_shape[:2]) < 2:
+            raise ValueError(
+                f"{self} is for images, got examples of shape (H, W, C) = "
+                f"{image_shape}, as of a table: Noise and Masked suit tables"
+            )
+
+
 @dataclasses.dataclass(frozen=True)
-class Affine:
+class Affine(_OfImages):
     """Turns, moves, stretches and slants images about their centre.
 
     Each of the six numbers is uniform, between minus and plus what is given
@@ -73,16 +122,11 @@ class Affine:
     scale: float = 0.0
     shear: float = 0.0
 
-    def __post_init__(self):
-        _check_ranges(self, rotation=180, shift=1, scale=0.9, shear=1)
-
-    def check(self, image_shape: tuple[int, int, int]) -> None:
-        """See ``View``."""
-        _check_is_image(self, image_shape)
+    _most = {"rotation": 180, "shift": 1, "scale": 0.9, "shear": 1}
 
     def draw(self, key: chex.PRNGKey, x: chex.Array) -> chex.Array:
         """See ``View``."""
-        height, width, n_colours = x.shape
+        height, width, _ = x.shape
         turn, tall, wide, slant, down, right = jax.random.uniform(
             key, (6,), x.dtype, minval=-1, maxval=1
         )
@@ -102,7 +146,7 @@ class Affine:
 
 
 @dataclasses.dataclass(frozen=True)
-class Colour:
+class Colour(_OfImages):
     """Changes the colours of images; the result is cut to [0, 1].
 
     Each of the three numbers is uniform, between minus and plus what is given
@@ -119,12 +163,11 @@ class Colour:
     brightness: float = 0.0
     contrast: float = 0.0
 
-    def __post_init__(self):
-        _check_ranges(self, hue=180, brightness=1, contrast=1)
+    _most = {"hue": 180, "brightness": 1, "contrast": 1}
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
         """See ``View``."""
-        _check_is_image(self, image_shape)
+        super().check(image_shape)
         if self.hue and image_shape[-1] != 3:
             raise ValueError(
                 f"{self} turns the hue of RGB images, got images of "
@@ -144,7 +187,7 @@ class Colour:
 
 
 @dataclasses.dataclass(frozen=True)
-class Noise:
+class Noise(_Ranged):
     """Adds independent Gaussian noise to every number of an example.
 
     Attributes:
@@ -154,11 +197,7 @@ class Noise:
 
     std: float
 
-    def __post_init__(self):
-        _check_ranges(self, std=math.inf)
-
-    def check(self, image_shape: tuple[int, int, int]) -> None:
-        """Suits images and tables."""
+    _most = {"std": math.inf}
 
     def draw(self, key: chex.PRNGKey, x: chex.Array) -> chex.Array:
         """See ``View``."""
@@ -166,7 +205,7 @@ class Noise:
 
 
 @dataclasses.dataclass(frozen=True)
-class Masked:
+class Masked(_Ranged):
     """Hides columns of a table, as their mean, or pixels of an image, as black.
 
     Attributes:
@@ -175,11 +214,7 @@ class Masked:
 
     share: float
 
-    def __post_init__(self):
-        _check_ranges(self, share=1)
-
-    def check(self, image_shape: tuple[int, int, int]) -> None:
-        """Suits images and tables."""
+    _most = {"share": 1}
 
     def draw(self, key: chex.PRNGKey, x: chex.Array) -> chex.Array:
         """See ``View``."""
@@ -196,18 +231,8 @@ KINDS: dict[str, type] = {
 }
 
 
-def check(
-    of_facets: Sequence[tuple[View, ...]], image_shape: tuple[int, int, int]
-) -> None:
-    """Checks that the views of all facets suit the images.
-
-    Args:
-        of_facets: what is applied in turn for each facet, length J.
-        image_shape: (H, W, C).
-
-    Raises:
-        ValueError: if one does not.
-    """
+def check(of_facets: _OfFacets, image_shape: tuple[int, int, int]) -> None:
+    """Raises ValueError unless all views suit images of shape (H, W, C)."""
     for j, steps in enumerate(of_facets):
         for view in steps:
             try:
@@ -217,13 +242,9 @@ def check(
 
 
 def facets_of_views(
-    of_facets: Sequence[tuple[View, ...]],
+    of_facets: _OfFacets,
 ) -> dict[tuple[View, ...], tuple[int, ...]]:
     """Groups the facets that share a view, and so a pass of the encoder.
-
-    Args:
-        of_facets: what is applied in turn for each facet, length J; nothing is
-            x itself.
 
     Returns:
         The facets of each view, in the order in which views first occur.
@@ -235,7 +256,7 @@ def facets_of_views(
 
 
 def draw(
-    of_facets: Sequence[tuple[View, ...]],
+    of_facets: _OfFacets,
     key: chex.PRNGKey,
     x: chex.Array,
     first: chex.Array | int = 0,
@@ -259,19 +280,17 @@ def draw(
         return None
     places = first + jnp.arange(len(x))
 
-    def changed(steps, key):
-        def one(place, image):
-            own = jax.random.fold_in(key, place)
-            for i, view in enumerate(steps):
-                image = view.draw(jax.random.fold_in(own, i), image)
-            return image
+    def changed(steps, key, place, image):
+        own = jax.random.fold_in(key, place)
+        for i, view in enumerate(steps):
+            image = view.draw(jax.random.fold_in(own, i), image)
+        return image.astype(x.dtype)
 
-        return jax.vmap(one)(places, x).astype(x.dtype)
-
-    return tuple(
-        changed(steps, jax.random.fold_in(key, i)) if steps else x
-        for i, steps in enumerate(facets_of_views(of_facets))
-    )
+    seen = []
+    for i, steps in enumerate(facets_of_views(of_facets)):
+        of_view = functools.partial(changed, steps, jax.random.fold_in(key, i))
+        seen.append(jax.vmap(of_view)(places, x) if steps else x)
+    return tuple(seen)
 
 
 def _interpolated(
@@ -304,34 +323,3 @@ def _about_grey(angle: chex.Array) -> chex.Array:
         + jnp.sin(angle) * cross
         + (1 - jnp.cos(angle)) / 3
     )
-
-
-def _check_ranges(view: View, **most: float) -> None:
-    """Checks that numbers are from 0 to the most, and makes them floats."""
-    for name, limit in most.items():
-        value = getattr(view, name)
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, numbers.Real)
-            or not 0 <= float(value) <= limit
-            or math.isinf(value)
-        ):
-            span = f"from 0 to {limit:g}" if limit < math.inf else "at least 0"
-            raise ValueError(
-                f"{type(view).__name__}: {name} must be a number {span}, got "
-                f"{value!r}"
-            )
-        object.__setattr__(view, name, float(value))
-    if not any(getattr(view, name) for name in most):
-        raise ValueError(
-            f"{view} changes nothing: give {' or '.join(most)} a value above "
-            "0, or leave the view out"
-        )
-
-
-def _check_is_image(view: View, image_shape: tuple[int, int, int]) -> None:
-    if min(image_shape[:2]) < 2:
-        raise ValueError(
-            f"{view} is for images, got examples of shape (H, W, C) = "
-            f"{image_shape}, as of a table: Noise and Masked suit tables"
-        )

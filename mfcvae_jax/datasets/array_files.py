@@ -2,38 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads users' images from files of arrays: .npz, .npy, HDF5.
 
-`images`
-    shape (N, H, W) or (N, H, W, C); uint8, where 255 means 1.0, or floats in
-    [0, 1]
-`labels`
-    optional; integers from 0 on, shape (N,) or (N, M) for M labelings
-`label_names`
-    optional; M strings
+An .npz or HDF5 file holds `images`, and may hold `labels` and `label_names`, as
+`arrays.as_dataset` describes them. In HDF5 the names may also be an attribute
+of the labels or of the file.
 
-An .npz or HDF5 file holds arrays of these names, in any order of the images: a
-fixed random fifth of them is set aside for testing. ::
-
-    np.savez_compressed("mine.npz", images=images, labels=labels)
-
-    with h5py.File("mine.h5", "w") as file:
-        file["images"] = images
-        file["labels"] = labels
-        file["labels"].attrs["label_names"] = ["kind", "colour"]
-
-In HDF5 the names may also be an array, or an attribute of the file. It is read
-with h5py, which ``pip install '.[hdf5]'`` brings.
-
-A folder of .npy files is for sets that are too large for memory. Files are
-mapped, and only the rows of a batch are read. The user splits the images into
-`train_images.npy` and `test_images.npy`, and puts the training images in a
-random order if the initialisation looks at the first batch. Float images are
-float32. `train_labels.npy`, `test_labels.npy` and `label_names.npy` are
-optional.
+A folder of .npy files is for sets that are too large for memory: the images are
+mapped, and only the rows of a batch are read. It holds `train_images.npy` and
+`test_images.npy`, uint8 or float32, and may hold `train_labels.npy`,
+`test_labels.npy` and `label_names.npy`. If the initialisation looks at the
+first batch, the training images must be in a random order.
 
 Nothing is ever unpickled.
 """
 
-import functools
 import pathlib
 import re
 import zipfile
@@ -77,14 +58,14 @@ def load_npz(path: str) -> Dataset:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is no .npz, or what it holds is not as above.
+        ValueError: if it is no .npz, or what it holds is not as above.
     """
     file = arrays.existing(path, "file")
     logging.info("Reading %s", file)
     if not zipfile.is_zipfile(file):
         raise _of_another_kind(file, b"PK")
-    open_zip = functools.partial(np.lib.npyio.NpzFile, allow_pickle=False)
-    with _attempt(str(file), open_zip, str(file)) as archive:
+    open_zip = np.lib.npyio.NpzFile
+    with _attempt(file, open_zip, str(file), allow_pickle=False) as archive:
         found = {
             key: _array(f"{file}: {key!r}", archive.__getitem__, key)
             for key in _KEYS
@@ -94,12 +75,10 @@ def load_npz(path: str) -> Dataset:
 
 
 def load_hdf5(path: str) -> Dataset:
-    """Reads a data set from an HDF5 file; see `arrays.as_dataset`.
+    """Reads a data set from an HDF5 file, like `load_npz`.
 
     Raises:
-        FileNotFoundError: if there is no such file.
         ModuleNotFoundError: if h5py is not installed.
-        ValueError: if the file is no HDF5, or what it holds is not as above.
     """
     file = arrays.existing(path, "file")
     # Not at the top: it is for those alone who have such a file.
@@ -114,16 +93,15 @@ def load_hdf5(path: str) -> Dataset:
     logging.info("Reading %s", file)
     if not h5py.is_hdf5(file):
         raise _of_another_kind(file, b"\x89HDF")
-    with _attempt(str(file), h5py.File, file, "r") as opened:
-        keys = _attempt(str(file), list, opened)
+    with _attempt(file, h5py.File, file, "r") as opened:
+        keys = _attempt(file, list, opened)
         found = {
             key: _hdf5_array(file, opened, key) for key in _KEYS if key in keys
         }
         for holder in ("labels", "/"):
             if holder in opened and _NAMES in opened[holder].attrs:
                 where = f"{file}: {_NAMES!r} of {holder!r}"
-                read = opened[holder].attrs.__getitem__
-                names = _attempt(where, read, _NAMES)
+                names = _attempt(where, opened[holder].attrs.get, _NAMES)
                 found.setdefault(_NAMES, np.asarray(names))
     return _as_dataset(file, found, keys, "h5py.File(path, 'w')")
 
@@ -181,8 +159,7 @@ def _npy_split(folder: pathlib.Path, name: str) -> Split:
 
 
 def _npy_array(file: pathlib.Path, mmap_mode: Any = None) -> np.ndarray:
-    load = functools.partial(np.load, mmap_mode=mmap_mode, allow_pickle=False)
-    return _array(str(file), load, file)
+    return _array(file, np.load, file, mmap_mode=mmap_mode, allow_pickle=False)
 
 
 def _hdf5_array(file: pathlib.Path, opened: Any, key: str) -> np.ndarray:
@@ -237,10 +214,12 @@ def _as_dataset(
     )
 
 
-def _attempt(what: str, function: Callable[..., Any], *args: Any) -> Any:
+def _attempt(
+    what: object, function: Callable[..., Any], *args: Any, **options: Any
+) -> Any:
     """Calls what reads a file; whatever it raises names the file."""
     try:
-        return function(*args)
+        return function(*args, **options)
     # What is raised depends on where the damage is.
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
@@ -250,8 +229,10 @@ def _attempt(what: str, function: Callable[..., Any], *args: Any) -> Any:
         raise ValueError(f"{what} cannot be read ({said}). {mend}.") from error
 
 
-def _array(what: str, function: Callable[..., Any], *args: Any) -> np.ndarray:
-    found = _attempt(what, function, *args)
+def _array(
+    what: object, function: Callable[..., Any], *args: Any, **options: Any
+) -> np.ndarray:
+    found = _attempt(what, function, *args, **options)
     if not isinstance(found, np.ndarray):
         raise ValueError(
             f"{what} is no array: it is damaged, or other content under this "
@@ -262,7 +243,7 @@ def _array(what: str, function: Callable[..., Any], *args: Any) -> np.ndarray:
 
 def _of_another_kind(file: pathlib.Path, own: bytes) -> ValueError:
     """The error for a file that is not of the kind that begins with `own`."""
-    with _attempt(str(file), file.open, "rb") as opened:
+    with _attempt(file, file.open, "rb") as opened:
         head = opened.read(8)
     kinds = _KINDS | {
         own: "cut short or damaged. Copy or download it again",

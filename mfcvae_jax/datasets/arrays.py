@@ -54,19 +54,16 @@ def as_dataset(
     names: np.ndarray | None,
     is_test: np.ndarray | None = None,
 ) -> Dataset:
-    """Makes a data set of the arrays of one file.
+    """Makes a data set of the arrays of one file, as float32 if of floats.
 
     Args:
         file: where they are from; the data set is named after it.
-        images: shape (N, H, W) or (N, H, W, C).
-        labels: shape (N,) or (N, M); None for no labelings.
+        images: uint8, where 255 means 1.0, or floats in [0, 1], shape
+            (N, H, W) or (N, H, W, C); see `as_images`.
+        labels: integers from 0 on, shape (N,) or (N, M); None for no labelings.
         names: of the labelings, strings, shape (M,); None to make them up.
         is_test: which images are for testing, bool, shape (N,); None for a
             fixed random fifth.
-
-    Returns:
-        The data set; float images as float32. Without labels it has no
-        labelings, and labels of shape (N, 0).
 
     Raises:
         ValueError: if an array is not that, or too small.
@@ -161,15 +158,10 @@ def check_pixels(where: str, images: np.ndarray, key: str = "images") -> None:
 
 
 def on_black(images: np.ndarray) -> np.ndarray:
-    """Lays images on black.
+    """Lays images on black: multiplies them by their last channel, opacity.
 
-    Args:
-        images: uint8 or floats in [0, 1], shape (..., C + 1); the last channel
-            is opacity.
-
-    Returns:
-        The products of the other channels and opacity, shape (..., C), of the
-        same type; bytes are rounded.
+    They are uint8 or floats in [0, 1], shape (..., C + 1). The products, shape
+    (..., C), are of the same type; bytes are rounded.
     """
     colour, opacity = images[..., :-1], images[..., -1:]
     if images.dtype != np.uint8:
@@ -181,12 +173,10 @@ def on_black(images: np.ndarray) -> np.ndarray:
 def as_labels(
     where: str, labels: np.ndarray | None, n_examples: int
 ) -> np.ndarray:
-    """Brings labels to int32, shape (N, M), or raises ValueError.
+    """Brings labels, (N,), (N, M) or None, to int32, shape (N, M).
 
-    Args:
-        where: they are from, for the errors.
-        labels: shape (N,) or (N, M); None for no labelings.
-        n_examples: N.
+    Raises:
+        ValueError: if they are not the numbers of classes, from 0 on.
     """
     if labels is None:
         return np.zeros((n_examples, 0), np.int32)
@@ -229,9 +219,8 @@ def as_labelings(
     """
     n = labels.shape[1]
     if names is None:
-        names = np.array(
-            ["label"] if n == 1 else [f"label_{m}" for m in range(n)]
-        )
+        made_up = ["label"] if n == 1 else [f"label_{m}" for m in range(n)]
+        names = np.array(made_up)
     texts = [
         name.decode("utf-8", "replace") if isinstance(name, bytes) else name
         for name in np.ravel(names).tolist()

@@ -33,13 +33,9 @@ _LANES = 128
 
 
 def as_float(images: chex.Array) -> chex.Array:
-    """Brings images to floats in [0, 1].
+    """Brings uint8 images, where 255 means 1.0, to float32 in [0, 1].
 
-    Args:
-        images: uint8, where 255 means 1.0, or floats, any shape.
-
-    Returns:
-        float32 in [0, 1] for uint8; floats come back as they are.
+    Floats come back as they are.
     """
     if jnp.issubdtype(images.dtype, jnp.floating):
         return images
@@ -92,18 +88,13 @@ def row_length(image_shape: tuple[int, int, int]) -> int:
 
 
 def as_rows(images: np.ndarray) -> np.ndarray:
-    """Makes a row of each image, with zeros at its end.
+    """Makes a row, with zeros at its end, of each image: (..., P).
 
-    Args:
-        images: shape (..., H, W, C).
-
-    Returns:
-        Shape (..., P); without a copy where nothing has to be added.
+    There is no copy where nothing has to be added.
     """
     *leading, height, width, channels = images.shape
-    n_pixels = height * width * channels
-    rows = images.reshape(*leading, n_pixels)
-    missing = row_length((height, width, channels)) - n_pixels
+    rows = images.reshape(*leading, height * width * channels)
+    missing = row_length((height, width, channels)) - rows.shape[-1]
     if not missing:
         return rows
     return np.pad(rows, [(0, 0)] * len(leading) + [(0, missing)])
@@ -120,11 +111,11 @@ def take_batch(
 
     Args:
         rows: all images, from ``as_rows``, shape (N, P).
-        order: which of `rows` are used, in this order, such as a permutation
-            from `epoch_permutation`, shape (M,).
-        index: which batch, from 0 to n_batches(M, B) - 1. An index beyond
-            that repeats the last B examples instead of failing: it may be
-            traced, so it cannot be checked here.
+        order: which of `rows` are used, in this order, such as that of
+            `epoch_permutation`, shape (M,).
+        index: which batch, from 0 to n_batches(M, B) - 1. One beyond that
+            repeats the last B examples: it may be traced, so it cannot be
+            checked.
         batch_size: B.
         image_shape: (H, W, C) of an image.
 

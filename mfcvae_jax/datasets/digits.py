@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """scikit-learn's handwritten digits, grey, and tinted in five hues.
 
-Both come with scikit-learn itself: nothing to download, ready in well under a
-second. They are what the toy runs and the tests train on. The tinted set has
-two labelings that know nothing of each other, so it is the smallest set on
-which a second facet has something to find.
+Both come with scikit-learn: nothing to download. They are what the toy runs and
+the tests train on. The tinted set has two labelings that know nothing of each
+other, so it is the smallest on which a second facet has something to find.
 """
 
 import numpy as np
@@ -40,10 +39,6 @@ def load_digits() -> Dataset:
     split is stratified: a fifth of every class, rounded, is set aside for
     testing by a fixed draw. Within a split the examples keep scikit-learn's
     order.
-
-    Returns:
-        The data set, images of shape (N, 8, 8, 1), float32 in [0, 1], labeled
-        by digit.
     """
     bunch = sklearn_datasets.load_digits()
     images = (bunch.images / 16.0).astype(np.float32)[..., np.newaxis]
@@ -67,10 +62,6 @@ def load_digits_tinted() -> Dataset:
     over a fixed shuffle of each class, so that within a class the counts of
     two hues differ by at most one: the digit says nothing about the hue, by
     construction and not only on average.
-
-    Returns:
-        The data set, images of shape (N, 8, 8, 3), float32 in [0, 1], labeled
-        by digit and by hue, an index into `HUES`.
     """
     digits = load_digits()
     return Dataset(
@@ -97,7 +88,6 @@ def tint(grey: np.ndarray, hue: np.ndarray) -> np.ndarray:
 
 
 def _tint_split(split: Split, seed: int) -> Split:
-    """Deals hues to the examples of a split and tints them."""
     digit = split.labels[:, 0]
     hue = np.empty_like(digit)
     # One deal for the whole split, not one for each class: starting over at

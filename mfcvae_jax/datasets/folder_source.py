@@ -17,8 +17,7 @@ taken. An image that cannot be read is an error.
 import collections
 import contextlib
 import pathlib
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from absl import logging
@@ -33,14 +32,6 @@ _GREY = {"1", "L", "LA", "La"}
 _COLOUR = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB"}
 # Exif's tag, and its values for photos that lie.
 _ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)
-
-
-class _Header(NamedTuple):
-    """What a file says of its image before it is decoded."""
-
-    width: int
-    height: int
-    is_colour: bool
 
 
 def load_folder(path: str) -> Dataset:
@@ -58,18 +49,18 @@ def load_folder(path: str) -> Dataset:
     logging.info("Reading the images in %s", folder)
     files, labels, is_test = folder_tree.find(folder)
     names = None if labels is None else np.array(["folder"])
-    headers = [_header(file) for file in files]
-    _check_sizes(files, headers)
-    mode = "RGB" if any(header.is_colour for header in headers) else "L"
-    shape = (headers[0].height, headers[0].width, len(mode))
-    images = np.empty((len(files), *shape), np.uint8)
+    sizes, modes = zip(*map(_size_and_mode, files), strict=True)
+    _check_sizes(files, sizes)
+    mode = "L" if _GREY.issuperset(modes) else "RGB"
+    width, height = sizes[0]
+    images = np.empty((len(files), height, width, len(mode)), np.uint8)
     for i, file in enumerate(files):
         images[i] = _decode(file, mode)
     return arrays.as_dataset(folder, images, labels, names, is_test)
 
 
-def _header(file: pathlib.Path) -> _Header:
-    """Reads the size, upright, and the kind of an image."""
+def _size_and_mode(file: pathlib.Path) -> tuple[tuple[int, int], str]:
+    """Reads width and height, upright, and Pillow's mode."""
     with _opened(file) as image:
         n_frames = getattr(image, "n_frames", 1)
         mode, size, kind = image.mode, image.size, image.format
@@ -87,12 +78,13 @@ def _header(file: pathlib.Path) -> _Header:
             "channel. Scale them and save them again, or use data.name='npz' "
             "with floats in [0, 1]"
         )
-    return _Header(*size, mode in _COLOUR)
+    return size, mode
 
 
-def _check_sizes(files: list[pathlib.Path], headers: list[_Header]) -> None:
+def _check_sizes(
+    files: list[pathlib.Path], sizes: Sequence[tuple[int, int]]
+) -> None:
     """Raises ValueError unless all images are of one size."""
-    sizes = [header[:2] for header in headers]
     (usual, n_usual), *others = collections.Counter(sizes).most_common()
     if not others:
         return

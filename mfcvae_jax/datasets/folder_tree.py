@@ -20,7 +20,7 @@ every picture is read once, however many links lead to it.
 import collections
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -40,10 +40,11 @@ _OTHER_PICTURES = (
     *(".svg", ".psd", ".xcf", ".eps", ".ico", ".tga", ".jxl", ".exr", ".hdr"),
     *(".dcm", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2"),
 )
-_SPLITS = {
-    "train": ("train", "training"),
-    "test": ("test", "testing"),
-    "val": ("val", "valid", "validation"),
+# The name of a folder, in lower case -> the split it is.
+_SPLIT_OF = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
 }
 
 
@@ -70,8 +71,18 @@ def find(folder: pathlib.Path) -> Pictures:
         ValueError: if there are only kinds of pictures that are not read here,
             or some images are in a class, or for training, and others not.
     """
-    files, folders, is_test = _split(folder, _pictures(folder))
-    return Pictures(files, _labels(folder, files, folders), is_test)
+    files = _pictures(folder)
+    parts = [file.relative_to(folder).parts[:-1] for file in files]
+    splits = [_SPLIT_OF.get(p[0].lower()) if p else None for p in parts]
+    is_test = None
+    if all(splits):
+        used = _used_splits(folder, collections.Counter(splits))
+        kept = [i for i, split in enumerate(splits) if split in used]
+        files = [files[i] for i in kept]
+        parts = [parts[i][1:] for i in kept]
+        if len(used) == 2:
+            is_test = np.array([splits[i] != "train" for i in kept])
+    return Pictures(files, _labels(folder, files, parts), is_test)
 
 
 def _pictures(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -135,12 +146,8 @@ def _files(folder: pathlib.Path) -> list[pathlib.Path]:
             waiting += [at / n for n in folders if (at / n).is_symlink()]
             for file in (at / n for n in names if not n.startswith(".")):
                 (links if file.is_symlink() else files).append(file)
-
-    def by_path(paths: Iterable[pathlib.Path]) -> list[pathlib.Path]:
-        return sorted(paths, key=lambda path: path.relative_to(folder).parts)
-
     targets = set(map(os.path.realpath, files)) if links else set()
-    for link in by_path(links):
+    for link in sorted(links):
         target = os.path.realpath(link)
         (again if target in targets else files).append(link)
         targets.add(target)
@@ -150,51 +157,34 @@ def _files(folder: pathlib.Path) -> list[pathlib.Path]:
             "as %s",
             *(len(again), min(again)),
         )
-    return by_path(files)
+    return sorted(files)
 
 
 def _raise(error: OSError) -> None:
     raise error
 
 
-def _split(
-    folder: pathlib.Path, files: list[pathlib.Path]
-) -> tuple[list[pathlib.Path], list[tuple[str, ...]], np.ndarray | None]:
-    """Tells folders of splits from folders of classes.
-
-    Returns:
-        The files to read, the folders that each lies in, without that of its
-        split, and which are for testing, bool, shape (N,); None if no folder
-        says so.
-    """
-    parts = [file.relative_to(folder).parts[:-1] for file in files]
-    split_of = {name: key for key, names in _SPLITS.items() for name in names}
-    found = [split_of.get(p[0].lower(), "") if p else "" for p in parts]
-    if not all(found):
-        return files, parts, None
-    parts = [p[1:] for p in parts]
-    counts = collections.Counter(found)
+def _used_splits(
+    folder: pathlib.Path, counts: Mapping[str | None, int]
+) -> set[str | None]:
+    """Which splits are read, given how many images each has."""
     logging.info("splits: %s", dict(counts))
     if len(counts) == 1:
-        return files, parts, None
+        return set(counts)
     if "train" not in counts:
         raise ValueError(
             f"{folder}: there are folders of images to test on, but none of "
             f"images to train on: expected {folder / 'train'}"
         )
-    used = {"train", "test" if "test" in counts else "val"}
-    if len(counts) > len(used):
+    if "test" not in counts:
+        return {"train", "val"}
+    if "val" in counts:
         logging.warning(
             "%s: the %d images for validation are not used, as nothing is "
             "chosen by them",
             *(folder, counts["val"]),
         )
-    kept = [i for i, key in enumerate(found) if key in used]
-    return (
-        [files[i] for i in kept],
-        [parts[i] for i in kept],
-        np.array([found[i] != "train" for i in kept]),
-    )
+    return {"train", "test"}
 
 
 def _labels(

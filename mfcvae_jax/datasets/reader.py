@@ -48,13 +48,8 @@ def load(name: str, data_dir: str = "", path: str = "") -> Dataset:
 
     Args:
         name: one of `known_names()`.
-        data_dir: where prepared sets lie, for the sets that are read from
-            files; "" means TFDS's own folder.
-        path: the file of the data set "npz" or "hdf5", or the folder of "npy"
-            or "folder".
-
-    Returns:
-        The data set, in memory, but for "npy".
+        data_dir: where sets prepared by TFDS lie; "" means its own folder.
+        path: the file of "npz" or "hdf5", the folder of "npy" or "folder".
 
     Raises:
         ValueError: if the name is unknown or the data are not sound.

@@ -13,6 +13,8 @@ need none: `shapes3d_rendered` draws the same scenes. They look alike, but they
 are another data set, and results on them are no results on 3D Shapes.
 """
 
+import itertools
+
 import numpy as np
 
 from mfcvae_jax.datasets import tfds_source
@@ -51,16 +53,12 @@ def load_original(dataset_spec: DatasetSpec, data_dir: str = "") -> Dataset:
     """Reads a configuration of the original from a prepared TFDS copy.
 
     All 480000 rows are read, because TFDS stores them shuffled, but only the
-    images of the configuration are decoded and kept.
+    images of the configuration are decoded and kept. A random fifth of them is
+    for testing.
 
     Args:
         dataset_spec: the configuration.
-        data_dir: the folder that holds `shapes3d/<version>`, see
-            `tfds_source.load`.
-
-    Returns:
-        The data set, images of shape (N, 32, 32, 3), uint8, labeled by the
-        factors that vary; a random fifth is for testing.
+        data_dir: see `tfds_source.load`.
 
     Raises:
         FileNotFoundError: if no readable copy of the set is there, or a
@@ -70,28 +68,26 @@ def load_original(dataset_spec: DatasetSpec, data_dir: str = "") -> Dataset:
     import tensorflow_datasets as tfds
 
     factors = combinations(**_FIXED[dataset_spec.labelings[0].name])
-    # Where in the configuration each combination of factors belongs.
-    place = np.full(tuple(FACTORS.values()), -1, np.int32)
-    place[tuple(factors.T)] = np.arange(len(factors))
+    # Combinations not found yet -> where in the configuration they belong.
+    missing = {tuple(row): i for i, row in enumerate(factors.tolist())}
     images = np.empty((len(factors), *dataset_spec.image_shape), np.uint8)
-    is_missing = np.ones(len(factors), bool)
     with tfds_source.prepared("shapes3d", data_dir) as builder:
         source = builder.as_data_source(
             decoders={"image": tfds.decode.SkipDecoding()}
         )["train"]
         decode = builder.info.features["image"].decode_example_np
-        for _, rows in tfds_source.blocks(source):
-            for row in rows:
-                at = place[tuple(row[f"label_{name}"] for name in FACTORS)]
-                if at >= 0:
-                    images[at] = halve(decode(row["image"]))
-                    is_missing[at] = False
-        if is_missing.any():
-            first = factors[is_missing][0].tolist()
+        for row in tfds_source.rows(source):
+            at = missing.pop(
+                tuple(row[f"label_{name}"] for name in FACTORS), None
+            )
+            if at is not None:
+                images[at] = halve(decode(row["image"]))
+        if missing:
+            first = dict(zip(FACTORS, next(iter(missing)), strict=True))
             raise ValueError(
-                f"{is_missing.sum()} of the {len(factors)} images of "
+                f"{len(missing)} of the {len(factors)} images of "
                 f"{dataset_spec.name!r} are missing, the first has the factors "
-                f"{dict(zip(FACTORS, first, strict=True))}"
+                f"{first}"
             )
     return _split(dataset_spec, images, factors)
 
@@ -106,30 +102,23 @@ def combinations(**fixed: int) -> np.ndarray:
     """Lists the combinations of factors, in storage order.
 
     Args:
-        **fixed: the only value of a factor in `FACTORS`; the others take all of
-            theirs.
+        **fixed: the only value of a factor; the others take all of theirs.
 
     Returns:
-        One row of six values for each combination, in the order of `FACTORS`,
-        int32, shape (N, 6).
+        A row of values, in the order of `FACTORS`, for each combination, int32,
+        shape (N, 6).
     """
     axes = [
         [fixed[name]] if name in fixed else range(n)
         for name, n in FACTORS.items()
     ]
-    grid = np.meshgrid(*axes, indexing="ij")
-    return np.stack([axis.ravel() for axis in grid], axis=1).astype(np.int32)
+    return np.array(list(itertools.product(*axes)), np.int32)
 
 
 def halve(images: np.ndarray) -> np.ndarray:
-    """Halves the size of images: the mean of each 2x2 block.
+    """Halves uint8 images of even size (..., H, W, C): means of 2x2 blocks.
 
-    Args:
-        images: uint8, shape (..., H, W, C), H and W even.
-
-    Returns:
-        Means rounded to the nearest integer, halves upwards, uint8, shape
-        (..., H / 2, W / 2, C).
+    They are rounded to the nearest integer, halves upwards.
     """
     *batch, height, width, channels = images.shape
     blocks = images.reshape(*batch, height // 2, 2, width // 2, 2, channels)
@@ -142,8 +131,6 @@ def _split(
 ) -> Dataset:
     """Splits a configuration, labeled by the factors of its labelings."""
     names = list(FACTORS)
-    columns = [
-        names.index(labeling.name) for labeling in dataset_spec.labelings
-    ]
+    columns = [names.index(each.name) for each in dataset_spec.labelings]
     train, test = random_split(images, factors[:, columns], _SPLIT_SEED)
     return Dataset(dataset_spec, train, test)

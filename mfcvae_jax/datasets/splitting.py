@@ -17,7 +17,7 @@ def random_split(
     seed: int,
     is_test: np.ndarray | None = None,
 ) -> tuple[Split, Split]:
-    """Sets a random fifth of the examples aside for testing.
+    """Sets a random fifth of the examples, rounded, aside for testing.
 
     Both splits come in the order of the draw, not in that of the input: the
     data-dependent initialisation looks at the first examples, and in an
@@ -32,8 +32,7 @@ def random_split(
             given; then only their order is drawn.
 
     Returns:
-        The splits to train and to test on; the latter has 0.2 N examples,
-        rounded.
+        The splits to train and to test on.
     """
     # Raw output of a bit generator: NumPy promises never to change it (NEP
     # 19), which it does not promise of Generator.permutation.

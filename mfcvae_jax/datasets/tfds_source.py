@@ -19,7 +19,7 @@ from absl import logging
 
 from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
 
-__all__ = ["blocks", "load", "prepared"]
+__all__ = ["load", "prepared", "rows"]
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 # Rows are decoded to Python dicts first; in blocks of this many they never
@@ -39,9 +39,6 @@ def load(dataset_spec: DatasetSpec, data_dir: str = "") -> Dataset:
             own, which is `TFDS_DATA_DIR` if set, else
             `~/tensorflow_datasets`.
 
-    Returns:
-        The data set, images as they are stored, uint8.
-
     Raises:
         FileNotFoundError: if no readable copy of the set is there.
     """
@@ -55,14 +52,7 @@ def load(dataset_spec: DatasetSpec, data_dir: str = "") -> Dataset:
 
 @contextlib.contextmanager
 def prepared(name: str, data_dir: str = "") -> Iterator[Any]:
-    """Opens a prepared set to read from, in a `with` block.
-
-    Args:
-        name: of the set in TFDS.
-        data_dir: see `load`.
-
-    Yields:
-        The set's TFDS builder, made from its folder.
+    """Opens a prepared set as a TFDS builder, in a `with` block; see `load`.
 
     Raises:
         FileNotFoundError: if there is no copy of the set, or the block comes
@@ -73,7 +63,8 @@ def prepared(name: str, data_dir: str = "") -> Iterator[Any]:
     import tensorflow_datasets as tfds
     from google.protobuf import json_format
 
-    root = _root(data_dir)
+    fallback = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    root = pathlib.Path(data_dir or fallback).expanduser().absolute()
     folder = _newest_version(root / name)
     if folder is None:
         raise FileNotFoundError(
@@ -104,12 +95,6 @@ def prepared(name: str, data_dir: str = "") -> Iterator[Any]:
         ) from error
 
 
-def _root(data_dir: str) -> pathlib.Path:
-    """Returns the folder to look in, by the same rule as TFDS."""
-    fallback = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return pathlib.Path(data_dir or fallback).expanduser().absolute()
-
-
 def _newest_version(folder: pathlib.Path) -> pathlib.Path | None:
     """Returns the finished version folder with the highest number, if any."""
     found = [
@@ -134,26 +119,24 @@ def _advice(name: str, data_dir: str) -> str:
     )
 
 
-def blocks(source: Any) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """Decodes a TFDS data source: the first index of a block, and its rows."""
-    n_rows = len(source)
-    for start in range(0, n_rows, _N_ROWS_AT_ONCE):
-        stop = min(start + _N_ROWS_AT_ONCE, n_rows)
-        yield start, source.__getitems__(range(start, stop))
+def rows(source: Any) -> Iterator[dict[str, Any]]:
+    """Decodes the rows of a TFDS data source, many at a time."""
+    for start in range(0, len(source), _N_ROWS_AT_ONCE):
+        stop = min(start + _N_ROWS_AT_ONCE, len(source))
+        yield from source.__getitems__(range(start, stop))
 
 
 def _read(source: Any, dataset_spec: DatasetSpec) -> Split:
     """Decodes a TFDS data source into arrays."""
     images = np.empty((len(source), *dataset_spec.image_shape), np.uint8)
     labels = np.empty((len(source), 1), np.int32)
-    for start, rows in blocks(source):
-        block = np.stack([row["image"] for row in rows])
+    for i, row in enumerate(rows(source)):
+        shape = row["image"].shape
         # NumPy would spread one grey channel over three without a word.
-        if block.shape[1:] != dataset_spec.image_shape:
+        if shape != dataset_spec.image_shape:
             raise ValueError(
                 f"expected images of shape {dataset_spec.image_shape}, got "
-                f"{block.shape[1:]}"
+                f"{shape}"
             )
-        images[start : start + len(rows)] = block
-        labels[start : start + len(rows), 0] = [row["label"] for row in rows]
+        images[i], labels[i] = row["image"], row["label"]
     return Split(images, labels)

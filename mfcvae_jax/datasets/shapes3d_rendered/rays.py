@@ -192,14 +192,7 @@ def _meet_ball(
 ) -> Hits:
     """A ball whose centre lies at a height on the axis."""
     offset = start - np.array([0, 0, centre], np.float32)[:, None]
-    distance = _nearer_root(
-        (rays**2).sum(axis=0),
-        (rays * offset).sum(axis=0),
-        (offset**2).sum(axis=0) - np.float32(radius**2),
-    )
-    with np.errstate(invalid="ignore"):
-        normal = (offset + distance * rays) / np.float32(radius)
-    return Hits(distance, normal)
+    return _meet_round(offset, rays, radius)
 
 
 def _meet_side(
@@ -210,25 +203,28 @@ def _meet_side(
     top: float,
 ) -> Hits:
     """The side of an upright cylinder, without its ends."""
-    distance = _nearer_root(
-        rays[0] ** 2 + rays[1] ** 2,
-        rays[0] * start[0] + rays[1] * start[1],
-        start[0] ** 2 + start[1] ** 2 - np.float32(radius**2),
-    )
+    level = np.array([1, 1, 0], np.float32)[:, None]
+    hits = _meet_round(level * start, level * rays, radius)
     with np.errstate(invalid="ignore"):
-        point = start + distance * rays
-    missed = ~((point[2] >= bottom) & (point[2] <= top))
-    normal = point / np.float32(radius)
-    normal[2] = 0
-    return Hits(np.where(missed, _NOWHERE, distance), normal)
+        height = start[2] + hits.distance * rays[2]
+    missed = ~((height >= bottom) & (height <= top))
+    return hits._replace(distance=np.where(missed, _NOWHERE, hits.distance))
 
 
-def _nearer_root(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Smaller t of a t^2 + 2 b t + c = 0 if it is positive, else infinity."""
+def _meet_round(start: np.ndarray, rays: np.ndarray, radius: float) -> Hits:
+    """All points of a radius about the origin; of the axis, if rays are level.
+
+    Their distances are the smaller t of a t^2 + 2 b t + c = 0.
+    """
+    a, b = (rays**2).sum(axis=0), (rays * start).sum(axis=0)
+    c = (start**2).sum(axis=0) - np.float32(radius**2)
     square = b**2 - a * c
     with np.errstate(invalid="ignore", divide="ignore"):
         root = (-b - np.sqrt(square)) / a
-    return np.where((square >= 0) & (root > 0), root, _NOWHERE)
+        is_met = (square >= 0) & (root > 0)
+        distance = np.where(is_met, root, _NOWHERE)
+        normal = (start + distance * rays) / np.float32(radius)
+    return Hits(distance, normal)
 
 
 def _nearer(one: Hits, other: Hits) -> Hits:
