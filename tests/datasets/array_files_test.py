@@ -253,15 +253,15 @@ class ContentFaultsTest(FilesTest):
 
 
 class FileFaultsTest(FilesTest):
-    @parameterized.product(kind=["npz", "hdf5", "npy"])
+    @parameterized.product(kind=["npz", "hdf5", "npy", "folder"])
     def test_what_is_not_there_or_of_the_other_kind(self, kind):
-        kinds = ["file", "folder"]
-        other, what = kinds if kind == "npy" else kinds[::-1]
+        is_file = kind in ("npz", "hdf5")
+        what, other = ("file", "folder") if is_file else ("folder", "file")
         path = self.folder / f"mine.{kind}"
         missing = f"data.path: there is no {what} "
         with self.assertRaisesRegex(FileNotFoundError, f"{missing}{path}$"):
             reader.load(kind, path=str(path))
-        path.touch() if kind == "npy" else path.mkdir()
+        path.mkdir() if is_file else path.touch()
         with self.assertRaisesRegex(FileNotFoundError, f"but a {other} of"):
             reader.load(kind, path=str(path))
         with self.assertRaisesRegex(

@@ -8,10 +8,10 @@ import warnings
 
 import numpy as np
 from absl.testing import parameterized
-from PIL import Image, ImageOps
+from PIL import Image
 
 from mfcvae_jax.datasets import reader
-from mfcvae_jax.datasets.spec import Labeling
+from mfcvae_jax.datasets.spec import DatasetSpec, Labeling
 
 _HEIGHT, _WIDTH = 4, 6
 # Exif's orientation -> how to turn the stored rows to see the picture upright.
@@ -56,12 +56,6 @@ class FolderTest(parameterized.TestCase):
     def load(self):
         return reader.load("folder", path=str(self.folder))
 
-    def load_values(self):
-        """The image of each file but its corner, by the file's order."""
-        dataset = self.load()
-        images = np.concatenate([dataset.train.images, dataset.test.images])
-        return images[:, -1, -1]
-
     def load_one(self, image, name="odd.png", **options):
         """What becomes of one image among nine black ones of its own kind."""
         for i in range(9):
@@ -75,29 +69,12 @@ class LoadTest(FolderTest):
     def test_images_without_sub_folders_have_no_labels(self, *channels):
         self.save_ten(*channels)
         dataset = self.load()
-        self.assertEqual(dataset.spec.name, "mine")
-        self.assertEqual(
-            dataset.spec.image_shape, (_HEIGHT, _WIDTH, *(channels or (1,)))
-        )
-        self.assertEqual(dataset.spec.labelings, ())
+        shape = (_HEIGHT, _WIDTH, *(channels or (1,)))
+        self.assertEqual(dataset.spec, DatasetSpec("mine", shape, ()))
         self.assertLen(dataset.train.images, 8)
-        self.assertLen(dataset.test.images, 2)
         both = np.concatenate([dataset.train.images, dataset.test.images])
         self.assertCountEqual(both[:, -1, -1, 0], range(0, 100, 10))
         np.testing.assert_array_equal(both[:, 0, 0], 255)
-
-    def test_sub_folders_are_classes_in_the_order_of_their_names(self):
-        for i in range(24):
-            # Written last to first; in "b", one level further down.
-            name = ("b/deep", "a", "C")[i % 3]
-            self.save(f"{name}/{99 - i}.png", _array(i))
-        dataset = self.load()
-        self.assertEqual(dataset.spec.labelings, (Labeling("folder", 3),))
-        for split in (dataset.train, dataset.test):
-            values = split.images[:, -1, -1, 0]
-            np.testing.assert_array_equal(
-                split.labels[:, 0], np.array([2, 1, 0])[values % 3]
-            )
 
     def test_the_split_is_that_of_an_npz_in_the_order_of_the_paths(self):
         paths = [f"{a}/{b}.png" for a in ("x", "x-", "x1") for b in range(8)]
@@ -110,11 +87,13 @@ class LoadTest(FolderTest):
             labels=np.repeat([0, 1, 2], 8),
         )
         ours, theirs = self.load(), reader.load("npz", path=str(npz))
-        for split in ("train", "test"):
-            for got, expected in zip(
-                getattr(ours, split), getattr(theirs, split), strict=True
-            ):
-                np.testing.assert_array_equal(got, expected, strict=True)
+        self.assertEqual(ours.spec.labelings, (Labeling("folder", 3),))
+        for got, expected in zip(
+            (*ours.train, *ours.test),
+            (*theirs.train, *theirs.test),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(got, expected, strict=True)
 
     @parameterized.parameters(
         *(".png", ".bmp", ".webp", ".gif", ".tif", ".ppm", ".PNG", ".pnm"),
@@ -122,11 +101,10 @@ class LoadTest(FolderTest):
     )
     def test_formats_that_lose_nothing(self, ending):
         kinds = {".apng": {"format": "PNG"}, ".webp": {"lossless": True}}
-        options = kinds.get(ending, {})
         rng = np.random.default_rng(0)
         # So few colours that the palette of a GIF holds them all.
         array = rng.integers(0, 256, (_HEIGHT, _WIDTH, 3), np.uint8)
-        image = self.load_one(array, f"odd{ending}", **options)
+        image = self.load_one(array, f"odd{ending}", **kinds.get(ending, {}))
         np.testing.assert_array_equal(image, array)
 
     @parameterized.parameters(".jpeg", ".JPG", ".jpe", ".jfif", ".mpo")
@@ -147,17 +125,23 @@ class KindsTest(FolderTest):
     def test_grey_among_colours_becomes_rgb(self):
         self.save_ten()
         self.save("colour.png", _array(0, 3))
-        values = self.load_values()
-        self.assertEqual(values.shape, (11, 3))
-        np.testing.assert_array_equal(values[:, 0], values[:, 2])
+        train = self.load().train.images
+        self.assertEqual(train.shape, (9, _HEIGHT, _WIDTH, 3))
+        np.testing.assert_array_equal(train[..., 0], train[..., 2])
 
-    def test_palette_gives_its_colours(self):
+    @parameterized.parameters(None, 7)
+    def test_palette_gives_its_colours_of_which_one_may_be_transparent(
+        self, transparent
+    ):
         indices = np.arange(_HEIGHT * _WIDTH, dtype=np.uint8)
         picture = Image.fromarray(indices.reshape(_HEIGHT, _WIDTH))
         picture = picture.convert("P")
-        palette = np.random.default_rng(1).integers(0, 256, (256, 3))
-        picture.putpalette(palette.astype(np.uint8).tobytes())
+        palette = np.random.default_rng(1).integers(0, 256, (256, 3), np.uint8)
+        picture.putpalette(palette.tobytes())
         indices = np.asarray(picture)
+        if transparent is not None:
+            palette[transparent] = 0
+            picture.info["transparency"] = transparent
         np.testing.assert_array_equal(self.load_one(picture), palette[indices])
 
     @parameterized.parameters(1, 3)
@@ -173,19 +157,6 @@ class KindsTest(FolderTest):
         np.testing.assert_array_equal(image[0], 0)
         np.testing.assert_array_equal(image[1], array[1, :, :-1])
 
-    def test_transparent_colour_of_a_palette(self):
-        picture = Image.fromarray(np.tile([[0, 1]], (4, 3)).astype(np.uint8))
-        picture = picture.convert("P")
-        palette = [200, 100, 50] * 256
-        picture.putpalette(palette)
-        picture.info["transparency"] = 1
-        indices = np.asarray(picture)
-        image = self.load_one(picture, transparency=1)
-        np.testing.assert_array_equal(image[indices == 1], 0)
-        np.testing.assert_array_equal(
-            image[indices == 0], np.tile([200, 100, 50], (12, 1))
-        )
-
     def test_cmyk_becomes_rgb(self):
         # No cyan, no black, all magenta and yellow: red.
         picture = Image.new("CMYK", (_WIDTH, _HEIGHT), (0, 255, 255, 0))
@@ -199,25 +170,19 @@ class UprightTest(FolderTest):
         *((ending, 6, (4, 6)) for ending in (".jpg", ".webp", ".tif")),
         (".png", 6, (5, 5)),
     )
-    def test_photos_are_as_pillow_shows_them(self, ending, orientation, size):
+    def test_photos_are_turned_as_exif_says(self, ending, orientation, size):
         # One half is white, so that even JPEG cannot hide a turn.
         array = np.zeros((*size, 3), np.uint8)
         array[:2] = 255
         array[0, 0] = (255, 0, 0)
         exif = Image.Exif()
         exif[0x0112] = orientation
-        options = {"lossless": True} if ending == ".webp" else {}
+        options = {"exif": exif, "lossless": True}
         if ending == ".tif":
-            options["tiffinfo"] = {0x0112: orientation}
-        else:
-            options["exif"] = exif
+            options = {"tiffinfo": exif}
         image = self.load_one(array, f"odd{ending}", **options)
-        with Image.open(self.folder / f"odd{ending}") as opened:
-            shown = np.asarray(ImageOps.exif_transpose(opened))
-        np.testing.assert_array_equal(image, shown)
-        # Without loss it is the array, turned as Exif defines it.
-        if ending != ".jpg":
-            np.testing.assert_array_equal(image, _UPRIGHT[orientation](array))
+        error = image - _UPRIGHT[orientation](array).astype(float)
+        self.assertLess(abs(error).mean(), 20 if ending == ".jpg" else 1e-9)
 
     def test_of_a_phones_two_pictures_the_first_is_taken(self):
         array = np.full((_HEIGHT, _WIDTH, 3), 200, np.uint8)
@@ -232,13 +197,9 @@ class UprightTest(FolderTest):
 
 
 class FaultsTest(FolderTest):
-    def _refused(self, message, error=ValueError):
-        with self.assertRaisesRegex(error, message):
+    def _refused(self, message):
+        with self.assertRaisesRegex(ValueError, message):
             self.load()
-
-    def test_no_folder(self):
-        self.folder.rmdir()
-        self._refused("data.path: there is no folder .*mine", FileNotFoundError)
 
     def test_odd_size_is_named_with_what_to_do(self):
         self.save_ten()
@@ -298,7 +259,3 @@ class FaultsTest(FolderTest):
     def test_more_than_eight_bits(self, dtype, mode, ending):
         self.save(f"odd{ending}", np.full((4, 6), 40_000, dtype))
         self._refused(f"odd{ending}: its pixels are of mode '{mode}'.*Scale")
-
-    def test_too_few_to_split(self):
-        self.save("one.png", _array(3))
-        self._refused("mine: 1 images are too few. At least 3 are needed")
