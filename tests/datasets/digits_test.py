@@ -20,7 +20,7 @@ class DigitsTest(absltest.TestCase):
     def test_both_splits_together_are_scikit_learns_digits(self):
         bunch = sklearn_datasets.load_digits()
         dataset = digits.load_digits()
-        rows = np.concatenate(
+        rows = np.vstack(
             [
                 np.hstack([split.images.reshape(-1, 64) * 16, split.labels])
                 for split in (dataset.train, dataset.test)
@@ -66,12 +66,6 @@ class DigitsTintedTest(absltest.TestCase):
             np.testing.assert_array_equal(
                 distance.argmin(axis=1), tinted.labels[:, 1]
             )
-
-    def test_digit_says_nothing_about_hue(self):
-        for (tinted, _), bound in zip(
-            self._splits(), (1e-4, 2e-3), strict=True
-        ):
-            self.assertLess(metrics.mutual_info_score(*tinted.labels.T), bound)
 
     def test_hues_are_dealt_evenly_within_every_class(self):
         for tinted, _ in self._splits():

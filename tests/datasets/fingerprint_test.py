@@ -21,20 +21,15 @@ _AS_MANY = "as many of the same shape, but other values"
 _DATASET = Dataset(_SPEC, Split(_IMAGES, _LABELS), Split(_IMAGES, _LABELS))
 
 
-def _other(spec=None, **train):
-    return Dataset(
-        spec or _SPEC, _DATASET.train._replace(**train), _DATASET.test
-    )
+def _other(images=_IMAGES, labels=_LABELS, **spec):
+    spec = dataclasses.replace(_SPEC, **spec)
+    return Dataset(spec, Split(images, labels), _DATASET.test)
 
 
 def _changed(array):
     array = array.copy()
     array.flat[-1] += 1
     return array
-
-
-def _spec(**changes):
-    return dataclasses.replace(_SPEC, **changes)
 
 
 class FingerprintTest(parameterized.TestCase):
@@ -51,7 +46,7 @@ class FingerprintTest(parameterized.TestCase):
     @parameterized.parameters(
         (_other(),),
         (_other(images=np.asfortranarray(_IMAGES)),),
-        (_other(_spec(name="theirs.npz")),),
+        (_other(name="theirs.npz"),),
         (
             _other(images=_IMAGES[:5], labels=_LABELS[:5]),
             "training images: 7 of 3 x 4 x 1 then, 5 of 3 x 4 x 1 now",
@@ -67,11 +62,11 @@ class FingerprintTest(parameterized.TestCase):
             "training images: uint8 then, float32 now",
         ),
         (
-            _other(_spec(labelings=(Labeling("kind", 4),))),
+            _other(labelings=(Labeling("kind", 4),)),
             "labelings: kind with 3 classes then, kind with 4 classes now",
         ),
         (
-            _other(_spec(labelings=())),
+            _other(labelings=()),
             "labelings: kind with 3 classes then, none now",
         ),
     )

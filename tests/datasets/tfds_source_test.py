@@ -15,48 +15,38 @@ from absl.testing import absltest, parameterized
 
 from mfcvae_jax.datasets import reader, spec, tfds_source
 
-_PREPARED = (
-    pathlib.Path(__file__).parents[2] / ".." / "shared" / "data" / "tfds"
-).resolve()
+_PREPARED = pathlib.Path(__file__).resolve().parents[3] / "shared/data/tfds"
 _HAS_MNIST = (_PREPARED / "mnist").is_dir()
 
 
-def _temporary_folder(test):
-    # absl's own create_tempdir needs parsed flags, which pytest has not.
-    return test.enter_context(tempfile.TemporaryDirectory())
-
-
-class FakeSource:
-    """Rows as a TFDS data source gives them, made up from their index."""
-
-    def __init__(self, n_rows, shape=(28, 28, 1)):
-        self.n_rows = n_rows
-        self.shape = shape
-
-    def __len__(self):
-        return self.n_rows
+class FakeSource(list):
+    """Rows as a TFDS data source gives them."""
 
     def __getitems__(self, keys):
-        return [
-            {"image": np.full(self.shape, i % 251, np.uint8), "label": i % 10}
-            for i in keys
-        ]
+        return [self[i] for i in keys]
+
+
+def _source(n_rows, shape):
+    """Rows that are made up from their index."""
+    return FakeSource(
+        {"image": np.full(shape, i % 251, np.uint8), "label": i % 10}
+        for i in range(n_rows)
+    )
 
 
 class LoadTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
-        self.root = pathlib.Path(_temporary_folder(self))
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.root = pathlib.Path(folder)
         # Whoever asks TFDS for a set by name may start a download.
-        for name in ("builder", "data_source", "load"):
-            self.enter_context(
-                mock.patch.object(
-                    tfds, name, side_effect=AssertionError("asked by name")
-                )
+        refused = mock.Mock(side_effect=AssertionError("asked by name"))
+        self.enterContext(
+            mock.patch.multiple(
+                tfds, builder=refused, data_source=refused, load=refused
             )
-        self.enter_context(
-            mock.patch.dict(os.environ, {"TFDS_DATA_DIR": str(self.root)})
         )
+        self.enterContext(mock.patch.dict(os.environ, TFDS_DATA_DIR=folder))
 
     def _prepare(self, version, info="{}", name="mnist"):
         folder = self.root / name / version
@@ -67,9 +57,9 @@ class LoadTest(parameterized.TestCase):
     def _fake_builder(self, shape=(28, 28, 1), **n_rows):
         builder = mock.Mock()
         builder.as_data_source.return_value = {
-            split: FakeSource(n, shape) for split, n in n_rows.items()
+            split: _source(n, shape) for split, n in n_rows.items()
         }
-        return self.enter_context(
+        return self.enterContext(
             mock.patch.object(
                 tfds, "builder_from_directory", return_value=builder
             )
@@ -145,10 +135,9 @@ class FaultyCopyTest(parameterized.TestCase):
 
     def setUp(self):
         super().setUp()
-        root = _temporary_folder(self)
-        shutil.copytree(_PREPARED / "mnist", pathlib.Path(root) / "mnist")
-        self.root = root
-        (self.info,) = pathlib.Path(root).rglob("dataset_info.json")
+        self.root = self.enterContext(tempfile.TemporaryDirectory())
+        copy = shutil.copytree(_PREPARED / "mnist", f"{self.root}/mnist")
+        (self.info,) = pathlib.Path(copy).rglob("dataset_info.json")
         (self.shard,) = self.info.parent.glob("mnist-train*")
 
     def test_missing_or_cut_shard(self):
