@@ -59,14 +59,11 @@ class BusyError(RuntimeError):
 
 
 def locate(address: str | os.PathLike[str]) -> Path:
-    """Finds a folder, or a place in a bucket.
+    """Finds the absolute path of a folder, or a place in a bucket.
 
     Args:
         address: a path of this machine, ``gs://bucket/run`` or
             ``s3://bucket/run``.
-
-    Returns:
-        An absolute path, or one that writes into the bucket.
 
     Raises:
         ValueError: if it is an address, but none of these.
@@ -197,10 +194,8 @@ def held(folder: Path) -> Iterator[None]:
                 raise BusyError(busy) from None
             yield
         return
-    if not create(lock):
-        holder = lock.read_bytes()
-        if _is_alive(holder):
-            raise BusyError(f"{busy} ({lock} says {holder.decode()})")
+    if not create(lock) and _is_alive(holder := lock.read_bytes()):
+        raise BusyError(f"{busy} ({lock} says {holder.decode()})")
     _sign(lock)
     is_over = threading.Event()
     refresher = threading.Thread(
@@ -223,9 +218,6 @@ class Growing:
 
     In a bucket no file grows. There they are written on this machine, and put
     as a whole now and then. Close it at the end.
-
-    Args:
-        workdir: the folder of the run.
     """
 
     def __init__(self, workdir: Path):
@@ -260,12 +252,8 @@ def _put(path: Path, content: bytes, mode: str = "overwrite") -> None:
 
 
 def _sign(lock: Path) -> None:
-    signature = {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "time": time.time(),
-    }
-    _put(lock, json.dumps(signature).encode())
+    here = {"host": socket.gethostname(), "pid": os.getpid()}
+    _put(lock, json.dumps(here | {"time": time.time()}).encode())
 
 
 def _keep_signing(lock: Path, is_over: threading.Event) -> None:

@@ -69,20 +69,6 @@ class TestAffine:
         found = _compiled(AFFINE)(key, x)
         np.testing.assert_allclose(found, np.stack(wanted, -1), atol=1e-9)
 
-    def test_shifts_by_whole_pixels_move_them(self):
-        """Half of the height of two rows, say, is one row."""
-        x = _image(shape=(8, 8, 1))
-        view = views.Affine(shift=0.25)
-        for seed in range(3):
-            key = jax.random.key(seed)
-            down, right = 2 * _draws(key, 6)[4:]
-            ramp = np.arange(8.0)[:, None, None] + np.zeros_like(x)
-            wanted = np.clip(ramp + down, 0, 7)
-            np.testing.assert_allclose(_compiled(view)(key, ramp), wanted)
-            wanted = np.clip(ramp.swapaxes(0, 1) + right, 0, 7)
-            found = _compiled(view)(key, ramp.swapaxes(0, 1))
-            np.testing.assert_allclose(found, wanted)
-
     @given(seed=st.integers(0, 2**32 - 1))
     def test_no_colour_is_made(self, seed):
         x = _image(seed)

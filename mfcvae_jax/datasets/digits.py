@@ -77,11 +77,8 @@ def tint(grey: np.ndarray, hue: np.ndarray) -> np.ndarray:
     The black ground stays black. `tint(grey, hue).max(-1)` is grey again.
 
     Args:
-        grey: images in [0, 1], shape (N, H, W, 1).
+        grey: images in [0, 1], float32, shape (N, H, W, 1).
         hue: indices into `HUES`, shape (N,).
-
-    Returns:
-        Images in [0, 1], shape (N, H, W, 3), float32.
     """
     colours = np.array(list(HUES.values()), np.float32)
     return grey * colours[hue][:, np.newaxis, np.newaxis, :]

@@ -5,7 +5,6 @@
 import fcntl
 import pathlib
 import sys
-import tempfile
 import zipfile
 from unittest import mock
 
@@ -25,11 +24,9 @@ _OBJECTS = np.array([{}] * _N, object)
 
 
 class FilesTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        # absl's own create_tempdir needs parsed flags, which pytest has not.
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.folder = pathlib.Path(folder)
+    @pytest.fixture(autouse=True)
+    def in_a_folder(self, tmp_path):
+        self.folder = tmp_path
 
     def write(self, kind, **arrays):
         """Writes arrays; of .npy files, the last fifth is the test split."""
@@ -214,8 +211,6 @@ class ContentFaultsTest(FilesTest):
         self.refused(kind, f"images.*the first is {at}, 1, 2, 0")
         self.write(kind, images=_NOISE, labels=np.eye(7, dtype=int)[_TWO[:, 1]])
         self.refused(kind, r"labels.*one-hot.*labels.argmax\(axis=1\)")
-        self.write(kind, images=_NOISE.transpose(0, 3, 1, 2))
-        self.refused(kind, r"images.transpose\(0, 2, 3, 1\)")
 
     @parameterized.parameters(
         ("npz", {"labels": np.array(["a"] * _N)}, "be integers, got <U1"),

@@ -3,10 +3,10 @@
 """Tests of a folder of images: what is made of each kind, faults by name."""
 
 import pathlib
-import tempfile
 import warnings
 
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from PIL import Image
 
@@ -35,10 +35,9 @@ def _array(value, *channels):
 
 
 class FolderTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.folder = pathlib.Path(folder) / "mine"
+    @pytest.fixture(autouse=True)
+    def in_a_folder(self, tmp_path):
+        self.folder = tmp_path / "mine"
         self.folder.mkdir()
 
     def save(self, name, image, **options):

@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of a folder's files: links, endings, classes and splits."""
 
-import pathlib
-import tempfile
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from PIL import Image
 
@@ -14,10 +13,9 @@ from mfcvae_jax.datasets import folder_tree
 
 
 class TreeTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.folder = pathlib.Path(folder) / "mine"
+    @pytest.fixture(autouse=True)
+    def in_a_folder(self, tmp_path):
+        self.folder = tmp_path / "mine"
         self.folder.mkdir()
 
     def touch(self, *names):
@@ -44,8 +42,8 @@ class TreeTest(parameterized.TestCase):
 class LinksTest(TreeTest):
     def setUp(self):
         super().setUp()
-        self.touch("a/1.png", "b/2.png", "b/deep/3.png", "../beside/4.png")
         self.all = ["a/1.png", "b/2.png", "b/deep/3.png"]
+        self.touch(*self.all, "../beside/4.png")
 
     @parameterized.named_parameters(
         ("back_to_the_top", "a/all", "."),

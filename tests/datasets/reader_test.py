@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of loading by name and of the check on what came."""
 
-import dataclasses
-
 import numpy as np
 from absl.testing import parameterized
 
@@ -19,19 +17,10 @@ _SPEC = DatasetSpec(
 
 def _made_up(**train):
     """A sound data set of 5 + 5 images, but for what is given for train."""
-    rng = np.random.default_rng(0)
-    split = Split(
-        images=rng.random((5, 3, 4, 2), np.float32),
-        labels=np.array([[0, 0], [1, 1], [2, 0], [0, 1], [1, 0]], np.int32),
-    )
+    images = np.random.default_rng(0).random((5, 3, 4, 2), np.float32)
+    labels = np.array([[0, 0], [1, 1], [2, 0], [0, 1], [1, 0]], np.int32)
+    split = Split(images, labels)
     return Dataset(_SPEC, split._replace(**train), split)
-
-
-def _images_with(value, *where):
-    images = _made_up().train.images.copy()
-    for index in where:
-        images[index] = value
-    return images
 
 
 class LoadTest(parameterized.TestCase):
@@ -69,7 +58,6 @@ class CheckTest(parameterized.TestCase):
     @parameterized.parameters(
         {"images": np.full((5, 3, 4, 2), 0, np.uint8)},
         {"images": np.full((5, 3, 4, 2), 255, np.uint8)},
-        {"images": _images_with(0.0, 0).clip(None, 1.0)},
         {"labels": np.zeros((5, 2), np.int32)},
     )
     def test_sound_data_pass(self, **train):
@@ -77,14 +65,10 @@ class CheckTest(parameterized.TestCase):
 
     @parameterized.parameters(
         (
-            _images_with(np.nan, (3, 2, 1, 0), (3, 2, 1, 1), (4, 0, 0, 0)),
-            r"'made_up', split 'train': 3 pixel values in 2 images are NaN or "
-            r"infinite; the first is images\[3, 2, 1, 0\]",
+            np.full((5, 3, 4, 2), np.nan, np.float32),
+            "'made_up', split 'train': 120 pixel values in 5 images are NaN",
         ),
-        (
-            _images_with(0.0).astype(np.float64),
-            "uint8.*or float32.*got float64",
-        ),
+        (np.zeros((5, 3, 4, 2)), "uint8.*or float32.*got float64"),
         (np.zeros((5, 3, 4, 2), np.int8), "got int8"),
         (
             np.zeros((5, 2, 3, 4), np.uint8),
@@ -94,11 +78,11 @@ class CheckTest(parameterized.TestCase):
         (np.zeros((0, 3, 4, 2), np.uint8), "no examples"),
     )
     def test_unsound_images(self, images, message):
-        sound, unsound = _made_up(), _made_up(images=images)
+        unsound = _made_up(images=images)
         with self.assertRaisesRegex(ValueError, message):
             reader.check(unsound)
         with self.assertRaisesRegex(ValueError, "split 'test'"):
-            reader.check(dataclasses.replace(sound, test=unsound.train))
+            reader.check(Dataset(_SPEC, unsound.test, unsound.train))
 
     @parameterized.parameters(
         (np.zeros((5, 2), np.int64), "must be int32, got int64"),

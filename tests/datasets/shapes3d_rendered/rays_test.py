@@ -123,10 +123,8 @@ class ObjectTest(parameterized.TestCase):
 
     @parameterized.product(shape=_SHAPES)
     def test_behind_the_start_nothing_is_met(self, shape):
-        start = np.array([1, 1, 0.1], np.float32)
-        hits = rays_lib.meet_object(
-            shape, 1.0, start, np.array([[1, 1, 0]], np.float32).T
-        )
+        start, ray = np.array([[1, 1, 0.1], [1, 1, 0]], np.float32)
+        hits = rays_lib.meet_object(shape, 1.0, start, ray[:, None])
         self.assertEqual(hits.distance[0], np.inf)
 
 
