@@ -101,7 +101,8 @@ def load_hdf5(path: str) -> Dataset:
         for holder in ("labels", "/"):
             if holder in opened and _NAMES in opened[holder].attrs:
                 where = f"{file}: {_NAMES!r} of {holder!r}"
-                names = _attempt(where, opened[holder].attrs.get, _NAMES)
+                read = opened[holder].attrs.__getitem__
+                names = _attempt(where, read, _NAMES)
                 found.setdefault(_NAMES, np.asarray(names))
     return _as_dataset(file, found, keys, "h5py.File(path, 'w')")
 

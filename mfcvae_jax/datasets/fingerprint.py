@@ -93,14 +93,13 @@ def _array_differences(what: str, before: Any, now: Any) -> list[str]:
             continue
         if key == "sha256":
             return [f"{what}: as many of the same shape, but other values"]
-        if key == "dtype":
-            return [f"{what}: {then} then, {at_hand} now"]
-        if len(at_hand) == 2:  # labels: that follows from images and labelings
-            return []
-        then, at_hand = (
-            f"{n} of {' x '.join(map(str, rest))}"
-            for n, *rest in (then, at_hand)
-        )
+        if key == "shape":
+            if len(at_hand) == 2:  # of labels: it follows from the rest
+                return []
+            then, at_hand = (
+                f"{n} of {' x '.join(map(str, rest))}"
+                for n, *rest in (then, at_hand)
+            )
         return [f"{what}: {then} then, {at_hand} now"]
     return []
 

@@ -120,9 +120,8 @@ def halve(images: np.ndarray) -> np.ndarray:
 
     They are rounded to the nearest integer, halves upwards.
     """
-    *batch, height, width, channels = images.shape
-    blocks = images.reshape(*batch, height // 2, 2, width // 2, 2, channels)
-    total = blocks.sum(axis=(-4, -2), dtype=np.uint16)
+    rows = images[..., ::2, :, :].astype(np.uint16) + images[..., 1::2, :, :]
+    total = rows[..., ::2, :] + rows[..., 1::2, :]
     return ((total + 2) // 4).astype(np.uint8)
 
 

@@ -87,16 +87,9 @@ SVHN_CROPPED = DatasetSpec("svhn_cropped", (32, 32, 3), (_DIGIT,))
 
 def _shapes3d(name: str, hue: str) -> DatasetSpec:
     """4800 images of 3D Shapes: one hue, scale, shape and orientation vary."""
-    return DatasetSpec(
-        name=name,
-        image_shape=(32, 32, 3),
-        labelings=(
-            Labeling(hue, 10),
-            Labeling("scale", 8),
-            Labeling("shape", 4),
-            Labeling("orientation", 15),
-        ),
-    )
+    n_classes = {hue: 10, "scale": 8, "shape": 4, "orientation": 15}
+    labelings = tuple(Labeling(*each) for each in n_classes.items())
+    return DatasetSpec(name, (32, 32, 3), labelings)
 
 
 SHAPES3D_FLOOR = _shapes3d("shapes3d_floor", "floor_hue")
