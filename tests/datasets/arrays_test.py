@@ -65,13 +65,9 @@ class ChannelsTest(parameterized.TestCase):
             _load(0.9 * images)
 
     @parameterized.parameters(
-        (
-            (3, 8, 9),
-            r"\(20, 3, 8, 9\) looks like channels first, \(N, C, H, W\).*"
-            r"save images.transpose\(0, 2, 3, 1\)",
-        ),
-        ((1, 8, 9), "looks like channels first"),
-        ((4, 8, 9), "looks like channels first"),
+        ((3, 8, 9), r"\(20, 3, 8, 9\) looks like channels first"),
+        ((1, 8, 9), r"like channels first, \(N, C, H, W\).*\(N, H, W, C\)"),
+        ((4, 8, 9), r"like channels first.*images.transpose\(0, 2, 3, 1\)"),
         ((8, 9, 5), r"has 5 channels.*images\[..., :3\]"),
         ((8, 9, 100), r"has 100 channels.*np.moveaxis\(images, -1, 0\)"),
     )
