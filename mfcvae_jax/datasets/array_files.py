@@ -7,12 +7,10 @@ An .npz or HDF5 file holds `images`, and may hold `labels` and `label_names`, as
 of the labels or of the file.
 
 A folder of .npy files is for sets that are too large for memory: the images are
-mapped, and only the rows of a batch are read. It holds `train_images.npy` and
-`test_images.npy`, uint8 or float32, and may hold `train_labels.npy`,
-`test_labels.npy` and `label_names.npy`. If the initialisation looks at the
-first batch, the training images must be in a random order.
+mapped, and only the rows of a batch are read. The files are the images and
+labels of each split, such as `train_images.npy`, and `label_names.npy`.
 
-Nothing is ever unpickled.
+Nothing is ever unpickled. docs/your_images.md shows how to write the files.
 """
 
 import pathlib

@@ -2,16 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads users' images from a folder of picture files.
 
-`folder_tree` says which files are read, and their classes and splits. The
-classes make a labeling called "folder". All images have to be of one size. A
-fixed random fifth of them is set aside for testing, unless there are folders
-of splits.
-
-Grey images make one channel. If any is in colour, all become RGB. Colour
-means the kind of file: one that is RGB or has a palette is in colour, even if
-it shows nothing but grey. What is transparent is laid on black. Photos are
-turned upright, and of a phone's two pictures in one file (MPO) the first is
-taken. An image that cannot be read is an error.
+`folder_tree` says which files are read, and their classes, which make a
+labeling called "folder", and splits. docs/your_images.md says what is made of
+each kind of image: colour means the kind of file, so one that is RGB or has a
+palette is in colour, even if it shows nothing but grey.
 """
 
 import collections

@@ -9,12 +9,8 @@
     mine/dog/001.png                            mine/test/cat/001.png
 
 Sub-folders are classes, numbered in the order of their names; images directly
-in the folder have none. Where the only folders at the top are `train` and
-`test`, they are the splits, and the classes lie below them; `val` serves as
-`test` if there is no `test`, and is not used if there is.
-
-Hidden files and files of other kinds are left out. Links are followed, and
-every picture is read once, however many links lead to it.
+in the folder have none. Where the only folders at the top are splits, the
+classes lie below them. docs/your_images.md says more.
 """
 
 import collections
