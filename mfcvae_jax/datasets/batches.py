@@ -50,18 +50,10 @@ def as_float(images: chex.Array) -> chex.Array:
 def epoch_permutation(
     key: jax.Array, epoch: jax.Array | int, n_examples: int
 ) -> jax.Array:
-    """Draws the order in which an epoch visits the examples.
+    """Draws the order in which an epoch visits the N examples, int32, (N,).
 
-    It depends on the key and the epoch only, so a run that is stopped and
-    restored goes on in the same order.
-
-    Args:
-        key: the run's key for shuffling, the same in every epoch.
-        epoch: which epoch.
-        n_examples: N.
-
-    Returns:
-        A permutation of 0..N-1, int32, shape (N,).
+    It depends on the epoch and on the run's key for shuffling only, so a run
+    that is stopped and restored goes on in the same order.
     """
     key = jax.random.fold_in(key, epoch)
     return jax.random.permutation(key, jnp.arange(n_examples, dtype=jnp.int32))

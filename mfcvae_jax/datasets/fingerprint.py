@@ -46,18 +46,11 @@ def of(dataset: Dataset) -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Lists in what two data sets differ.
+    """Lists in what two data sets differ, given their fingerprints.
 
     The name does not count: a file may be moved. What only one of the two
     fingerprints holds does not count either: another version of this library
     may record more or less.
-
-    Args:
-        before: the fingerprint of a run's data, as `of` returned it.
-        now: that of the data at hand.
-
-    Returns:
-        One sentence for each difference, none if the data are the same.
     """
     found = []
     for key, what in _ARRAYS.items():

@@ -79,13 +79,7 @@ def render(factors: np.ndarray) -> np.ndarray:
 
 
 def trace(shape: str, scale: float, angle: float) -> View:
-    """Traces the rays of a view.
-
-    Args:
-        shape: one of `rays_lib.SHAPES`.
-        scale: of the object.
-        angle: of the camera, in degrees.
-    """
+    """Traces a view of one of `rays_lib.SHAPES`, at an angle in degrees."""
     camera, rays = rays_lib.camera_rays(angle, IMAGE_SIZE, _N_SAMPLES)
     distance, surface = rays_lib.meet_room(camera, rays)
     hits = rays_lib.meet_object(shape, scale, camera, rays)
