@@ -3,7 +3,6 @@
 """Tests of the configurations of 3D Shapes, on a made-up prepared copy."""
 
 import io
-import json
 import pathlib
 import tempfile
 from unittest import mock
@@ -13,7 +12,6 @@ import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 from array_record.python.array_record_module import ArrayRecordWriter
 from PIL import Image
-from tensorflow_datasets.proto import tf_example_pb2
 
 from mfcvae_jax.datasets import reader, shapes3d, spec
 from mfcvae_jax.datasets.shapes3d_rendered import renderer
@@ -40,50 +38,37 @@ def _png(factors):
     return file.getvalue()
 
 
-def _example(factors):
-    """An example as TFDS stores it."""
-    example = tf_example_pb2.Example()
-    feature = example.features.feature
-    feature["image"].bytes_list.value.append(_png(factors))
-    for name, value in zip(_NAMES, factors, strict=True):
-        feature[f"label_{name}"].int64_list.value.append(int(value))
-        feature[f"value_{name}"].float_list.value.append(0.5)
-    return example.SerializeToString()
-
-
-def _features():
-    numbers = {f"value_{name}": np.float32 for name in _NAMES}
-    classes = {
-        f"label_{name}": tfds.features.ClassLabel(num_classes=size)
-        for name, size in zip(_NAMES, _SIZES, strict=True)
-    }
-    image = tfds.features.Image(shape=(64, 64, 3))
-    return tfds.features.FeaturesDict({"image": image} | classes | numbers)
-
-
 def _prepare(root, rows):
     """Writes a prepared copy with a row for each combination of factors."""
     folder = pathlib.Path(root) / "shapes3d" / "2.0.0"
     folder.mkdir(parents=True)
-    shard = folder / "shapes3d-train.array_record-00000-of-00001"
+    features = {"image": tfds.features.Image(shape=(64, 64, 3))}
+    for name, n in zip(_NAMES, _SIZES, strict=True):
+        features[f"label_{name}"] = tfds.features.ClassLabel(num_classes=n)
+        features[f"value_{name}"] = np.float32
+    features = tfds.features.FeaturesDict(features)
+    template = tfds.core.ShardedFileTemplate(
+        data_dir=folder,
+        dataset_name="shapes3d",
+        split="train",
+        filetype_suffix="array_record",
+    )
+    shard = template.sharded_filepath(shard_index=0, num_shards=1)
     writer = ArrayRecordWriter(str(shard), "group_size:1")
     for factors in rows:
-        writer.write(_example(factors))
+        example = {"image": io.BytesIO(_png(factors))}
+        for name, value in zip(_NAMES, factors.tolist(), strict=True):
+            example |= {f"label_{name}": value, f"value_{name}": 0.5}
+        writer.write(
+            features.serialize_example(features.encode_example(example))
+        )
     writer.close()
-    _features().save_config(folder)
-    split = {
-        "name": "train",
-        "numBytes": "1",
-        "shardLengths": [str(len(rows))],
-        "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
-    }
-    info = {
-        "name": "shapes3d",
-        "version": "2.0.0",
-        "fileFormat": "array_record",
-        "splits": [split],
-    }
-    (folder / "dataset_info.json").write_text(json.dumps(info))
+    tfds.folder_dataset.write_metadata(
+        data_dir=folder,
+        features=features,
+        split_infos=[tfds.core.SplitInfo("train", [len(rows)], 1, template)],
+        check_data=False,  # which needs TensorFlow
+    )
 
 
 def _rows(fixed):
