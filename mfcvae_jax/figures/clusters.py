@@ -116,9 +116,10 @@ def cluster_examples(
             kept = indices[:n_columns]
             row[: len(kept)] = tiles.as_float(images[kept])
         drawn.append(
-            panels.of_facet(
-                j,
+            panels.Panel(
                 shown,
+                title=f"Facet {j}",
+                facet=j,
                 rows=tuple(map(str, order.components[:n_rows])),
                 notes=tuple(str(len(indices)) for indices in members),
                 headers=("k", "n"),

@@ -177,12 +177,10 @@ def _label(
     cell: float,
 ) -> None:
     """Writes classes above, indices on the left and sizes on the right."""
-    names = [str(c) for c in range(table.shape[1])]
-    upright = len(names[-1]) > style.n_characters(cell - 0.02)
-    axes.set_xticks(
-        np.arange(len(names)) + 0.5, names, rotation=90 if upright else 0
+    classes = np.arange(table.shape[1])
+    style.write_over_columns(
+        axes, classes + 0.5, [str(c) for c in classes], width=cell - 0.02
     )
-    axes.tick_params(axis="x", length=0, labeltop=True, labelbottom=False)
     axes.set_yticks([])
     centres = np.arange(len(order)) + 0.5
     style.write_column(
@@ -191,7 +189,7 @@ def _label(
     totals = [f"{table[k].sum():.0f}" for k in order]
     style.write_column(
         axes,
-        len(names),
+        len(classes),
         centres,
         totals,
         header="n",

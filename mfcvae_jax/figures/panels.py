@@ -11,7 +11,7 @@ type of the same size.
 import math
 import os
 from collections.abc import Sequence
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from matplotlib import axes as mpl_axes
@@ -19,13 +19,12 @@ from matplotlib import figure as mpl_figure
 
 from mfcvae_jax.figures import style, tiles
 
-__all__ = ["Panel", "image_grid", "of_facet"]
+__all__ = ["Panel", "image_grid"]
 
 _TILES_WIDTH = 1500  # pixels that the tiles of all panels should take
 _TILE_LARGEST = 96
 _GAP = 4
 _NEAR = -6.0  # points from the tiles to the labels of rows
-_HEADER_LONGEST = 1.0  # inches, of a header that stands upright
 
 
 class Panel(NamedTuple):
@@ -34,10 +33,10 @@ class Panel(NamedTuple):
     Attributes:
         images: shape (R, Q, H, W, C); see `tiles.sheet`.
         title: set above the panel, bold.
-        colour: of the mark beside the title, or None for no mark.
+        facet: whose colour marks the title; negative for no mark.
         rows: one label per row, in ink; may be empty.
         notes: one muted label per row, nearer the tiles; may be empty.
-        headers: over the rows' labels and over the notes; may be empty.
+        headers: over the rows' labels and over the notes; each may be empty.
         columns: one text over each column of tiles; may be empty. A text has
             the room of the empty ones beside it.
         caption: set under the panel, muted; may be empty.
@@ -45,18 +44,12 @@ class Panel(NamedTuple):
 
     images: np.ndarray
     title: str = ""
-    colour: str | None = None
+    facet: int = -1
     rows: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
+    headers: tuple[str, str] = ("", "")
     columns: tuple[str, ...] = ()
     caption: str = ""
-
-
-def of_facet(facet: int, images: np.ndarray, **fields: Any) -> Panel:
-    """Returns a panel with the colour of a facet and its name as title."""
-    named = {"title": f"Facet {facet}"} | fields
-    return Panel(images, colour=style.facet_colour(facet), **named)
 
 
 @style.house_style
@@ -129,18 +122,12 @@ def image_grid(
         axes.set(
             xlim=(-0.5, width - 0.5), ylim=(bands[i // per_band] - 0.5, -0.5)
         )
-        rows, columns = (
-            tiles.offsets(n, scale * size, _GAP, groups)
-            + (scale * size - 1) / 2
-            for n, size, groups in zip(
-                panels[i].images.shape[:2],
-                panels[i].images.shape[2:4],
-                (row_groups, column_groups),
-                strict=True,
-            )
-        )
-        _label_rows(axes, panels[i], rows)
-        _label_columns(axes, panels[i], columns, dpi)
+        n_rows, n_columns, *tile = panels[i].images.shape[:4]
+        high, wide = scale * np.array(tile)
+        rows = tiles.offsets(n_rows, high, _GAP, row_groups)
+        columns = tiles.offsets(n_columns, wide, _GAP, column_groups)
+        _label_rows(axes, panels[i], rows + (high - 1) / 2)
+        _label_columns(axes, panels[i], columns + (wide - 1) / 2, dpi)
         _write_title(axes, panels[i], width / dpi)
         _write_caption(axes, panels[i], sheets[i].shape[0], width / dpi)
     if side_title:
@@ -157,73 +144,56 @@ def _label_rows(axes: mpl_axes.Axes, panel: Panel, centres: np.ndarray) -> None:
     axes.set_yticks([])
     longest = max(map(len, panel.notes), default=0)
     far = _NEAR - 0.64 * style.SIZE_LABEL * longest - 6 * bool(longest)
-    columns = zip(
-        (panel.rows, panel.notes),
-        (far, _NEAR),
-        (*panel.headers, "", "")[:2],
-        (style.INK, style.MUTED),
-        strict=True,
-    )
-    for texts, distance, header, colour in columns:
-        if texts:
-            style.write_column(
-                axes,
-                -0.5,
-                centres,
-                texts,
-                distance=distance,
-                header=header,
-                rise=4 if panel.columns else 9,
-                color=colour,
-            )
-    # Room that all panels have, so that the tiles of different figures of one
-    # model stand in the same places; nothing is seen of it.
-    style.write_column(
-        axes, -0.5, centres[:1], ["00  0000"], distance=_NEAR, color="none"
-    )
+    for texts, distance, header, colour in (
+        (panel.rows, far, panel.headers[0], style.INK),
+        (panel.notes, _NEAR, panel.headers[1], style.MUTED),
+        # Room that all panels have, so that the tiles of different figures of
+        # one model stand in the same places; nothing is seen of it.
+        (["00  0000"], _NEAR, "", "none"),
+    ):
+        style.write_column(
+            axes,
+            -0.5,
+            centres[: len(texts)],
+            texts,
+            distance=distance,
+            header=header,
+            rise=4 if panel.columns else 9,
+            color=colour,
+        )
 
 
 def _label_columns(
     axes: mpl_axes.Axes, panel: Panel, centres: np.ndarray, dpi: int
 ) -> None:
-    """Breaks texts to the width of their columns, or sets them upright."""
     written = [q for q, text in enumerate(panel.columns) if text.strip()]
-    axes.set_xticks(centres[written])
     room = 2 * centres[-1] if len(written) < 2 else np.diff(centres[written])
-    length = style.n_characters(np.min(room) / dpi)
-    texts = [panel.columns[q] for q in written]
-    words = [word for text in texts for word in text.split()]
-    upright = max(map(len, words), default=0) > length
-    if upright:
-        length = style.n_characters(_HEADER_LONGEST)
-    axes.set_xticklabels(
-        [
-            style.cut(text, length) if upright else style.wrap(text, length)
-            for text in texts
-        ],
-        rotation=90 if upright else 0,
+    style.write_over_columns(
+        axes,
+        centres[written],
+        [panel.columns[q] for q in written],
+        width=np.min(room) / dpi,
         color=style.INK,
     )
-    axes.tick_params(axis="x", length=0, labeltop=True, labelbottom=False)
 
 
 def _write_title(axes: mpl_axes.Axes, panel: Panel, width: float) -> None:
     """Writes the title with its mark; width is in inches."""
     length = style.n_characters(width - 0.2, style.SIZE_TITLE, "bold")
     title = style.wrap(panel.title, length)
-    if panel.colour is None:
+    if panel.facet < 0:
         axes.set_title(title)
-    else:
-        # As many lines as the title, so that the mark stands at its first.
-        mark = "■" + "\n" * title.count("\n")
-        style.write_after(
-            axes,
-            axes.set_title(mark, color=panel.colour),
-            title,
-            color=style.INK,
-            size=style.SIZE_TITLE,
-            weight="bold",
-        )
+        return
+    # As many lines as the title, so that the mark stands at its first.
+    mark = "■" + "\n" * title.count("\n")
+    style.write_after(
+        axes,
+        axes.set_title(mark, color=style.facet_colour(panel.facet)),
+        title,
+        color=style.INK,
+        size=style.SIZE_TITLE,
+        weight="bold",
+    )
 
 
 def _write_caption(
@@ -245,13 +215,6 @@ def _snap(figure: mpl_figure.Figure) -> None:
     """Moves axes to whole pixels; their limits say how many they have."""
     page = np.floor(figure.get_size_inches() * figure.dpi)
     for axes in figure.axes:
-        left, bottom = np.round(page * axes.get_position().p0)
-        width, height = np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())
-        axes.set_position(
-            (
-                left / page[0],
-                bottom / page[1],
-                width / page[0],
-                height / page[1],
-            )
-        )
+        corner = np.round(page * axes.get_position().p0)
+        size = np.ptp([axes.get_xlim(), axes.get_ylim()], axis=1)
+        axes.set_position((*(corner / page), *(size / page)))

@@ -61,12 +61,12 @@ def cluster_samples(
     for j, facet in enumerate(samples):
         rows = _check_order(orders[j], len(facet), j)[:n_rows]
         drawn.append(
-            panels.of_facet(
-                j,
+            panels.Panel(
                 facet[rows],
                 title=titles[j],
+                facet=j,
                 rows=tuple(map(str, rows)),
-                headers=("k",),
+                headers=("k", ""),
                 caption=f"{len(rows)} of {len(facet)} clusters shown",
             )
         )

@@ -42,6 +42,7 @@ __all__ = [
     "wrap",
     "write_after",
     "write_column",
+    "write_over_columns",
 ]
 
 DPI = 200
@@ -69,6 +70,7 @@ _FACET_COLOURS = (
 
 # Mean width of a character of running text, in units of the type size.
 _CHARACTER = {"normal": 0.58, "bold": 0.66}
+_UPRIGHT = 1.0  # inches, of the longest text that stands upright
 
 # A decorator: the settings hold while the function runs, and no longer.
 house_style = matplotlib.rc_context(
@@ -206,15 +208,14 @@ class Page:
 
         A file that is open for writing gets a PNG.
         """
-        if not isinstance(path, str | os.PathLike):
-            self._canvas.print_png(path)
-            return
-        path = pathlib.Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".png":
-            self._canvas.print_png(path)
-        else:  # also writes PNGs, but draws twice, which takes long
-            self.figure.savefig(path)
+        if isinstance(path, str | os.PathLike):
+            path = pathlib.Path(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix != ".png":
+                self.figure.savefig(path)
+                return
+        # `savefig` also writes PNGs, but draws twice, which takes long.
+        self._canvas.print_png(path)
 
 
 def n_characters(
@@ -289,7 +290,9 @@ def write_column(
         "ha": "right",
         "annotation_clip": False,
     }
-    longest = max(texts, key=lambda text: max(map(len, text.split("\n"))))
+    longest = max(
+        texts, key=lambda text: max(map(len, text.split("\n"))), default=""
+    )
     for row, text in zip(rows, texts, strict=True):
         written = axes.annotate(
             text,
@@ -308,6 +311,33 @@ def write_column(
         color=MUTED,
         **settings,
     )
+
+
+def write_over_columns(
+    axes: mpl_axes.Axes,
+    centres: np.ndarray,
+    texts: Sequence[str],
+    *,
+    width: float,
+    color: str = MUTED,
+) -> None:
+    """Breaks texts to the width of their columns, or sets them upright.
+
+    Args:
+        axes: whose upper rim the texts stand on.
+        centres: of the columns, in data coordinates.
+        texts: one per column.
+        width: of the narrowest column, in inches.
+        color: of the texts.
+    """
+    length = n_characters(width)
+    upright = max(map(len, " ".join(texts).split()), default=0) > length
+    if upright:
+        texts = [cut(text, n_characters(_UPRIGHT)) for text in texts]
+    else:
+        texts = [wrap(text, length) for text in texts]
+    axes.set_xticks(centres, texts, rotation=90 if upright else 0, color=color)
+    axes.tick_params(axis="x", length=0, labeltop=True, labelbottom=False)
 
 
 def epoch_span(epochs: Iterable[float]) -> tuple[float, float]:

@@ -85,7 +85,7 @@ def _panel(page: SwapPage, name: str) -> panels.Panel:
     return panels.Panel(
         images=np.concatenate(groups, axis=1),
         title=page.title,
-        colour=style.facet_colour(page.facet) if page.facet >= 0 else None,
+        facet=page.facet,
         notes=tuple(style.wrap(text, _LABEL, 2) for text in labels),
         columns=_HEADERS,
     )

@@ -54,11 +54,12 @@ def latent_traversals(
                 f"{j}, one per step; got shape {images.shape}."
             )
         drawn.append(
-            panels.of_facet(
-                j,
+            panels.Panel(
                 images,
+                title=f"Facet {j}",
+                facet=j,
                 rows=tuple(map(str, range(len(images)))),
-                headers=("d",),
+                headers=("d", ""),
                 columns=tuple(columns),
                 caption="columns: prior standard deviations",
             )
