@@ -58,10 +58,6 @@ def many_to_one_accuracy(table: np.ndarray) -> float:
     Args:
         table: counts of clusters against classes, shape (K, C), see
             `contingency.contingency_table`.
-
-    Returns:
-        The share of examples whose class is the most frequent of their
-        cluster.
     """
     return float(table.max(axis=1).sum() / table.sum())
 
@@ -74,32 +70,25 @@ def one_to_one_accuracy(table: np.ndarray) -> float:
 
     Args:
         table: counts of clusters against classes, shape (K, C).
-
-    Returns:
-        The share of examples in a matched pair of cluster and class.
     """
     clusters, classes = optimize.linear_sum_assignment(table, maximize=True)
     return float(table[clusters, classes].sum() / table.sum())
 
 
 def balanced_accuracy(table: np.ndarray) -> float:
-    """Computes many-to-one accuracy in which every class counts the same.
+    """Computes many-to-one accuracy in which every class that occurs counts.
 
     Clusters take their class as in `many_to_one_accuracy`, by counts; in a tie
     the first of the classes wins.
 
     Args:
         table: counts of clusters against classes, shape (K, C).
-
-    Returns:
-        The mean, over the classes that occur, of the share of the class's
-        examples that lie in its clusters.
     """
-    told = np.zeros((table.shape[1], table.shape[1]), table.dtype)
-    np.add.at(told, table.argmax(axis=1), table)  # told as by true class
+    n_classes = table.shape[1]
+    told = np.bincount(table.argmax(axis=1), table.max(axis=1), n_classes)
     sizes = table.sum(axis=0)
     occurs = sizes > 0
-    return float((np.diag(told)[occurs] / sizes[occurs]).mean())
+    return float((told[occurs] / sizes[occurs]).mean())
 
 
 def score(
@@ -153,8 +142,7 @@ def score_matrix(
         cluster scores many-to-one and one-to-one.
 
     Raises:
-        ValueError: if the shapes do not fit, there are no examples, or an
-            assignment or label is outside its range.
+        ValueError: see `contingency.checked_columns`.
     """
     facets = contingency.checked_columns(
         "assignments", "facet", assignments, n_components

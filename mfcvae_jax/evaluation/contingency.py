@@ -70,11 +70,10 @@ def entropy(counts: np.ndarray) -> float:
 
 
 def mutual_information(table: np.ndarray) -> float:
-    """Computes the information that two partitions share.
+    """Computes the information that two partitions share, as counts tell it.
 
-    This is the plug-in estimate from counts. Of two independent partitions
-    with K and C parts in use it finds about (K - 1)(C - 1) / (2 N) on average,
-    not 0.
+    Of two independent partitions with K and C parts in use this plug-in
+    estimate finds about (K - 1)(C - 1) / (2 N) on average, not 0.
 
     Args:
         table: counts, shape (K, C), not all zero.

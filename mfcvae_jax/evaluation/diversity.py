@@ -55,16 +55,13 @@ def sample_diversity(
     n_components, n, n_facets = assignments.shape
     weights = np.asarray(weights, np.float64)
     weights = weights / weights.sum()  # of float32 they sum to 1 not quite
-    kept = (assignments[:, :, facet] == np.arange(n_components)[:, None]).mean(
-        axis=1
-    )
+    drawn_from = np.repeat(np.arange(n_components), n)
+    assigned = assignments.reshape(-1, n_facets)
+    kept = (assigned[:, facet] == drawn_from).reshape(-1, n).mean(axis=1)
     reach = []
-    for i in range(n_facets):
-        counts = np.stack(
-            [
-                np.bincount(row, minlength=assignments[..., i].max() + 1)
-                for row in assignments[..., i]
-            ]
+    for found in assigned.T:
+        counts = contingency.contingency_table(
+            drawn_from, found, n_components, found.max() + 1
         )
         within = weights @ [contingency.entropy(row) for row in counts]
         reach.append(np.exp(within - contingency.entropy(weights @ counts)))
@@ -72,7 +69,7 @@ def sample_diversity(
         kept=float(weights @ kept),
         spread=within_share(
             samples.reshape(n_components * n, -1),
-            np.repeat(np.arange(n_components), n),
+            drawn_from,
             np.repeat(weights / n, n),
         ),
         reach=np.array(reach),

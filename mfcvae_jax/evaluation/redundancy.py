@@ -23,9 +23,8 @@ class Redundancy(NamedTuple):
 
     Attributes:
         mutual_information: nats, shape (J, J), symmetric; on the diagonal the
-            entropy of each facet. The plug-in estimate: independent facets
-            with K and K' clusters in use show about (K - 1)(K' - 1) / (2 N),
-            not 0.
+            entropy of each facet. Independent facets do not show quite 0, see
+            `contingency.mutual_information`.
         normalised: the same over the mean of the two facets' entropies, in
             [0, 1], shape (J, J); 0 where both facets are one single cluster.
         n_used: clusters that hold at least one example, int64, shape (J,).
@@ -51,8 +50,7 @@ def facet_redundancy(
         n_components: K of each facet, length J.
 
     Raises:
-        ValueError: if the shapes do not fit, there are no examples, or an
-            assignment is outside its range.
+        ValueError: see `contingency.checked_columns`.
     """
     columns = contingency.checked_columns(
         "assignments", "facet", assignments, n_components

@@ -33,26 +33,23 @@ def choose_pairs(responsibilities: Sequence[np.ndarray], n: int) -> np.ndarray:
     assigned = np.stack([r.argmax(axis=1) for r in responsibilities], axis=1)
     confidence = np.min([r.max(axis=1) for r in responsibilities], axis=0)
     order = np.argsort(-confidence, kind="stable")
-    sorted_clusters = assigned[order]
+    clusters = assigned[order]
     is_free = np.ones(len(order), bool)
-    pairs: list[tuple[int, int]] = []
+    pairs: list[np.ndarray] = []
     seen: set[frozenset] = set()
     for i in range(len(order)):
         if len(pairs) == n:
             break
         if not is_free[i]:
             continue
-        differs = (sorted_clusters[i + 1 :] != sorted_clusters[i]).all(axis=1)
-        for other in range(i + 1, len(order)):
-            if not (differs[other - i - 1] and is_free[other]):
-                continue
-            clusters = frozenset(
-                tuple(sorted_clusters[at].tolist()) for at in (i, other)
-            )
-            if clusters not in seen:
-                seen.add(clusters)
-                is_free[i] = is_free[other] = False
-                pairs.append((int(order[i]), int(order[other])))
+        fits = is_free[i:] & (clusters[i:] != clusters[i]).all(axis=1)
+        for other in i + np.flatnonzero(fits):
+            pair = np.array([i, other])
+            combination = frozenset(map(tuple, clusters[pair].tolist()))
+            if combination not in seen:
+                seen.add(combination)
+                is_free[pair] = False
+                pairs.append(order[pair])
                 break
     return np.array(pairs, np.int64).reshape(-1, 2)
 

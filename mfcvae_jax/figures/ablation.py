@@ -6,9 +6,10 @@ MFCVAE (arXiv:2106.05241), App. E.1, studies how stable training is with and
 without progressive training and the ladder; there every seed has its line.
 """
 
+import functools
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import axes as mpl_axes
@@ -96,7 +97,7 @@ def accuracy_over_training(
             continue
         axes.set_title(style.cut(arms[i].name, length))
         axes.set_ylim(*limits)
-        axes.locator_params(axis="y", nbins=5, steps=(1, 2, 2.5, 5, 10))
+        axes.locator_params(axis="y", nbins=5)
         axes.tick_params(axis="y", labelleft=i % n_columns == 0)
         style.set_epochs(axes, span, is_labelled=i + n_columns >= len(arms))
         _draw_arm(axes, arms[i], summaries[i])
@@ -188,28 +189,17 @@ def _write_last(axes: mpl_axes.Axes, summary: _Summary, n_seeds: int) -> None:
     last = f"{summary.mean[-1]:.1f}"
     if n_last > 1:
         last += f" ({summary.std[-1]:.1f})"
-    settings: dict[str, Any] = {
-        "xycoords": axes.get_yaxis_transform(),
-        "textcoords": "offset points",
-    }
-    axes.annotate(
-        last,
-        (1, summary.mean[-1]),
-        xytext=(5, 0),
-        va="center",
-        weight="bold",
-        color=style.facet_colour(0),
-        **settings,
+    write = functools.partial(
+        axes.annotate,
+        xy=(1, summary.mean[-1]),
+        xycoords=axes.get_yaxis_transform(),
+        textcoords="offset points",
     )
+    colour = style.facet_colour(0)
+    write(last, xytext=(5, 0), va="center", weight="bold", color=colour)
     if n_last < n_seeds:
-        axes.annotate(
-            f"{n_last} of {n_seeds} seeds",
-            (1, summary.mean[-1]),
-            xytext=(5, -6),
-            va="top",
-            color=style.MUTED,
-            **settings,
-        )
+        some = f"{n_last} of {n_seeds} seeds"
+        write(some, xytext=(5, -6), va="top", color=style.MUTED)
 
 
 def _key(arms: Sequence[Arm]) -> str:

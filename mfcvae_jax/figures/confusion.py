@@ -54,7 +54,7 @@ def block_order(table: np.ndarray) -> np.ndarray:
     totals = table.sum(axis=1)
     used = np.flatnonzero(totals)
     purity = table[used].max(axis=1) / totals[used]
-    return used[np.lexsort((used, -purity, table[used].argmax(axis=1)))]
+    return used[np.lexsort((-purity, table[used].argmax(axis=1)))]
 
 
 @style.house_style
@@ -95,7 +95,7 @@ def confusion_matrices(
                 f"classes of facet 0, {n_classes}; got shapes "
                 f"{[table.shape for table in row]}."
             )
-    cells = _cell_widths(n_classes)
+    cells = _cell_widths(np.array(n_classes))
     widths = [
         max(cell * n, _NARROWEST)
         for cell, n in zip(cells, n_classes, strict=True)
@@ -124,15 +124,12 @@ def confusion_matrices(
     page.save(path)
 
 
-def _cell_widths(n_classes: Sequence[int]) -> list[float]:
+def _cell_widths(n_classes: np.ndarray) -> list[float]:
     """Divides the width of the page among labelings by classes, in inches."""
-    room = style.WIDTH - _SIDES * len(n_classes)
-    wide = sum(n for n in n_classes if n * _CELL_WIDTHS[1] > _NARROWEST)
-    room -= _NARROWEST * sum(
-        n * _CELL_WIDTHS[1] <= _NARROWEST for n in n_classes
-    )
-    shared = float(np.clip(room / max(wide, 1), *_CELL_WIDTHS))
-    return [min(max(shared, _NARROWEST / n), _CELL_WIDEST) for n in n_classes]
+    is_wide = n_classes * _CELL_WIDTHS[1] > _NARROWEST
+    room = style.WIDTH - _SIDES * len(n_classes) - _NARROWEST * sum(~is_wide)
+    shared = np.clip(room / max(n_classes[is_wide].sum(), 1), *_CELL_WIDTHS)
+    return np.clip(shared, _NARROWEST / n_classes, _CELL_WIDEST).tolist()
 
 
 def _draw_map(

@@ -33,12 +33,6 @@ class _Curve(NamedTuple):
     is_faint: bool
 
 
-class _Stage(NamedTuple):
-    start: float
-    facet: int
-    end: float
-
-
 class _Panel(NamedTuple):
     heading: str
     unit: str
@@ -46,12 +40,15 @@ class _Panel(NamedTuple):
     limits: tuple[float, float]
 
 
+_Stages = Sequence[tuple[float, int, float]]  # as of `learning_curves`
+
+
 @style.house_style
 def learning_curves(
     records: Sequence[Mapping[str, Any]],
     path: str | os.PathLike[str],
     *,
-    stages: Sequence[tuple[float, int, float]] = (),
+    stages: _Stages = (),
 ) -> None:
     """Draws the bounds, KL per facet and accuracies over the epochs of a run.
 
@@ -75,12 +72,17 @@ def learning_curves(
             stage is not as described.
     """
     records_lib.check_records(records)
+    for i, stage in enumerate(stages):
+        if len(stage) != 3 or stage[2] < stage[0] or stage[1] < 0:
+            raise ValueError(
+                f"Expected stage {i} as (start_epoch, facet, "
+                f"fade_in_end_epoch), the last not before the first; got "
+                f"{stage!r}."
+            )
     records = records_lib.of_kept(records)
     span = style.epoch_span([record["epoch"] for record in records])
-    known = [stage for stage in _check_stages(stages) if stage.start < span[1]]
-    panels = _panels(
-        records, {s.facet: s.start for s in known}, span[1] - span[0]
-    )
+    known = sorted(stage for stage in stages if stage[0] < span[1])
+    panels = _panels(records, known, span[1] - span[0])
     page = style.Page(
         [_AXES],
         [
@@ -94,33 +96,19 @@ def learning_curves(
         _draw_curves(axes, panel)
         n_rows = _label_stages(axes, known, span) if panel is panels[0] else 0
         heading = axes.set_title(panel.heading, pad=8 + 11 * n_rows)
-        style.write_after(axes, heading, panel.unit)
+        unit = panel.unit + _off_scale(panel.curves, panel.limits)
+        style.write_after(axes, heading, unit)
     page.fit(style.WIDTH)
     page.save(path)
 
 
-def _check_stages(
-    stages: Sequence[tuple[float, int, float]],
-) -> list[_Stage]:
-    for i, stage in enumerate(stages):
-        if len(stage) != 3 or stage[2] < stage[0] or stage[1] < 0:
-            raise ValueError(
-                f"Expected stage {i} as (start_epoch, facet, "
-                f"fade_in_end_epoch), the last not before the first; got "
-                f"{stage!r}."
-            )
-    return sorted(_Stage(*stage) for stage in stages)
-
-
 def _panels(
-    records: Sequence[Mapping[str, Any]],
-    starts: Mapping[int, float],
-    span: float,
+    records: Sequence[Mapping[str, Any]], stages: _Stages, span: float
 ) -> list[_Panel]:
-    """Returns the panels that have curves; `starts` is the epoch by facet."""
-    curves: dict[str, list[_Curve]] = {"bounds": [], "kl": [], "accuracy": []}
+    """Returns the panels that have curves; span is the run's, in epochs."""
+    starts = {facet: start for start, facet, _ in stages}
 
-    def add(panel, keys, label, facet=None, dash="-", factor=1.0):
+    def add(curves, keys, label, facet=None, dash="-", factor=1.0):
         """Adds one curve, or a faint one of train and a strong one of test."""
         found = {
             split: records_lib.series(
@@ -135,44 +123,34 @@ def _panels(
             name = "" if is_faint else label
             if facet is None:
                 name = f"{label}, {split}"
-            curves[panel].append(_Curve(series, name, facet, dash, is_faint))
+            curves.append(_Curve(series, name, facet, dash, is_faint))
 
+    bounds: list[_Curve] = []
+    kl: list[_Curve] = []
+    accuracy: list[_Curve] = []
     facets = records_lib.find_facets(records)
     for key, name, dash in zip(records_lib.BOUNDS, "MF", _DASHES, strict=False):
-        add("bounds", key, name, dash=dash)
+        add(bounds, key, name, dash=dash)
     for j in facets:
-        add("kl", (f"kl_z/{j}", f"kl_c/{j}"), f"facet {j}", j)
+        add(kl, (f"kl_z/{j}", f"kl_c/{j}"), f"facet {j}", j)
     for m, name in enumerate(records_lib.find_labelings(records)):
         dash = _DASHES[m % len(_DASHES)]
         for j in facets:
             key = f"many_to_one/{j}/{name}"
-            add("accuracy", key, f"facet {j}, {name}", j, dash, 100.0)
+            add(accuracy, key, f"facet {j}, {name}", j, dash, 100.0)
 
-    panels = []
-    for key, heading, unit, floor in (
-        (
-            "bounds",
-            "Bounds",
-            "mixture M and mean-field F, nats per example, higher is better",
-            None,
-        ),
-        ("kl", "KL per facet", "nats per example, z and c together", 0.0),
-        (
-            "accuracy",
-            "Accuracy",
-            "many-to-one, each facet against each labeling, %",
-            None,
-        ),
-    ):
-        if not curves[key]:
-            continue
-        limits = (0.0, 100.0)
-        if key != "accuracy":
-            limits = records_lib.value_limits(
-                [curve.series for curve in curves[key]], span, floor=floor
-            )
-            unit += _off_scale(curves[key], limits)
-        panels.append(_Panel(heading, unit, curves[key], limits))
+    def limits(curves, floor=None):
+        series = [curve.series for curve in curves]
+        return records_lib.value_limits(series, span, floor=floor)
+
+    unit = "mixture M and mean-field F, nats per example, higher is better"
+    panels = [_Panel("Bounds", unit, bounds, limits(bounds))]
+    if kl:
+        unit = "nats per example, z and c together"
+        panels.append(_Panel("KL per facet", unit, kl, limits(kl, 0.0)))
+    if accuracy:
+        unit = "many-to-one, each facet against each labeling, %"
+        panels.append(_Panel("Accuracy", unit, accuracy, (0.0, 100.0)))
     return panels
 
 
@@ -192,7 +170,7 @@ def _off_scale(curves: Sequence[_Curve], limits: tuple[float, float]) -> str:
 def _draw_curves(axes: mpl_axes.Axes, panel: _Panel) -> None:
     """Draws curves, and names them, the one that ends highest first."""
     axes.set_ylim(*panel.limits)
-    axes.locator_params(axis="y", nbins=5, steps=(1, 2, 2.5, 5, 10))
+    axes.locator_params(axis="y", nbins=5)
     for curve in panel.curves:
         is_short = np.isfinite(curve.series.values).sum() < _FEW
         axes.plot(
@@ -229,53 +207,40 @@ def _draw_curves(axes: mpl_axes.Axes, panel: _Panel) -> None:
     )
 
 
-def _draw_stages(axes: mpl_axes.Axes, stages: Sequence[_Stage]) -> None:
-    for stage in stages:
-        colour = style.facet_colour(stage.facet)
-        axes.axvspan(
-            stage.start,
-            min(stage.end, axes.get_xlim()[1]),
-            color=colour,
-            alpha=0.1,
-            linewidth=0,
-            zorder=0,
-        )
-        axes.axvline(
-            stage.start, color=colour, linewidth=0.9, alpha=0.7, zorder=1
-        )
+def _draw_stages(axes: mpl_axes.Axes, stages: _Stages) -> None:
+    for start, facet, end in stages:
+        colour = style.facet_colour(facet)
+        end = min(end, axes.get_xlim()[1])
+        axes.axvspan(start, end, color=colour, alpha=0.1, lw=0, zorder=0)
+        axes.axvline(start, color=colour, alpha=0.7, lw=0.9, zorder=1)
 
 
 def _label_stages(
-    axes: mpl_axes.Axes, stages: Sequence[_Stage], span: tuple[float, float]
+    axes: mpl_axes.Axes, stages: _Stages, span: tuple[float, float]
 ) -> int:
     """Names stages over the axes, in as few rows as keep the names apart.
-
-    Args:
-        axes: the uppermost.
-        stages: in order of their starts.
-        span: first and last epoch of the axes.
 
     Returns:
         The number of rows.
     """
     ends: list[float] = []  # of the last name in each row, in epochs
-    for stage in stages:
-        text = f"facet {stage.facet} enters"
+    for start, facet, _ in stages:
+        text = f"facet {facet} enters"
         length = len(text) / style.n_characters(_AXES, weight="bold")
         length *= span[1] - span[0]
         # The last names stand left of their line, or they leave the page.
-        is_late = stage.start + length > span[1]
-        left = stage.start - length * is_late
+        is_late = start + length > span[1]
+        left = start - length * is_late
         row = next((r for r, end in enumerate(ends) if end <= left), len(ends))
         ends[row : row + 1] = [left + 1.1 * length]
         axes.annotate(
             text,
-            (stage.start, 1),
+            (start, 1),
             xycoords=axes.get_xaxis_transform(),
             xytext=(0, 3 + 11 * row),
             textcoords="offset points",
             ha="right" if is_late else "left",
             weight="bold",
-            color=style.facet_colour(stage.facet),
+            color=style.facet_colour(facet),
         )
     return len(ends)

@@ -8,6 +8,7 @@ constrained layout gives every text its room; `Page.fit` then makes the page
 as large as the panels need. Only line breaks are ours: they count characters.
 """
 
+import functools
 import os
 import pathlib
 import textwrap
@@ -18,7 +19,7 @@ import matplotlib
 import numpy as np
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
-from matplotlib import layout_engine, ticker
+from matplotlib import layout_engine
 from matplotlib import text as mpl_text
 from matplotlib.backends import backend_agg
 
@@ -285,32 +286,27 @@ def write_column(
         rise: from the top of the axes to the header, in points.
         color: of the texts.
     """
-    settings: dict[str, Any] = {
-        "textcoords": "offset points",
-        "ha": "right",
-        "annotation_clip": False,
-    }
+    write = functools.partial(
+        axes.annotate,
+        textcoords="offset points",
+        ha="right",
+        annotation_clip=False,
+    )
     longest = max(
         texts, key=lambda text: max(map(len, text.split("\n"))), default=""
     )
     for row, text in zip(rows, texts, strict=True):
-        written = axes.annotate(
+        written = write(
             text,
-            (x, row),
+            xy=(x, row),
             xytext=(distance, 0),
             va="center_baseline",
             color=color,
-            **settings,
         )
         # The layout takes its time for each text; the longest one is enough.
         written.set_in_layout(text == longest)
-    axes.annotate(
-        header,
-        (x, axes.get_ylim()[1]),
-        xytext=(distance, rise),
-        color=MUTED,
-        **settings,
-    )
+    top = axes.get_ylim()[1]
+    write(header, xy=(x, top), xytext=(distance, rise), color=MUTED)
 
 
 def write_over_columns(
@@ -352,14 +348,8 @@ def set_epochs(
 ) -> None:
     """Sets the axis of epochs; only the lowest panel of a column has labels."""
     axes.set_xlim(*span)
-    axes.xaxis.set_major_locator(
-        ticker.MaxNLocator(
-            8,
-            integer=span[1] - span[0] >= 1,
-            min_n_ticks=1,
-            steps=(1, 2, 2.5, 5, 10),
-        )
-    )
+    is_long = span[1] - span[0] >= 1
+    axes.locator_params(axis="x", nbins=8, min_n_ticks=1, integer=is_long)
     axes.tick_params(
         axis="x", labelbottom=is_labelled, length=3 if is_labelled else 0
     )
