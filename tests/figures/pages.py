@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from unittest import mock
 
+import matplotlib
 import numpy as np
 from absl.testing import parameterized
 from matplotlib import figure as mpl_figure
@@ -17,21 +18,42 @@ from PIL import Image
 
 from mfcvae_jax.figures import style
 
+# Texts that are longer than their room.
+WORD = "Donaudampfschifffahrtsgesellschaft"
+WORDS = "a text of many words and more "
+
 
 class FigureCase(parameterized.TestCase):
-    """Draws into a file of its own."""
+    """Draws into a file of its own, and checks what holds for every figure."""
 
     def setUp(self):
         super().setUp()
         folder = self.enterContext(tempfile.TemporaryDirectory())
         self.path = pathlib.Path(folder) / "new" / "figure.png"
+        self.sheets: list[np.ndarray] = []  # the images that were drawn last
 
     def draw(self, function, *args, **settings) -> mpl_figure.Figure:
-        """Calls a function of figures and returns what it has drawn."""
+        """Calls a function of figures and returns what it has drawn.
+
+        No text is clipped or overlaps another one or an image, images stand in
+        the PNG unchanged, and Matplotlib's settings are left alone.
+        """
+        before = dict(matplotlib.rcParams)
         with captured() as figures:
             function(*args, self.path, **settings)
-        self.assertTrue(self.path.exists())
-        return figures[0]
+        self.assertEqual(dict(matplotlib.rcParams), before)
+        (figure,) = figures
+        self.assertEmpty(clashes(figure))
+        self.sheets = _sheets(figure, self.path)
+        return figure
+
+    def draw_twice(self, function, *args, **settings) -> mpl_figure.Figure:
+        """The same, of a figure that must come out alike, byte by byte."""
+        self.draw(function, *args, **settings)
+        first = self.path.read_bytes()
+        figure = self.draw(function, *args, **settings)
+        self.assertEqual(first, self.path.read_bytes())
+        return figure
 
 
 @contextlib.contextmanager
@@ -80,7 +102,22 @@ def clashes(figure: mpl_figure.Figure) -> list[tuple[str, ...]]:
     return found
 
 
-def sheets(
+def tiles(sheet: np.ndarray, n_rows: int, n_columns: int) -> np.ndarray:
+    """Returns the first channel in the middle of each tile of a sheet."""
+    at = (
+        np.linspace(0, size, 2 * n + 1)[1::2].astype(int)
+        for size, n in zip(sheet.shape, (n_rows, n_columns), strict=False)
+    )
+    return sheet[np.ix_(*at)][..., 0]
+
+
+def rows_of_axes(figure: mpl_figure.Figure) -> list[int]:
+    """Returns how many axes stand beside each other, from the top."""
+    tops = [round(axes.get_position().y1, 6) for axes in figure.axes]
+    return [tops.count(top) for top in sorted(set(tops), reverse=True)]
+
+
+def _sheets(
     figure: mpl_figure.Figure, path: str | os.PathLike[str]
 ) -> list[np.ndarray]:
     """Returns the images of a figure, which must stand in its PNG unchanged."""
@@ -98,41 +135,22 @@ def sheets(
     return found
 
 
-def tiles(sheet: np.ndarray, n_rows: int, n_columns: int) -> np.ndarray:
-    """Returns the first channel in the middle of each tile of a sheet."""
-    at = (
-        np.linspace(0, size, 2 * n + 1)[1::2].astype(int)
-        for size, n in zip(sheet.shape, (n_rows, n_columns), strict=False)
-    )
-    return sheet[np.ix_(*at)][..., 0]
-
-
 def _written(figure: mpl_figure.Figure) -> list[mpl_text.Text]:
     """All that is seen: no empty texts, and no ticks outside of the axes."""
-    written = list(figure.texts)
+    unseen = set()
     for axes in figure.axes:
-        written += axes.texts
-        written += [axes.xaxis.label, axes.yaxis.label]
-        written += axes.findobj(
-            lambda artist, axes=axes: (
-                artist in (axes.title, *axes.get_children())
-                and isinstance(artist, mpl_text.Text)
-                and artist not in axes.texts
-            )
-        )
-        legend = axes.get_legend()
-        written += legend.get_texts() if legend else []
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
             for tick, place in zip(
                 axis.get_major_ticks(), axis.get_majorticklocs(), strict=True
             ):
-                if low <= place <= high:
-                    written += [tick.label1, tick.label2]
+                if not low <= place <= high:
+                    unseen |= {tick.label1, tick.label2}
     return [
         text
-        for text in written
+        for text in figure.findobj(mpl_text.Text)
         if text.get_visible()
         and text.get_text().strip()
         and text.get_color() != "none"
+        and text not in unseen
     ]

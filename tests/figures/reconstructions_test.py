@@ -17,7 +17,7 @@ class ReconstructionsTest(pages.FigureCase):
         figure = self.draw(
             reconstructions.reconstruction_pairs, images, images / 255 + 0.4
         )
-        (sheet,) = pages.sheets(figure, self.path)
+        (sheet,) = self.sheets
         n_blocks = -(-n // n_columns)
         side = (sheet.shape[1] + 4) // n_columns - 4
         rows = side // 2 + (side + 4) * np.arange(2 * n_blocks)

@@ -25,14 +25,11 @@ def _page(n=2, size=8, n_channels=1, **changes):
 
 
 class SwapsTest(pages.FigureCase):
-    def _draw(self, drawn):
-        return self.draw(swaps.swapped_pairs, drawn)
-
-    @parameterized.product(size=[8, 64], n_channels=[1, 3])
+    @parameterized.parameters((8, 1), (64, 3))
     def test_tiles_stand_in_three_groups_of_two(self, size, n_channels):
-        figure = self._draw([_page(n, size, n_channels) for n in (3, 1)])
-        sheets = pages.sheets(figure, self.path)
-        for n, sheet in zip((3, 1), sheets, strict=True):
+        drawn = [_page(n, size, n_channels) for n in (3, 1)]
+        self.draw(swaps.swapped_pairs, drawn)
+        for n, sheet in zip((3, 1), self.sheets, strict=True):
             side = (sheet.shape[1] - 5 * 4 - 2 * 12) // 6
             columns = side // 2 + (side + 4) * np.arange(6)
             columns += 12 * (np.arange(6) // 2)
@@ -44,7 +41,10 @@ class SwapsTest(pages.FigureCase):
             np.testing.assert_array_equal(between, 255)
 
     def test_texts_and_marks(self):
-        figure = self._draw([_page(), _page(title="Those that fail", facet=-1)])
+        figure = self.draw_twice(
+            swaps.swapped_pairs,
+            [_page(), _page(title="Those that fail", facet=-1)],
+        )
         texts = pages.texts(figure)
         for text in ("x1", "x2", "rec. 1", "rec. 2", "swap 1", "swap 2"):
             self.assertEqual(texts.count(text), 2)
@@ -59,11 +59,16 @@ class SwapsTest(pages.FigureCase):
     @parameterized.parameters((1, [1]), (3, [3]), (4, [2, 2]), (5, [3, 2]))
     def test_at_most_three_pages_stand_beside_each_other(self, n, expected):
         # The first page of all has most rows.
-        figure = self._draw([_page(1 + max(0, 3 - p)) for p in range(n)])
-        tops = [round(a.get_position().y1, 6) for a in figure.axes]
-        self.assertEqual(
-            [tops.count(top) for top in dict.fromkeys(tops)], expected
-        )
+        drawn = [
+            _page(
+                n_pairs,
+                title=f"Facet {pages.WORDS}",
+                labels=("cube to a sphere of this and that", "", "7")[:n_pairs],
+            )
+            for n_pairs in (3, 3, 2, 1, 1)[:n]
+        ]
+        figure = self.draw(swaps.swapped_pairs, drawn)
+        self.assertEqual(pages.rows_of_axes(figure), expected)
         lowest = min(a.get_position().y0 for a in figure.axes[: expected[0]])
         for axes in figure.axes[expected[0] :]:
             self.assertLess(axes.get_position().y1, lowest)

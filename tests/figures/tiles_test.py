@@ -8,12 +8,8 @@ from mfcvae_jax.figures import tiles
 
 
 class SheetTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.rng = np.random.default_rng(0)
-
     def test_pixels_of_a_tile_are_those_of_its_image(self):
-        images = self.rng.random((2, 3, 4, 5, 3)).astype(np.float32)
+        images = np.random.default_rng(0).random((2, 3, 4, 5, 3), np.float32)
         sheet = tiles.sheet(images, scale=2, gap=3)
         self.assertEqual(sheet.shape, (2 * 8 + 3, 3 * 10 + 2 * 3, 3))
         self.assertEqual(sheet.dtype, np.uint8)
@@ -22,14 +18,11 @@ class SheetTest(parameterized.TestCase):
         for i in range(2):
             for j in range(2):
                 np.testing.assert_array_equal(tile[i::2, j::2], expected)
-
-    def test_gaps_are_white(self):
-        sheet = tiles.sheet(np.zeros((2, 2, 3, 3, 1), np.uint8), gap=2)
-        for gap in (sheet[3:5], sheet[:, 3:5]):
+        for gap in (sheet[8:11], sheet[:, 10:13]):
             np.testing.assert_array_equal(gap, 255)
 
     def test_grey_becomes_three_equal_channels(self):
-        images = self.rng.integers(0, 256, (1, 1, 2, 2, 1), np.uint8)
+        images = np.arange(4, dtype=np.uint8).reshape(1, 1, 2, 2, 1)
         np.testing.assert_array_equal(
             tiles.sheet(images), images[0, 0].repeat(3, axis=-1)
         )
@@ -46,19 +39,10 @@ class SheetTest(parameterized.TestCase):
         sheet = tiles.sheet(images, gap=0)
         np.testing.assert_array_equal(sheet[..., 0], [[255] * 4 + [0] * 2] * 2)
 
-    def test_groups_of_rows_are_set_off(self):
-        sheet = tiles.sheet(np.zeros((4, 1, 2, 2, 1)), gap=1, row_groups=(2, 3))
-        # Tiles of 2 px, gaps of 1 within a group and 1 + 3 between groups.
-        np.testing.assert_array_equal(
-            sheet[:, 0, 0] == 255,
-            [0, 0, 1, 0, 0, 1, 1, 1, 1, 0, 0, 1, 0, 0],
-        )
-
     @parameterized.parameters(
         (8, 75, 9),
         (28, 75, 3),
         (28, 50, 2),
-        (32, 75, 2),
         (64, 75, 1),
         (28, 10, 2),
         (300, 75, 1),
