@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contingency tables, and the information that two partitions share.
 
-Everything that compares a clustering with a labeling, or a facet with another
-facet, is a function of one table of counts: entry (k, c) is how many examples
-are in cluster k and in class c. A row of zeros is a cluster that is never used,
-a column of zeros a class that does not occur; neither changes any result.
+What compares a clustering with a labeling, or with another, is a function of a
+table of counts: entry (k, c) is how many examples are in cluster k and in class
+c. Rows and columns of zeros, never used, change no result.
 """
 
 from collections.abc import Sequence
@@ -32,13 +31,13 @@ def contingency_table(
 
     Args:
         assignments: integers in [0, K), shape (N,).
-        labels: integers in [0, C), shape (N,); the labels of one labeling, or
-            the assignments of another facet.
+        labels: integers in [0, C), shape (N,); those of one labeling, or the
+            assignments of another facet.
         n_components: K, used or not.
         n_classes: C, present or not.
 
     Returns:
-        Counts, int64, shape (K, C); their sum is N.
+        Counts, int64, shape (K, C).
 
     Raises:
         ValueError: if there are no examples, the lengths differ, or a value

@@ -46,11 +46,8 @@ def sample_diversity(
         samples: n of each cluster, shape (K, n, H, W, C).
         assignments: clusters that the model assigns them to, integers, shape
             (K, n, J).
-        weights: p(c), shape (K,).
+        weights: of the clusters in all measures, p(c), shape (K,).
         facet: whose clusters they are.
-
-    Returns:
-        The measures, clusters weighted by p(c).
     """
     n_components, n, n_facets = assignments.shape
     weights = np.asarray(weights, np.float64)

@@ -6,22 +6,12 @@ Nothing here knows of models, training or JAX. Every figure is readable when
 shown about 900 px wide, uses one colour per facet throughout, and is written
 without a display and without touching Matplotlib's global state. Where to write
 is a path whose ending chooses the format, or an open file that gets a PNG.
-Images are grey or RGB, float in [0, 1] or uint8. ::
-
-  clusters.py         examples of each cluster, per facet (the paper's Fig. 4)
-  samples.py          samples of each cluster, per facet (the paper's Fig. 6)
-  reconstructions.py  inputs above their reconstructions
-  swaps.py            pairs that swap the latent of a facet (the paper's Fig. 5)
-  traversals.py       steps along each latent dimension, per facet
-  grid.py             an image for each pair of clusters of two facets
-  curves.py           bounds, KL per facet and accuracy over training
-  ablation.py         accuracy of each seed over training, per arm
-  confusion.py        clusters of each facet against each labeling
-  evidence.py         what each number of clusters is worth
+Images are grey or RGB, float in [0, 1] or uint8.
 
 `tiles.py` checks images and assembles them into a sheet; `panels.py` draws
 labelled sheets side by side, `image_grid`; `style.py` holds colours, type and
-the page, which Matplotlib's constrained layout arranges.
+the page, which Matplotlib's constrained layout arranges. Each other file is a
+kind of figure.
 """
 
 from mfcvae_jax.figures.ablation import Arm, accuracy_over_training

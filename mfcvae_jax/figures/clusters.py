@@ -78,10 +78,9 @@ def cluster_examples(
 ) -> None:
     """Draws the most confident examples of each cluster of each facet.
 
-    Clusters are rows and members columns, ordered by `order_clusters`. Beside
-    each row stand the index k of the component and its number n of members;
-    under each panel, how many clusters are in use. Clusters without members
-    are left out.
+    Clusters in use are rows and members columns, ordered by `order_clusters`.
+    Beside each row stand the index k of the component and its number n of
+    members; under each panel, how many clusters are in use.
 
     Args:
         images: shape (N, H, W, C).

@@ -69,9 +69,8 @@ def confusion_matrices(
     Facets are rows of the grid and labelings its columns. In each heat map a
     row is a cluster, with its index k on the left and its number n of examples
     on the right, and a column a class; colour is the part of the cluster's
-    examples that are of the class. Rows are in the order of `block_order`, so
-    that they differ between the labelings of a facet. Clusters without
-    examples are left out. Counts are printed where they fit.
+    examples that are of the class. Rows are in the order of `block_order`,
+    which may differ by labeling. Counts are printed where they fit.
 
     Args:
         tables: J x M tables, `tables[j][m]` of shape (K_j, L_m): examples of
@@ -135,10 +134,7 @@ def _cell_widths(n_classes: np.ndarray) -> list[float]:
 def _draw_map(
     axes: mpl_axes.Axes, table: np.ndarray, colour: str, size: float
 ) -> None:
-    """Draws one heat map, with counts if they fit at `size` points.
-
-    The rows of `table` are in order and not empty.
-    """
+    """Draws one heat map, with counts if they fit at `size` points."""
     parts = table / table.sum(axis=1, keepdims=True)
     colour_map = mpl_colors.LinearSegmentedColormap.from_list(
         "facet", [_EMPTY_CELL, colour]

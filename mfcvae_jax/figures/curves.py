@@ -64,8 +64,7 @@ def learning_curves(
         path: where to write.
         stages: of progressive training, (start_epoch, facet,
             fade_in_end_epoch) for each stage. The fade-in is shaded, and
-            curves of a facet begin with its stage. Stages that begin after
-            the last record are left out.
+            curves of a facet begin with its stage; later stages are left out.
 
     Raises:
         ValueError: if there is no record with a bound, or if a record or a
@@ -155,6 +154,7 @@ def _panels(
 
 
 def _off_scale(curves: Sequence[_Curve], limits: tuple[float, float]) -> str:
+    """Tells how far curves leave the axes, or nothing."""
     values = np.concatenate([curve.series.values for curve in curves])
     low, high = np.nanmin(values), np.nanmax(values)
     texts = []
@@ -162,9 +162,8 @@ def _off_scale(curves: Sequence[_Curve], limits: tuple[float, float]) -> str:
         texts.append(f"down to {low:,.0f}")
     if high > limits[1]:
         texts.append(f"up to {high:,.0f}")
-    if not texts:
-        return ""
-    return f"; at first {' and '.join(texts)}, off the scale".replace("-", "−")
+    told = f"; at first {' and '.join(texts)}, off the scale"
+    return told.replace("-", "−") if texts else ""
 
 
 def _draw_curves(axes: mpl_axes.Axes, panel: _Panel) -> None:
@@ -218,11 +217,7 @@ def _draw_stages(axes: mpl_axes.Axes, stages: _Stages) -> None:
 def _label_stages(
     axes: mpl_axes.Axes, stages: _Stages, span: tuple[float, float]
 ) -> int:
-    """Names stages over the axes, in as few rows as keep the names apart.
-
-    Returns:
-        The number of rows.
-    """
+    """Names stages over the axes, and returns in how many rows of names."""
     ends: list[float] = []  # of the last name in each row, in epochs
     for start, facet, _ in stages:
         text = f"facet {facet} enters"

@@ -34,12 +34,12 @@ class Panel(NamedTuple):
         images: shape (R, Q, H, W, C); see `tiles.sheet`.
         title: set above the panel, bold.
         facet: whose colour marks the title; negative for no mark.
-        rows: one label per row, in ink; may be empty.
-        notes: one muted label per row, nearer the tiles; may be empty.
-        headers: over the rows' labels and over the notes; each may be empty.
-        columns: one text over each column of tiles; may be empty. A text has
-            the room of the empty ones beside it.
-        caption: set under the panel, muted; may be empty.
+        rows: one label per row, in ink.
+        notes: one muted label per row, nearer the tiles.
+        headers: over the rows' labels and over the notes.
+        columns: one text over each column of tiles, which has the room of empty
+            ones beside it.
+        caption: set under the panel, muted.
     """
 
     images: np.ndarray
@@ -67,12 +67,11 @@ def image_grid(
     Args:
         panels: at least one; all with the same size of image.
         path: where to write.
-        row_groups: (n, gap) sets every n rows of tiles off from the next ones
-            by so many pixels more than the gap between tiles.
+        row_groups: see `tiles.offsets`.
         column_groups: the same of columns.
         most_beside: panels beside each other; more of them go into bands under
             each other, as even as they can be. None for any number.
-        side_title: set along the left side, bold, upwards; may be empty.
+        side_title: set along the left side, bold, upwards.
 
     Raises:
         ValueError: if images differ in height or width.

@@ -104,21 +104,13 @@ def of_kept(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def find_facets(records: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
     """Returns the facets that any KL or accuracy key names, in order."""
-    named = re.compile(r"(?:kl_z|kl_c|many_to_one)/(\d+)(?:/|$)")
-    found = [named.match(key) for key in _keys(records)]
-    return tuple(sorted({int(match[1]) for match in found if match}))
+    named = _named(records, r"(?:kl_z|kl_c|many_to_one)/(\d+)(?:/|$)")
+    return tuple(sorted(map(int, named)))
 
 
 def find_labelings(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Returns the labelings that any accuracy key names, as they appear."""
-    parts = [key.split("/", 2) for key in _keys(records)]
-    return tuple(
-        dict.fromkeys(
-            part[2]
-            for part in parts
-            if part[0] == "many_to_one" and len(part) == 3
-        )
-    )
+    return _named(records, r"many_to_one/[^/]*/(.*)")
 
 
 def series(
@@ -152,9 +144,7 @@ def series(
     epochs = np.array(sorted(found))
     values = np.array([found[epoch] for epoch in epochs])
     finite = np.flatnonzero(~np.isnan(values))
-    if not finite.size:
-        return Series(np.empty(0), np.empty(0))
-    kept = slice(finite[0], finite[-1] + 1)
+    kept = slice(finite[0], finite[-1] + 1) if finite.size else slice(0)
     return Series(epochs[kept], values[kept])
 
 
@@ -164,9 +154,9 @@ def value_limits(
     """Returns limits that the extremes of the first epochs do not ruin.
 
     The values of a curve count that come after its first tenth of the run (or
-    after its first half, if the curve is shorter than that: its facet came in
-    late). Its early values count too if they do not double the range, or if
-    the curve has fewer than ten values.
+    after its first half, if its facet came in so late that it is short). Its
+    early values count too if they do not double the range, or if the curve has
+    fewer than ten values.
 
     Args:
         curves: at least one of them not empty.
@@ -195,13 +185,14 @@ def value_limits(
     return float(low - margin * (low != floor)), float(high + margin)
 
 
-def _keys(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """All keys that have a value somewhere, in order of appearance."""
-    return list(
-        dict.fromkeys(
-            key
-            for record in records
-            for key, value in record.items()
-            if value is not None
-        )
+def _named(
+    records: Sequence[Mapping[str, Any]], pattern: str
+) -> tuple[str, ...]:
+    """What a pattern finds in keys that have a value, as they appear."""
+    matches = (
+        re.match(pattern, key)
+        for record in records
+        for key, value in record.items()
+        if value is not None
     )
+    return tuple(dict.fromkeys(match[1] for match in matches if match))

@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The shared look of all figures: colours, type, the page and its layout.
 
-Figures are made for a page 9 inches (900 CSS pixels) wide, and saved at 200
-dots per inch, so that they stay sharp on dense displays. Matplotlib's
-constrained layout gives every text its room; `Page.fit` then makes the page
-as large as the panels need. Only line breaks are ours: they count characters.
+Matplotlib's constrained layout gives every text its room; `Page.fit` then makes
+the page as large as the panels need. Only line breaks are ours: they count
+characters.
 """
 
 import functools
@@ -46,8 +45,8 @@ __all__ = [
     "write_over_columns",
 ]
 
-DPI = 200
-WIDTH = 9.0  # inches
+DPI = 200  # sharp on dense displays
+WIDTH = 9.0  # inches, shown as 900 CSS pixels
 
 BACKGROUND = "#ffffff"
 INK = "#24292f"
@@ -124,8 +123,7 @@ def check_texts(texts: Sequence[Any], n: int, name: str) -> tuple[str, ...]:
     """Returns the texts, if there is one for each of n things.
 
     Raises:
-        ValueError: if there are more or fewer, or a single text; it has the
-            name of the texts.
+        ValueError: if there are more or fewer, or a single text.
     """
     if isinstance(texts, str) or len(texts) != n:
         raise ValueError(
@@ -151,13 +149,7 @@ class Page:
     def __init__(
         self, widths: Sequence[float], heights: Sequence[float], dpi: int = DPI
     ) -> None:
-        """Makes an empty white page.
-
-        Args:
-            widths: of the axes in each column, in inches.
-            heights: of the axes in each row, in inches.
-            dpi: pixels per inch.
-        """
+        """Makes an empty white page; widths and heights of axes in inches."""
         self._widths, self._heights = widths, heights
         self._layout = layout_engine.ConstrainedLayoutEngine(
             w_pad=0.12, h_pad=0.11, wspace=0, hspace=0
@@ -183,9 +175,8 @@ class Page:
     def fit(self, width: float | None = None) -> None:
         """Makes the page as large as axes and labels need, once all are there.
 
-        Args:
-            width: of the page, in inches; None gives the axes the widths that
-                were asked for.
+        With a width of the page, in inches, the axes share what is left of it;
+        with None they have the widths that were asked for.
         """
         wanted = np.array([self._widths[0], self._heights[0]])
         total = np.array([sum(self._widths), sum(self._heights)])
@@ -205,10 +196,7 @@ class Page:
         self.figure.set_layout_engine("none")
 
     def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
-        """Writes the page; makes the folder; the ending chooses the format.
-
-        A file that is open for writing gets a PNG.
-        """
+        """Writes the page, into a folder that is made, or into an open file."""
         if isinstance(path, str | os.PathLike):
             path = pathlib.Path(path)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -230,10 +218,9 @@ def n_characters(
 
 
 def wrap(text: str, length: int, n_lines: int = 3) -> str:
-    """Breaks a text into lines; what does not fit ends in an ellipsis.
+    """Breaks a text into lines of so many characters, ending in an ellipsis.
 
-    Words joined by no-break spaces count as one. Words that are longer than a
-    line, whose length is in characters, are broken.
+    Words joined by no-break spaces count as one; too long ones are broken.
     """
     lines = textwrap.wrap(text, length)
     last = " ".join(lines[n_lines - 1 :])
@@ -248,10 +235,7 @@ def cut(text: str, length: int) -> str:
 def write_after(
     axes: mpl_axes.Axes, artist: mpl_text.Text, text: str, **settings: Any
 ) -> mpl_text.Text:
-    """Writes a text on the same line as another one, after it.
-
-    It is muted, unless the settings of Matplotlib's Text say otherwise.
-    """
+    """Writes a text, muted by default, on the line of another one after it."""
     return axes.annotate(
         text,
         (1, 0),
@@ -286,15 +270,15 @@ def write_column(
         rise: from the top of the axes to the header, in points.
         color: of the texts.
     """
+    if not texts:
+        return
     write = functools.partial(
         axes.annotate,
         textcoords="offset points",
         ha="right",
         annotation_clip=False,
     )
-    longest = max(
-        texts, key=lambda text: max(map(len, text.split("\n"))), default=""
-    )
+    longest = max(texts, key=lambda text: max(map(len, text.split("\n"))))
     for row, text in zip(rows, texts, strict=True):
         written = write(
             text,
@@ -319,12 +303,8 @@ def write_over_columns(
 ) -> None:
     """Breaks texts to the width of their columns, or sets them upright.
 
-    Args:
-        axes: whose upper rim the texts stand on.
-        centres: of the columns, in data coordinates.
-        texts: one per column.
-        width: of the narrowest column, in inches.
-        color: of the texts.
+    The centres of columns are in data coordinates, and the width, of the
+    narrowest column, in inches.
     """
     length = n_characters(width)
     upright = max(map(len, " ".join(texts).split()), default=0) > length

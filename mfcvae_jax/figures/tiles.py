@@ -9,13 +9,7 @@ stays crisp.
 
 import numpy as np
 
-__all__ = [
-    "as_float",
-    "check_images",
-    "offsets",
-    "scale_for",
-    "sheet",
-]
+__all__ = ["as_float", "check_images", "offsets", "scale_for", "sheet"]
 
 
 def check_images(images: np.ndarray, axes: str, name: str) -> np.ndarray:
@@ -41,9 +35,7 @@ def check_images(images: np.ndarray, axes: str, name: str) -> np.ndarray:
             f"Expected at least one image and one pixel in {name}; got shape "
             f"{images.shape}."
         )
-    if images.dtype != np.uint8 and not np.issubdtype(
-        images.dtype, np.floating
-    ):
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise ValueError(
             f"Expected {name} as floats in [0, 1] or uint8; got {images.dtype}."
         )
@@ -94,9 +86,8 @@ def sheet(
     """Assembles images into one sheet of aligned tiles on white.
 
     Args:
-        images: shape (R, Q, H, W, C) for R rows of Q tiles; grey (C=1) or RGB
-            (C=3), float clipped to [0, 1], or uint8. A tile that is NaN
-            throughout is missing.
+        images: shape (R, Q, H, W, C) for R rows of Q tiles; float clipped to
+            [0, 1], or uint8. A tile that is NaN throughout is missing.
         scale: whole factor by which each image is enlarged.
         gap: white pixels between tiles; there are none around them.
         row_groups: of rows, see `offsets`.
@@ -125,9 +116,7 @@ def sheet(
     columns = offsets(n_columns, width, gap, column_groups)
     result = np.full((rows[-1] + height, columns[-1] + width, 3), 255, np.uint8)
     for r, q in np.argwhere(n_missing == 0):
-        tile = images[r, q]
-        if tile.dtype != np.uint8:
-            tile = np.round(np.clip(tile, 0.0, 1.0) * 255).astype(np.uint8)
+        tile = np.round(as_float(images[r, q]).clip(0.0, 1.0) * 255)
         result[rows[r] : rows[r] + height, columns[q] : columns[q] + width] = (
             tile.repeat(scale, axis=0).repeat(scale, axis=1)
         )

@@ -44,18 +44,6 @@ def test_renamed_copy_is_fully_redundant():
     np.testing.assert_allclose(result.normalised, 1.0)
 
 
-def test_independent_draws_show_the_stated_bias():
-    rng = np.random.default_rng(0)
-    found = [
-        redundancy.facet_redundancy(
-            rng.integers(0, 5, size=(500, 2)), (5, 5)
-        ).mutual_information[0, 1]
-        for _ in range(200)
-    ]
-    expected = (5 - 1) * (5 - 1) / (2 * 500)
-    np.testing.assert_allclose(np.mean(found), expected, rtol=0.15)
-
-
 def test_collapsed_facets_repeat_nothing():
     assignments = np.zeros((10, 3), int)
     assignments[:, 2] = np.arange(10) % 2
@@ -67,17 +55,9 @@ def test_collapsed_facets_repeat_nothing():
     np.testing.assert_array_equal(result.normalised, expected)
 
 
-@pytest.mark.parametrize(
-    ("assignments", "message"),
-    [
-        (np.zeros((4, 2), int), r"\(N, 3\).*got \(4, 2\)"),
-        (np.zeros((0, 3), int), "facet 0 are empty"),
-        (np.full((4, 3), 2), r"facet 1 must lie in \[0, 1\]"),
-    ],
-)
-def test_faults(assignments, message):
-    with pytest.raises(ValueError, match=message):
-        redundancy.facet_redundancy(assignments, (3, 2, 3))
+def test_faults_name_the_facet():
+    with pytest.raises(ValueError, match=r"facet 1 must lie in \[0, 1\]"):
+        redundancy.facet_redundancy(np.full((4, 3), 2), (3, 2, 3))
 
 
 def test_clusters_in_use_by_hand():
@@ -86,10 +66,3 @@ def test_clusters_in_use_by_hand():
     np.testing.assert_array_equal(found.n_used, [2, 1, 3])
     # Sizes 2 2; 4; 2 1 1, whose entropy is 1.5 bits.
     np.testing.assert_allclose(found.effective, [2.0, 1.0, 2.0**1.5])
-
-
-def test_effective_number_is_at_most_the_number_in_use():
-    assignments = np.random.default_rng(0).geometric(0.3, size=(300, 4)) - 1
-    found = redundancy.facet_redundancy(assignments, (99,) * 4)
-    assert np.all(found.effective < found.n_used)
-    assert np.all(found.effective > 1.0)

@@ -3,35 +3,32 @@
 """Stability over seeds: alike, by chance, in between, and faults."""
 
 import numpy as np
-from absl.testing import absltest
+import pytest
 
 from mfcvae_jax.evaluation.stability import stability
 
 
-class StabilityTest(absltest.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.rng = np.random.default_rng(0)
-        self.base = self.rng.integers(0, 5, (400, 2))
+def test_unrelated_clusters_agree_by_chance_only():
+    rng = np.random.default_rng(0)
+    others = [rng.integers(0, 20, (400, 1)) for _ in range(4)]
+    assert abs(stability(others)[0]) < 0.02
 
-    def test_renumbered_clusters_are_alike(self):
-        others = [self.rng.permutation(5)[self.base] for _ in range(3)]
-        np.testing.assert_allclose(stability(others), 1)
 
-    def test_unrelated_clusters_agree_by_chance_only(self):
-        others = [self.rng.integers(0, 20, (400, 1)) for _ in range(4)]
-        self.assertLess(abs(stability(others)[0]), 0.02)
+def test_facets_are_told_apart_and_pairs_averaged():
+    """One seed of three differs in the second facet alone."""
+    rng = np.random.default_rng(0)
+    base = rng.integers(0, 5, (400, 2))
+    renumbered = rng.permutation(5)[base]
+    other = base.copy()
+    other[:, 1] = rng.integers(0, 5, 400)
+    found = stability([base, renumbered, other])
+    np.testing.assert_allclose(found, [1, 1 / 3], atol=0.02)
+    np.testing.assert_allclose(found[0], 1)
 
-    def test_facets_are_told_apart_and_pairs_averaged(self):
-        """One seed of three differs in the second facet alone."""
-        other = self.base.copy()
-        other[:, 1] = self.rng.integers(0, 5, 400)
-        found = stability([self.base, self.base, other])
-        self.assertEqual(found[0], 1)
-        self.assertAlmostEqual(found[1], 1 / 3, delta=0.02)
 
-    def test_one_seed_or_other_examples_are_refused(self):
-        with self.assertRaisesRegex(ValueError, "at least two; got 1"):
-            stability([self.base])
-        with self.assertRaisesRegex(ValueError, r"\(300, 2\)"):
-            stability([self.base, self.base[:300]])
+def test_one_seed_or_other_examples_are_refused():
+    base = np.zeros((400, 2), int)
+    with pytest.raises(ValueError, match="at least two; got 1"):
+        stability([base])
+    with pytest.raises(ValueError, match=r"\(300, 2\)"):
+        stability([base, base[:300]])
