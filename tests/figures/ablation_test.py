@@ -23,7 +23,9 @@ class AblationTest(pages.FigureCase):
 
     def test_lines_are_the_seeds_and_their_mean(self):
         arm = _arm(enters=(20, 30))
-        figure = self._draw([arm])
+        figure = self.draw_twice(
+            ablation.accuracy_over_training, [arm], ylabel="accuracy"
+        )
         (axes,) = figure.axes
         *stages, a, b, c, mean = axes.get_lines()
         self.assertEqual([line.get_xdata()[0] for line in stages], [20, 30])
@@ -81,7 +83,4 @@ class AblationTest(pages.FigureCase):
 
     @parameterized.parameters(([0.4],), ([_NAN],), ([0.0],), ([1.0],))
     def test_one_epoch(self, second):
-        arm = ablation.Arm("one", [3], [[0.5], second], ())
-        self.draw_twice(
-            ablation.accuracy_over_training, [arm], ylabel="accuracy"
-        )
+        self._draw([ablation.Arm("one", [3], [[0.5], second], ())])
