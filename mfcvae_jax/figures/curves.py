@@ -63,8 +63,9 @@ def learning_curves(
             one that was kept is drawn.
         path: where to write.
         stages: of progressive training, (start_epoch, facet,
-            fade_in_end_epoch) for each stage. The fade-in is shaded, and
-            curves of a facet begin with its stage; later stages are left out.
+            fade_in_end_epoch) for each stage. The fade-in is shaded, curves of
+            a facet begin with its stage, and stages after the last record are
+            left out.
 
     Raises:
         ValueError: if there is no record with a bound, or if a record or a

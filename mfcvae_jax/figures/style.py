@@ -196,7 +196,10 @@ class Page:
         self.figure.set_layout_engine("none")
 
     def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
-        """Writes the page, into a folder that is made, or into an open file."""
+        """Writes the page; makes the folder; the ending chooses the format.
+
+        A file that is open for writing gets a PNG.
+        """
         if isinstance(path, str | os.PathLike):
             path = pathlib.Path(path)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -218,9 +221,10 @@ def n_characters(
 
 
 def wrap(text: str, length: int, n_lines: int = 3) -> str:
-    """Breaks a text into lines of so many characters, ending in an ellipsis.
+    """Breaks a text into lines; what does not fit ends in an ellipsis.
 
-    Words joined by no-break spaces count as one; too long ones are broken.
+    The length of a line is in characters. Words joined by no-break spaces count
+    as one; words longer than a line are broken.
     """
     lines = textwrap.wrap(text, length)
     last = " ".join(lines[n_lines - 1 :])
@@ -303,8 +307,8 @@ def write_over_columns(
 ) -> None:
     """Breaks texts to the width of their columns, or sets them upright.
 
-    The centres of columns are in data coordinates, and the width, of the
-    narrowest column, in inches.
+    Centres are in data coordinates; the width, of the narrowest column, is in
+    inches.
     """
     length = n_characters(width)
     upright = max(map(len, " ".join(texts).split()), default=0) > length

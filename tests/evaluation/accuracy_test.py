@@ -4,6 +4,7 @@
 
 import itertools
 import json
+import math
 
 import numpy as np
 import pytest
@@ -69,6 +70,22 @@ def test_every_score_against_its_oracle(seed, n_components, n_classes):
         accuracy.score(a + 3, b + 2, n_components + 6, n_classes + 5),
     ):
         np.testing.assert_allclose(same, found, atol=1e-12)
+
+
+def test_ari_of_a_large_set_does_not_overflow():
+    # Pairs of pairs: 2e5 examples make 4e20 of them. By the definition of
+    # Hubert and Arabie (1985), in Python's integers.
+    counts = [[80_000, 20_000], [20_000, 80_000]]
+    together = sum(math.comb(n, 2) for row in counts for n in row)
+    of_one = 2 * math.comb(100_000, 2)
+    by_chance = of_one**2 / math.comb(200_000, 2)
+    clusters, classes = np.repeat(
+        np.indices((2, 2)).reshape(2, 4), sum(counts, []), axis=1
+    )
+    np.testing.assert_allclose(
+        accuracy.score(clusters, classes, 2, 2).ari,
+        (together - by_chance) / (of_one - by_chance),
+    )
 
 
 @pytest.mark.parametrize(
