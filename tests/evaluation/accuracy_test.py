@@ -139,6 +139,7 @@ _ZEROS = np.zeros((9, 2), int)
 @pytest.mark.parametrize(
     ("assignments", "labels", "message"),
     [
+        (_ZEROS[:, 0], _ZEROS, r"assignments .* each facet, got \(9,\)"),
         (_ZEROS[:, :1], _ZEROS, r"assignments .*\(N, 2\).*\(9, 1\)"),
         (_ZEROS, _ZEROS[:, :1], r"labels .*\(N, 2\).*\(9, 1\)"),
         (_ZEROS, _ZEROS[1:], "same examples, got 9 and 8"),

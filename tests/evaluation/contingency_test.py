@@ -93,23 +93,3 @@ def test_independent_draws_show_the_stated_bias():
     found = map(contingency.mutual_information, tables.reshape(-1, 5, 5))
     expected = (5 - 1) * (5 - 1) / (2 * 500)
     np.testing.assert_allclose(np.mean(list(found)), expected, rtol=0.15)
-
-
-def test_columns_come_back():
-    values = np.array([[0, 4], [1, 2], [1, 0]])
-    found = contingency.checked_columns("values", "facet", values, (2, 5))
-    np.testing.assert_array_equal(found, values.T)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        (np.zeros(3, int), r"\(N, 2\), .* each facet, got \(3,\)"),
-        (np.zeros((3, 1), int), r"got \(3, 1\)"),
-        (np.zeros((0, 2), int), "values of facet 0 are empty"),
-        (np.array([[0, 5]]), r"values of facet 1 must lie in \[0, 4\]"),
-    ],
-)
-def test_faults_of_columns(values, message):
-    with pytest.raises(ValueError, match=message):
-        contingency.checked_columns("values", "facet", values, (2, 5))
