@@ -50,6 +50,10 @@ class CurvesTest(pages.FigureCase):
         for j, start in enumerate(starts):
             is_seen = f"facet {j} enters" in texts
             self.assertEqual(is_seen, start < max(n_epochs - 1, 1))
+        upper = figure.axes[0]
+        for text in upper.texts:
+            if "enters" in text.get_text():  # also the last end in the axes
+                self.assertLess(text.get_window_extent().x1, upper.bbox.x1 + 9)
 
     def test_curves_are_drawn_as_recorded(self):
         records = _run(2, ("digit",), 20)
