@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The model, against its parts one by one and SciPy."""
 
+import dataclasses
 import functools
-import operator
 from unittest import mock
 
 import jax
 import numpy as np
 import pytest
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 from scipy import special, stats
 
 from mfcvae_jax import model as model_lib
@@ -59,11 +59,7 @@ def _batch(n_samples, n=4):
     return rng.random((n, *_SHAPE)), noise, np.array([0.4, 0.9])
 
 
-class ModelTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.enter_context(jax.enable_x64(True))
-
+class ModelTest(oracles.DoubleTestCase):
     def test_call_is_encode_then_sample_then_decode(self):
         x, noise, alpha = _batch(3)
         forward = _apply(x, noise, alpha)
@@ -73,17 +69,13 @@ class ModelTest(parameterized.TestCase):
             self.assertEqual(q.mean.shape, eps.shape[1:])
             wanted = q.mean + np.sqrt(np.exp(q.log_var)) * eps
             np.testing.assert_allclose(z, wanted)
-        output = _apply(forward.z, alpha, method="decode")
-        np.testing.assert_allclose(forward.output, output)
         self.assertEqual(forward.output.shape, (3, 4, *_SHAPE))
         # Whatever axes lead, each z is decoded by itself.
-        for leading in ((12,), ()):
-            z = [z_j.reshape(12, -1) for z_j in forward.z]
-            z = tuple(z_j if leading else z_j[0] for z_j in z)
-            wanted = output.reshape(12, *_SHAPE)
+        for places in (..., 2, (2, 3)):
+            z = tuple(z_j[places] for z_j in forward.z)
             np.testing.assert_allclose(
                 _apply(z, alpha, method="decode"),
-                wanted if leading else wanted[0],
+                forward.output[places],
                 rtol=1e-12,
             )
 
@@ -104,47 +96,34 @@ class ModelTest(parameterized.TestCase):
 
 
 _VIEW = ({"kind": "noise", "std": 1.0},)
+_RELU = settings_lib.Activation.RELU
 _NETS = {
-    "dense": {
-        **examples.config()["net"],
-        "encoder_backbone": ((7,), (6,)),
-        "encoder_rungs": ((5,), (4,)),
-        "batch_norm": True,
-    },
-    "conv": {
-        "kind": "conv_ladder",
-        "activation": "relu",
-        "weight_norm": False,
-        "output_norm": False,
-        "official_init": False,
-    },
-    "shared": {
-        "kind": "shared_encoder",
-        "encoder": (7,),
-        "decoder": (4,),
-        "activation": "relu",
-        "batch_norm": True,
-    },
-    "separate": {
-        "kind": "separate_encoders",
-        "encoders": ((7,), (6,)),
-        "decoder": (4,),
-        "activation": "relu",
-        "batch_norm": True,
-    },
+    "dense": settings_lib.DenseLadder(
+        encoder_backbone=((7,), (6,)),
+        encoder_rungs=((5,), (4,)),
+        decoder_rungs=((24,), (40,)),
+        decoder_backbone=((32,), (24,)),
+        activation=_RELU,
+        batch_norm=True,
+        merge=settings_lib.Merge.GATED_ADD,
+    ),
+    "conv": settings_lib.ConvLadder(_RELU, False, False, False),
+    "shared": settings_lib.SharedEncoder((7,), (4,), _RELU, True),
+    "separate": settings_lib.SeparateEncoders(((7,), (6,)), (4,), _RELU, True),
 }
 
 
-class ViewsTest(parameterized.TestCase):
+class ViewsTest(oracles.DoubleTestCase):
     """What the encoders see in training, and what batch norm keeps of it."""
 
     def setUp(self):
         super().setUp()
-        self.enter_context(jax.enable_x64(True))
         self.enter_context(mock.patch.object(conv, "CHANNELS", 2))
 
     def _model(self, net, *view):
-        chosen = examples.settings(net=_NETS[net], facets={"view": view})
+        chosen = dataclasses.replace(
+            examples.settings(facets={"view": view}), net=_NETS[net]
+        )
         return model_lib.make_model(chosen, (16, 16, 1))
 
     def _passes(self, net, *view):
@@ -176,22 +155,15 @@ class ViewsTest(parameterized.TestCase):
     @pytest.mark.slow
     def test_each_facet_encodes_its_own_view(self, net):
         _, ours, of_x, of_changed = self._passes(net, (), _VIEW)
-        for found, wanted in zip(
-            ours[0], (of_x[0][0], of_changed[0][1]), strict=True
-        ):
-            jax.tree.map(np.testing.assert_allclose, found, wanted)
-        # Layers of one facet keep the statistics of that facet's pass alone.
-        own = {
-            "dense": ("rung_0", "rung_1"),
-            "conv": ("rung_0", "rung_1"),
-            "separate": ("encoder_0", "encoder_1"),
-        }
-        for name, (_, wanted) in zip(
-            own.get(net, ()), (of_x, of_changed), strict=False
-        ):
-            jax.tree.map(
-                np.testing.assert_allclose, ours[1][name], wanted[name]
-            )
+        for j, (q, statistics) in enumerate((of_x, of_changed)):
+            jax.tree.map(np.testing.assert_allclose, ours[0][j], q[j])
+            # Layers of one facet keep the statistics of its pass alone.
+            for name in (f"rung_{j}", f"encoder_{j}"):
+                jax.tree.map(
+                    np.testing.assert_allclose,
+                    ours[1].get(name),
+                    statistics.get(name),
+                )
 
     @parameterized.parameters(*_NETS)
     def test_facets_that_share_a_view_share_the_pass(self, net):
@@ -234,31 +206,20 @@ class ViewsTest(parameterized.TestCase):
             self._model("dense", ({"kind": "colour", "hue": 9.0},), ())
 
 
-def _elbo_terms(form):
-    """The published terms of a pass, ``(forward, x) -> ElboTerms``."""
-    return lambda forward, x: model_lib.elbo_terms(
-        form, forward, x, elbo.five_terms
-    )
+@jax.jit
+def _elbo_terms(forward, x):
+    """The published terms of a pass."""
+    form = settings_lib.Bernoulli()
+    return model_lib.elbo_terms(form, forward, x, elbo.five_terms)
 
 
-class ElboTermsTest(parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.enter_context(jax.enable_x64(True))
-
-    @parameterized.parameters(
-        settings_lib.Bernoulli(),
-        settings_lib.Gaussian(0.3, settings_lib.OutputUnits.SIGMOID),
-    )
-    def test_bound_equals_scipy_s_from_the_same_pass(self, form):
+class ElboTermsTest(oracles.DoubleTestCase):
+    def test_bound_equals_scipy_s_from_the_same_pass(self):
         x, noise, alpha = _batch(1)
         forward = _apply(x, noise, alpha)
-        terms = jax.jit(_elbo_terms(form))(forward, x)
+        terms = _elbo_terms(forward, x)
         mean = special.expit(forward.output[0])
-        if isinstance(form, settings_lib.Bernoulli):
-            pixels = special.xlogy(x, mean) + special.xlog1py(1 - x, -mean)
-        else:
-            pixels = stats.norm.logpdf(x, mean, form.std)
+        pixels = special.xlogy(x, mean) + special.xlog1py(1 - x, -mean)
         # With one sample the block of a facet is log p(z) - log q(z|x).
         wanted = pixels.sum((1, 2, 3))
         np.testing.assert_allclose(terms.log_p_x_z, wanted, rtol=1e-9)
@@ -276,84 +237,35 @@ class ElboTermsTest(parameterized.TestCase):
         )
         np.testing.assert_allclose(mixture_bound, wanted, rtol=1e-9)
         # F - log p(x|z) is the best of Eq. 14, by textbook formulas.
-        best = sum(
-            facet.eq_14(facet.best_resp())
-            for facet in (
-                oracles.Facet(
-                    np.exp(mixture.log_weights),
-                    mixture.means,
-                    mixture.scale,
-                    np.asarray(q.mean),
-                    np.exp(0.5 * q.log_var),
-                )
-                for q, mixture in zip(forward.posteriors, mixtures, strict=True)
-            )
-        )
+        best = 0
+        for q, p in zip(forward.posteriors, mixtures, strict=True):
+            moments = np.asarray(q.mean), np.exp(0.5 * q.log_var)
+            weights = np.exp(p.log_weights)
+            facet = oracles.Facet(weights, p.means, p.scale, *moments)
+            best = best + facet.eq_14(facet.best_resp())
         np.testing.assert_allclose(
             mean_field_bound - terms.log_p_x_z, best, rtol=1e-9
         )
 
     def test_several_samples_average_what_single_ones_give(self):
-        form = settings_lib.Bernoulli()
-        elbo_terms = jax.jit(_elbo_terms(form))
         x, noise, alpha = _batch(3)
-        together = elbo_terms(_apply(x, noise, alpha), x)
+        together = _elbo_terms(_apply(x, noise, alpha), x)
         apart = [
-            elbo_terms(_apply(x, tuple(n[s : s + 1] for n in noise), alpha), x)
-            for s in range(3)
+            _elbo_terms(_apply(x, one, alpha), x)
+            for one in zip(*(np.split(n, 3) for n in noise), strict=True)
         ]
-
-        def average(name):
-            return np.mean([operator.attrgetter(name)(t) for t in apart], 0)
-
-        np.testing.assert_allclose(together.log_p_x_z, average("log_p_x_z"))
-        for j, facet in enumerate(together.facets):
-            singles = [terms.facets[j] for terms in apart]
-            np.testing.assert_allclose(
-                facet.log_q_z, np.mean([f.log_q_z for f in singles], axis=0)
-            )
+        average = jax.tree.map(lambda *terms: np.mean(terms, axis=0), *apart)
+        np.testing.assert_allclose(together.log_p_x_z, average.log_p_x_z)
+        for ours, mean in zip(together.facets, average.facets, strict=True):
+            np.testing.assert_allclose(ours.log_q_z, mean.log_q_z)
             # With one sample, q(c|x) is p(c|z); with several, the normalised
             # geometric mean of theirs.
-            log_resp = np.mean([f.log_resp for f in singles], axis=0)
-            np.testing.assert_allclose(
-                facet.log_resp,
-                special.log_softmax(log_resp, axis=-1),
-                rtol=1e-9,
-                atol=1e-12,
-            )
+            log_resp = special.log_softmax(mean.log_resp, axis=-1)
+            self.assert_close(ours.log_resp, log_resp)
 
-    def test_estimator_of_a_facet_s_terms_can_be_exchanged(self):
-        x, noise, alpha = _batch(1)
-        forward = _apply(x, noise, alpha)
-        form = settings_lib.Gaussian(1.0, settings_lib.OutputUnits.LINEAR)
-
-        def estimator(densities):
-            k = len(densities.log_weights)
-            self.assertEqual(densities.log_p_z_c.shape, (1, 4, k))
-            self.assertEqual(densities.log_q_z.shape, (1, 4))
-            self.assertEqual(densities.expected_log_p_z_c.shape, (4, k))
-            self.assertEqual(densities.expected_log_q_z.shape, (4,))
-            return 2 * densities.log_weights
-
-        terms = jax.jit(
-            lambda forward: model_lib.elbo_terms(form, forward, x, estimator)
-        )(forward)
-        for found, mixture in zip(terms.facets, forward.mixtures, strict=True):
-            log_weights = oracles.parts(mixture).log_weights
-            np.testing.assert_allclose(found, 2 * log_weights)
-        pixels = stats.norm.logpdf(x, forward.output[0])
-        np.testing.assert_allclose(terms.log_p_x_z, pixels.sum((1, 2, 3)))
-
-
-class FacetsInForceTest(absltest.TestCase):
-    def test_a_facet_counts_once_its_fade_in_began(self):
-        net = examples.settings().net
-        found = model_lib.facets_in_force(net, np.array([0.0, 1e-9, 1.0]))
-        np.testing.assert_array_equal(found, [0, 1, 1])
-
-    def test_a_shared_encoders_decoder_ignores_no_facet(self):
-        net = settings_lib.SharedEncoder(
-            (8,), (8,), settings_lib.Activation.RELU, False
-        )
-        found = model_lib.facets_in_force(net, np.array([0.0, 1.0]))
-        np.testing.assert_array_equal(found, [1, 1])
+    @parameterized.parameters(("dense", [0, 1, 1]), ("shared", [1, 1, 1]))
+    def test_a_facet_is_in_force_once_its_fade_in_began(self, net, wanted):
+        """A shared encoder's decoder ignores no facet."""
+        alpha = np.array([0.0, 1e-9, 1.0])
+        found = model_lib.facets_in_force(_NETS[net], alpha)
+        np.testing.assert_array_equal(found, wanted)

@@ -58,13 +58,12 @@ class FaultsTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, f"{key} .*{came}.*{wanted}"):
             self._import()
 
-    def test_weights_for_other_images_are_refused(self):
-        with self.assertRaisesRegex(ValueError, r"25.*images of shape \(5, 5"):
-            self._import(image_shape=(5, 5, 1))
-
-    def test_colour_images_are_refused(self):
-        with self.assertRaisesRegex(ValueError, "grey"):
-            self._import(image_shape=(8, 8, 3))
+    @parameterized.parameters(
+        ((5, 5, 1), r"25.*images of shape \(5, 5"), ((8, 8, 3), "grey")
+    )
+    def test_weights_for_other_images_are_refused(self, image_shape, said):
+        with self.assertRaisesRegex(ValueError, said):
+            self._import(image_shape)
 
     def test_a_net_from_outside_is_named(self):
         net = _OneMore((6,), (6,), settings_lib.Activation.RELU, False)
@@ -81,12 +80,9 @@ class FaultsTest(parameterized.TestCase):
         fixture = fixtures.load("G3")
         settings = fixture.settings()
         self.assertIs(settings.net.activation, settings_lib.Activation.ELU)
-        wrong = dataclasses.replace(
-            settings,
-            net=dataclasses.replace(
-                settings.net, encoder_activation=settings.net.activation
-            ),
-        )
+        elu = settings.net.activation
+        net = dataclasses.replace(settings.net, encoder_activation=elu)
+        wrong = dataclasses.replace(settings, net=net)
         with self.assertRaisesRegex(ValueError, "encoder_activation to 'relu'"):
             official.variables_from_state_dict(
                 fixture.under("param/"), wrong, fixture.image_shape

@@ -25,25 +25,14 @@ def _on(backend, function, *args):
 
 
 def _scipy(x, kernel, stride):
-    """Shape (B, H', W', O), one image and pair of channels after another."""
+    """Shape (B, H', W', O), one output channel after another."""
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    return np.stack(
-        [
-            np.stack(
-                [
-                    sum(
-                        signal.correlate2d(
-                            image[..., i], kernel[..., i, o], mode="valid"
-                        )
-                        for i in range(kernel.shape[2])
-                    )
-                    for o in range(kernel.shape[3])
-                ],
-                axis=-1,
-            )[::stride, ::stride]
-            for image in padded
-        ]
-    )
+    # Channels are summed by an axis along which only one place is valid.
+    channels = [
+        signal.correlate(padded, kernel[None, ..., o], mode="valid")[..., 0]
+        for o in range(kernel.shape[-1])
+    ]
+    return np.stack(channels, axis=-1)[:, ::stride, ::stride]
 
 
 def _spread(x, kernel, stride):
@@ -106,13 +95,10 @@ class ConvolutionTest(oracles.DoubleTestCase):
     )
     def test_both_forms_have_the_same_gradients(self, function, size):
         width, stride, height, breadth = size
-        is_transposed = function is convolution.convolve_transposed
-        if is_transposed:
-            height, breadth = height // stride, breadth // stride
-        x, kernel = _draw(
-            (2, height, breadth, 5 if is_transposed else 3),
-            (width, width, 3, 5),
-        )
+        shape = (2, height, breadth, 3)
+        if function is convolution.convolve_transposed:
+            shape = (2, height // stride, breadth // stride, 5)
+        x, kernel = _draw(shape, (width, width, 3, 5))
 
         def gradients(x, kernel):
             y, pull_back = jax.vjp(
@@ -120,22 +106,11 @@ class ConvolutionTest(oracles.DoubleTestCase):
             )
             return pull_back(jax.numpy.cos(y))
 
-        on_cpu, elsewhere = (
-            _on(backend, gradients, x, kernel) for backend in _BACKENDS
-        )
-        for ours, theirs in zip(on_cpu, elsewhere, strict=True):
+        for ours, theirs in zip(
+            *(_on(backend, gradients, x, kernel) for backend in _BACKENDS),
+            strict=True,
+        ):
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11)
-
-    @parameterized.parameters(*_BACKENDS)
-    def test_one_is_the_other_s_transpose(self, backend):
-        x, y, kernel = _draw((2, 8, 6, 3), (2, 4, 3, 5), (4, 4, 3, 5))
-
-        def products(x, y, kernel):
-            down = convolution.convolve(x, kernel, 2)
-            up = convolution.convolve_transposed(y, kernel, 2)
-            return (down * y).sum(), (x * up).sum()
-
-        np.testing.assert_allclose(*_on(backend, products, x, y, kernel))
 
     def test_gradient_survives_a_scan_and_vmap(self):
         x, kernel = _draw((3, 2, 6, 6, 2), (4, 4, 2, 3))

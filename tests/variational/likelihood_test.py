@@ -125,16 +125,13 @@ class BernoulliTest(oracles.DoubleTestCase):
     def test_equals_the_official_one_until_that_saturates(self):
         table = fixtures.load("F8")
         logit, x = (np.float64(table[key]) for key in ("logit", "x"))
-        found = _bernoulli_pixel(logit[:, None], x)
         is_inside = np.abs(logit) < 15
         self.assertTrue(np.any(is_inside) and not np.all(is_inside))
-        for ours, name, exact in zip(
-            found,
-            ("log_prob", "dlogprob_dlogit"),
-            _exact(logit, x),
-            strict=True,
+        found = _bernoulli_pixel(logit[:, None], x)
+        official = (table[f"f64/{k}"] for k in ("log_prob", "dlogprob_dlogit"))
+        for ours, theirs, exact in zip(
+            found, official, _exact(logit, x), strict=True
         ):
-            theirs = table[f"f64/{name}"]
             self.assert_close(ours[is_inside], theirs[is_inside])
             np.testing.assert_allclose(ours, exact, rtol=1e-12, atol=1e-12)
             # Outside, the official clamps show: it is not ours that is off.

@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""q(z|x), against SciPy, distrax and closed forms."""
+"""q(z|x), against SciPy and closed forms."""
 
 import jax
 import jax.numpy as jnp
@@ -26,12 +26,9 @@ class PosteriorTest(oracles.DoubleTestCase):
         )
         self.noise = 2 * rng.normal(size=(3, 4, 2))
 
-    def test_log_prob_equals_scipy_and_distrax(self):
+    def test_densities_equal_scipy_s(self):
         ours = _log_prob(self.q, self.noise)
         self.assert_close(ours, _oracle(*self.q, self.noise))
-        q = posterior.distribution(self.q)
-        self.assert_close(ours, q.log_prob(self.noise))
-        self.assert_close(q.variance(), np.exp(self.q.log_var))
         self.assert_close(
             posterior.expected_log_prob(self.q),
             -stats.norm.entropy(scale=np.exp(self.q.log_var / 2)).sum(-1),
@@ -44,27 +41,6 @@ class PosteriorTest(oracles.DoubleTestCase):
         )
         with self.assertRaisesRegex(AssertionError, "rank"):
             posterior.sample(self.q, self.noise[0])
-
-    def test_gradient_equals_finite_differences_of_scipy(self):
-        point = np.stack([*self.q, self.noise[0]])  # mean, log variance, z
-        gradient = jax.jit(
-            jax.grad(
-                lambda p: jnp.sum(
-                    posterior.log_prob(posterior.Posterior(p[0], p[1]), p[2:])
-                )
-            )
-        )(point)
-        step = 1e-6
-        for index in np.ndindex(point.shape):
-            shift = np.zeros_like(point)
-            shift[index] = step
-            ends = [_oracle(*(point + s)).sum() for s in (shift, -shift)]
-            np.testing.assert_allclose(
-                gradient[index],
-                (ends[0] - ends[1]) / (2 * step),
-                rtol=1e-6,
-                atol=1e-7,
-            )
 
     def test_density_at_its_own_sample_moves_with_the_spread_only(self):
         # log q(mean + std * noise) = -noise^2/2 - log_var/2 + constant.
