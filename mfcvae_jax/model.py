@@ -93,16 +93,13 @@ class MFCVAE(nn.Module):
         train: bool = False,
         facets: tuple[int, ...] | None = None,
     ) -> tuple[posterior.Posterior, ...]:
-        """Returns q(z_j|x) of each facet.
+        """Returns the parameters of q(z_j|x), shallowest facet first.
 
         Args:
             x: images in [0, 1], shape (B, H, W, C).
             train: whether batch norm uses the statistics of this batch.
             facets: of which, in ascending order; None for all. Layers that
                 only other facets use are left out.
-
-        Returns:
-            Parameters of q(z_j|x), shallowest facet first.
 
         Raises:
             ValueError: if the images have another size or number of channels.
@@ -121,15 +118,12 @@ class MFCVAE(nn.Module):
     def decode(
         self, z: tuple[chex.Array, ...], alpha: chex.Array, train: bool = False
     ) -> chex.Array:
-        """Returns the last layer of the decoder.
+        """Returns the decoder's last layer, for ``likelihood``; (..., H, W, C).
 
         Args:
             z: one array of shape (..., D_j) per facet.
             alpha: factor on each facet's rung, in [0, 1], shape (J,).
             train: whether batch norm uses the statistics of this batch.
-
-        Returns:
-            Shape (..., H, W, C); ``likelihood`` says what it means.
         """
         chex.assert_equal_shape_prefix(z, z[0].ndim - 1)
         batch_shape = z[0].shape[:-1]
@@ -165,18 +159,14 @@ class MFCVAE(nn.Module):
             seen: what the encoder sees instead of x, from ``views.draw``. There
                 is a pass for each of its arrays, and the running statistics of
                 a layer are over the passes in which its facets are.
-
-        Returns:
-            All that the bound needs.
         """
         if seen is None:
             posteriors = self.encode(x, train)
         else:
             posteriors = self._encode_views(seen, train)
         z = tuple(map(posterior.sample, posteriors, noise))
-        return Forward(
-            posteriors, z, self.decode(z, alpha, train), self.mixtures()
-        )
+        output = self.decode(z, alpha, train)
+        return Forward(posteriors, z, output, self.mixtures())
 
     def _encode_views(
         self, seen: tuple[chex.Array, ...], train: bool
@@ -197,11 +187,7 @@ class MFCVAE(nn.Module):
 def make_model(
     settings: settings_lib.Settings, image_shape: tuple[int, int, int]
 ) -> MFCVAE:
-    """Builds the model that the settings describe.
-
-    Args:
-        settings: of the run.
-        image_shape: (H, W, C) of the data set.
+    """Builds the model that the settings describe, for images (H, W, C).
 
     Raises:
         ValueError: if the net or a view cannot take images of that shape, or
@@ -263,7 +249,7 @@ def facets_in_force(net: settings_lib.Net, alpha: chex.Array) -> chex.Array:
         alpha: fade-in of each facet, in [0, 1], shape (J,).
 
     Returns:
-        1 for a facet in force and 0 for another, float, shape (J,).
+        1 for a facet in force and 0 for another, shape (J,).
     """
     if isinstance(net, settings_lib.SharedEncoder):
         return jnp.ones_like(alpha)
@@ -276,7 +262,7 @@ def elbo_terms(
     x: chex.Array,
     estimate: Callable[[elbo.Densities], elbo.FacetTerms],
 ) -> elbo.ElboTerms:
-    """Returns the terms of the bounds for a batch.
+    """Returns the terms of the bounds for a batch, in nats per example.
 
     Args:
         form: of p(x|z).
@@ -284,19 +270,16 @@ def elbo_terms(
         x: the images of that pass, shape (B, H, W, C).
         estimate: one facet's terms from its densities, such as an entry of
             ``elbo.ESTIMATORS``.
-
-    Returns:
-        The terms, in nats per example.
     """
     per_facet = tuple(
         map(densities, forward.posteriors, forward.mixtures, forward.z)
     )
     return elbo.ElboTerms(
-        log_p_x_z=likelihood.log_prob(form, forward.output, x).mean(axis=0),
-        facets=tuple(map(estimate, per_facet)),
-        mixture=jnp.stack([elbo.mixture_block(d) for d in per_facet], axis=-1),
-        mean_field=jnp.stack(
-            [elbo.mean_field_block(d) for d in per_facet], axis=-1
+        likelihood.log_prob(form, forward.output, x).mean(axis=0),
+        tuple(map(estimate, per_facet)),
+        *(
+            jnp.stack([block(d) for d in per_facet], axis=-1)
+            for block in (elbo.mixture_block, elbo.mean_field_block)
         ),
     )
 
@@ -304,16 +287,13 @@ def elbo_terms(
 def densities(
     q: posterior.Posterior, mixture: distrax.MixtureSameFamily, z: chex.Array
 ) -> elbo.Densities:
-    """Returns what the estimators need to know of one facet.
+    """Returns what the estimators may use of one facet.
 
     Args:
         q: q(z_j|x) of a batch.
-        mixture: p(z_j, c_j).
+        mixture: p(z_j, c_j); exact expectations are there if its components
+            have ``expected_log_prob``.
         z: samples of q(z_j|x), shape (L, B, D).
-
-    Returns:
-        Log densities at the samples and their exact expectations, if the
-        family of the components has them.
     """
     family = mixture.components_distribution
     expected = getattr(family, "expected_log_prob", None)

@@ -78,15 +78,13 @@ _AXES = {1: (0,), 2: (1, 0), 3: (2, 0, 1), 4: (2, 3, 1, 0)}
 def as_official(settings: settings_lib.Settings) -> settings_lib.Settings:
     """Returns the settings of the model that the official code really trains.
 
-    Its encoders of one facet each keep relu, whatever its activation flag says.
-
-    So ``net.encoder_activation`` becomes relu where the net has one.
+    Its encoders of one facet each keep relu, whatever its activation flag says,
+    so ``net.encoder_activation`` becomes relu where the net has one.
     """
     if not isinstance(settings.net, settings_lib.SeparateEncoders):
         return settings
-    net = dataclasses.replace(
-        settings.net, encoder_activation=settings_lib.Activation.RELU
-    )
+    relu = settings_lib.Activation.RELU
+    net = dataclasses.replace(settings.net, encoder_activation=relu)
     return dataclasses.replace(settings, net=net)
 
 
@@ -99,7 +97,8 @@ def variables_from_state_dict(
 ) -> dict[str, Any]:
     """Returns the variables of ``MFCVAE`` that equal the official weights.
 
-    Differentiable in the floating-point entries of ``state_dict``.
+    These are its ``params`` and ``batch_stats``; differentiable in the
+    floating-point entries of ``state_dict``.
 
     Args:
         state_dict: the official parameters and buffers as arrays.
@@ -108,9 +107,6 @@ def variables_from_state_dict(
         is_glorot: whether the model was made with the official setting
             ``init_type_p_z_c="glorot"``, which reads scales through exp; ours
             always go through ``prior.positive``.
-
-    Returns:
-        Collections ``params`` and ``batch_stats``.
 
     Raises:
         ValueError: if the official code has no such net, keys are missing or
@@ -147,10 +143,11 @@ def variables_from_state_dict(
         value = value.reshape(wanted[: len(axes)]).transpose(axes)
         if flat := _channels_last(path, settings.net, image_shape):
             value = value.take(*flat)
-        if is_glorot and path[-1] == "raw_var":
-            value = prior.positive_inverse(jnp.exp(value))
-        if is_glorot and path[-1] == "raw_tril":
-            value = _diagonal_from_exp(value)
+        if is_glorot and path[-1] in ("raw_var", "raw_tril"):
+            is_full = path[-1] == "raw_tril"
+            is_scale = np.eye(shape[-1], dtype=bool) if is_full else True
+            scale = prior.positive_inverse(jnp.exp(value))
+            value = jnp.where(is_scale, scale, value)
         variables[path] = jnp.asarray(value)
     return {"batch_stats": {}, **traverse_util.unflatten_dict(variables)}
 
@@ -158,9 +155,7 @@ def variables_from_state_dict(
 def read_state_dict(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     """Reads the file that the official training loop writes.
 
-    Args:
-        path: a ``.pt`` file holding a state_dict, or a dict with one under
-            ``"state_dict"``.
+    It is a ``.pt`` file of a state_dict, or of a dict with one under that name.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -289,11 +284,3 @@ def _channels_last(
     order = np.arange(channels * height * width)
     image = order.reshape(channels, height, width)
     return image.transpose(1, 2, 0).ravel(), axis
-
-
-def _diagonal_from_exp(tril: chex.Array) -> chex.Array:
-    """Turns diagonals that exp makes positive into those for ``positive``."""
-    eye = jnp.eye(tril.shape[-1])
-    diagonal = jnp.diagonal(tril, axis1=-2, axis2=-1)
-    converted = prior.positive_inverse(jnp.exp(diagonal))
-    return tril * (1 - eye) + converted[..., None] * eye

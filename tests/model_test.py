@@ -4,6 +4,8 @@
 
 import dataclasses
 import functools
+import math
+import pathlib
 from unittest import mock
 
 import jax
@@ -12,6 +14,7 @@ import pytest
 from absl.testing import parameterized
 from scipy import special, stats
 
+from mfcvae_jax import config as config_lib
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax import views
@@ -20,6 +23,7 @@ from mfcvae_jax.variational import elbo
 from tests import examples, oracles
 from tests.ladder import nets
 
+_PUBLISHED = pathlib.Path(__file__).parents[1] / "experiments/configs/published"
 _SHAPE = (4, 3, 2)
 _D = (2, 3)
 
@@ -93,6 +97,24 @@ class ModelTest(oracles.DoubleTestCase):
             self.assertEqual(parts.log_weights.shape, (k,))
             self.assertEqual(parts.means.shape, (k, d))
             self.assertEqual(parts.scale.shape, ((k, d), (k, d, d))[j])
+
+
+class PublishedNetsTest(parameterized.TestCase):
+    @parameterized.parameters(
+        # 3,078,304 in the nets: encoder backbones 784-500 and 500-2000, two
+        # heads per facet (500-5, 2000-5), decoder rungs 5-500 and 5-2000,
+        # backbones 2000-500 and 500-500, output 500-784, all with biases; and
+        # 550 in the priors: per facet 25 weights, 25 x 5 means and variances.
+        ("mnist", (28, 28, 1), 3_078_304 + 550),
+        # The mixing weights are parameters, too, but these are fixed.
+        ("svhn", (32, 32, 3), 2_489_027 + 200 + 50),
+    )
+    def test_number_of_parameters(self, name, image_shape, wanted):
+        config = config_lib.load(_PUBLISHED / f"{name}.py").to_dict()
+        settings = config_lib.from_config(config)
+        model = model_lib.make_model(settings, image_shape)
+        params = jax.tree.leaves(model_lib.shapes(model)["params"])
+        self.assertEqual(sum(math.prod(p.shape) for p in params), wanted)
 
 
 _VIEW = ({"kind": "noise", "std": 1.0},)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every net is built from: dense blocks, batch norm, the two heads.
 
-A layer is linear, then activation, then batch norm, in this order. Layers start
-from PyTorch's default draws, uniform in +-1/sqrt(fan_in) for weights and biases
-alike, because the published nets do.
+A layer is linear, then activation, then batch norm. Layers start from PyTorch's
+default draws, uniform in +-1/sqrt(fan_in) for weights and biases alike, because
+the published nets do.
 """
 
 import functools
@@ -68,16 +68,12 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: chex.Array, train: bool) -> chex.Array:
-        """Normalises activations.
+        """Normalises activations, shape (..., C).
 
-        Args:
-            x: shape (..., C).
-            train: whether to use, and record, the statistics of this batch.
+        In training with the statistics of this batch, which it records.
         """
-        n_channels = x.shape[-1]
-        dtype = x.dtype
+        dtype, shape = x.dtype, x.shape[-1:]
         x = x.astype(jnp.promote_types(dtype, jnp.float32))
-        shape = (n_channels,)
         scale = self.param("scale", nn.initializers.ones, shape)
         bias = self.param("bias", nn.initializers.zeros, shape)
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
@@ -88,17 +84,14 @@ class BatchNorm(nn.Module):
             return x.astype(dtype)
         x, mean, var = _normalise(x, scale, bias, self.axis_name)
         if not self.is_initializing():
-            n = x.size // n_channels
+            n = x.size // shape[0]
             if self.axis_name is not None:
                 n *= jax.lax.axis_size(self.axis_name)
             unbiased = var * n / max(n - 1, 1)
-            for running, found in (
-                (running_mean, mean),
-                (running_var, unbiased),
-            ):
-                running.value = (
-                    1 - BATCH_SHARE
-                ) * running.value + BATCH_SHARE * found
+            of_batch = ((running_mean, mean), (running_var, unbiased))
+            for running, found in of_batch:
+                kept = (1 - BATCH_SHARE) * running.value
+                running.value = kept + BATCH_SHARE * found
         return x.astype(dtype)
 
 
@@ -107,8 +100,8 @@ def _normalise(x, scale, bias, axis_name):
     """Normalises with the statistics of the batch; returns these, too.
 
     The derivative is written out, since XLA:CPU takes seven times as long for
-    what automatic differentiation makes of the formula. The statistics that
-    are returned have none.
+    what automatic differentiation makes of the formula. The statistics have
+    none.
     """
     return _normalise_forward(x, scale, bias, axis_name)[0]
 
@@ -152,8 +145,7 @@ class DenseBlock(nn.Module):
     Attributes:
         widths: units of each layer.
         activation: non-linearity after every layer.
-        norm: makes the ``BatchNorm`` that follows every activation; None for
-            none.
+        norm: makes the ``BatchNorm`` after every activation; None for none.
     """
 
     widths: tuple[int, ...]
@@ -184,13 +176,9 @@ def block_of(
 
 
 class Heads(nn.Module):
-    """The two linear heads of a facet, from features to q(z_j|x).
+    """The two linear heads of a facet, from features to q(z_j|x)."""
 
-    Attributes:
-        latent_dim: D_j.
-    """
-
-    latent_dim: int
+    latent_dim: int  # D_j
 
     @nn.compact
     def __call__(self, h: chex.Array) -> Posterior:
@@ -205,14 +193,9 @@ class Encoder(nn.Module):
     """x -> q(z_j|x) for every facet: features of each, then its two heads.
 
     Every encoder is one of these, with ``features`` of its own.
-
-    Attributes:
-        net: its settings.
-        latent_dim: D_j of each facet.
-        norm: makes a ``BatchNorm``.
     """
 
-    net: Any
+    net: Any  # its settings
     latent_dim: tuple[int, ...]
     norm: Callable[..., nn.Module] = BatchNorm
 
@@ -223,16 +206,13 @@ class Encoder(nn.Module):
         train: bool,
         facets: tuple[int, ...] | None = None,
     ) -> tuple[Posterior, ...]:
-        """Encodes a batch.
+        """Returns q(z_j|x) of each of the wanted facets, shallowest first.
 
         Args:
             x: images, shape (B, H, W, C).
             train: see ``BatchNorm``.
-            facets: of which q(z_j|x) is wanted; None for all. Layers that only
-                other facets use do not run.
-
-        Returns:
-            q(z_j|x) of each of these facets, shallowest first.
+            facets: of which it is wanted; None for all. Layers that only other
+                facets use do not run.
         """
         n_facets = len(self.latent_dim)
         wanted = range(n_facets) if facets is None else sorted(facets)

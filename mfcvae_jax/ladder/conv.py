@@ -3,13 +3,12 @@
 """The convolutional variational ladder, for any number of facets J >= 1.
 
 MFCVAE (arXiv:2106.05241), Fig. 3 and App. D.2. It is published for J = 2 and 3,
-and this rule is read off those two. With images of H x W pixels and C = 64,
+and this rule is read off those two, with C = 64:
 
-* the encoder's backbone j halves the image, which leaves H / 2^(j+1), and has
-  2^j C channels;
+* the encoder's backbone j halves the image, with 2^j C channels;
 * the encoder's rung j halves twice more, the second time with twice the
-  channels: 2^(j+1) C. Rung 0 keeps its C channels, and its second convolution
-  its size but for one pixel;
+  channels. Rung 0 keeps its C channels, and its second convolution its size but
+  for one pixel;
 * the decoder's rung j is a dense layer to the size of the encoder's backbone j
   and the channels R_j of the encoder's rung j: C, 4 C, 8 C, ...;
 * the decoder's backbone j > 0 takes rung j and what comes from above side by
@@ -20,6 +19,7 @@ Kernels are 4 x 4 where the size halves or doubles, and all pad by one pixel.
 Images are (B, H, W, channels) throughout.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -54,17 +54,11 @@ CHANNELS = 64
 
 
 class Layer(NamedTuple):
-    """A convolution or transposed convolution.
+    """A convolution or transposed convolution."""
 
-    Attributes:
-        channels: of its output.
-        width: of its kernel, in pixels.
-        stride: by which it shrinks or enlarges the image.
-    """
-
-    channels: int
-    width: int
-    stride: int
+    channels: int  # of its output
+    width: int  # of its kernel, in pixels
+    stride: int  # by which it shrinks or enlarges the image
 
 
 def encoder_backbone(j: int) -> tuple[Layer, ...]:
@@ -137,9 +131,9 @@ class Convolution(nn.Module):
     """A convolution or its transpose, with a bias.
 
     With weight normalisation the kernel is gain * direction / norm, one
-    gain per output channel and the norm over all other axes. All starts from
-    PyTorch's default draws, uniform in +-1/sqrt(fan_in). The fan-in of a
-    transposed convolution is, as there, that of the convolution it transposes.
+    gain per output channel and the norm over all other axes. Starts from
+    PyTorch's default draws, as ``block.dense`` does. The fan-in of a transposed
+    convolution is, as there, that of the convolution it transposes.
 
     Attributes:
         layer: channels, width and stride.
@@ -185,13 +179,7 @@ def _norm(direction: chex.Array) -> chex.Array:
 class ConvBlock(nn.Module):
     """Convolutions in a row, each followed by activation and batch norm.
 
-    Attributes:
-        layers: of the block.
-        activation: non-linearity after every layer.
-        is_transposed: see ``Convolution``.
-        weight_norm: see ``Convolution``.
-        is_bare: whether activation and batch norm are left out.
-        norm: makes a ``BatchNorm``.
+    If it ``is_bare``, these two are left out.
     """
 
     layers: tuple[Layer, ...]
@@ -205,12 +193,8 @@ class ConvBlock(nn.Module):
     def __call__(self, h: chex.Array, train: bool) -> chex.Array:
         """Applies the layers to images of shape (B, H, W, channels)."""
         for i, layer in enumerate(self.layers):
-            h = Convolution(
-                layer,
-                self.is_transposed,
-                self.weight_norm,
-                name=f"convolution_{i}",
-            )(h)
+            kind = layer, self.is_transposed, self.weight_norm
+            h = Convolution(*kind, name=f"convolution_{i}")(h)
             if not self.is_bare:
                 h = activate(self.activation, h)
                 h = self.norm(name=f"batch_norm_{i}")(h, train)
@@ -222,22 +206,19 @@ class ConvEncoder(Encoder):
 
     def features(self, x, train, wanted):
         """Returns what the heads of the wanted facets see."""
-        found = []
-        for j in range(max(wanted) + 1):
-            x = self._block(encoder_backbone(j), f"backbone_{j}")(x, train)
-            if j in wanted:
-                rung = self._block(encoder_rung(j), f"rung_{j}")(x, train)
-                found.append(rung.reshape(rung.shape[0], -1))
-        return found
-
-    def _block(self, layers: tuple[Layer, ...], name: str) -> ConvBlock:
-        return ConvBlock(
-            layers,
-            self.net.activation,
+        block = functools.partial(
+            ConvBlock,
+            activation=self.net.activation,
             weight_norm=self.net.weight_norm,
             norm=self.norm,
-            name=name,
         )
+        found = []
+        for j in range(max(wanted) + 1):
+            x = block(encoder_backbone(j), name=f"backbone_{j}")(x, train)
+            if j in wanted:
+                rung = block(encoder_rung(j), name=f"rung_{j}")(x, train)
+                found.append(rung.reshape(rung.shape[0], -1))
+        return found
 
 
 class ConvDecoder(nn.Module):
@@ -255,11 +236,9 @@ class ConvDecoder(nn.Module):
         h: chex.Array = None
         for j in reversed(range(len(z))):
             shape = decoder_rung(j, self.image_shape)
+            widths = (math.prod(shape),)
             rung = DenseBlock(
-                (math.prod(shape),),
-                self.net.activation,
-                self.norm,
-                name=f"rung_{j}",
+                widths, self.net.activation, self.norm, name=f"rung_{j}"
             )(z[j], train)
             faded = alpha[j] * rung.reshape(-1, *shape)
             h = faded if h is None else jnp.concatenate([faded, h], axis=-1)

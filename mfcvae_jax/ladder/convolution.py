@@ -19,8 +19,6 @@ convolution without a stride per remainder of o modulo S.
 ``benchmarks/README.md`` says what each form costs.
 """
 
-import functools
-
 import chex
 import jax
 import jax.numpy as jnp
@@ -33,10 +31,7 @@ _LAYOUT = ("NHWC", "HWIO", "NHWC")
 def output_size(size: int, width: int, stride: int) -> int:
     """Returns the pixels that ``convolve`` leaves along an axis.
 
-    Args:
-        size: pixels of the input; the result is 0 or less if it is too small.
-        width: K, taps of the kernel.
-        stride: S.
+    The result is 0 or less if the input is too small.
     """
     return (size + 2 - width) // stride + 1
 
@@ -71,10 +66,16 @@ def convolve_transposed(
     Returns:
         Shape (B, S H, S W, I).
     """
-    chex.assert_equal(kernel.shape[0], stride + 2)
     if jax.default_backend() == "cpu":
-        return _convolve_transposed_on_cpu(x, kernel, stride)
-    return _convolve_transposed(x, kernel, stride)
+        return _enlarge_on_cpu(x, kernel, stride)
+    return jax.lax.conv_transpose(
+        x,
+        kernel,
+        (stride, stride),
+        [(kernel.shape[0] - 2,) * 2] * 2,
+        dimension_numbers=_LAYOUT,
+        transpose_kernel=True,
+    )
 
 
 def _convolve(x, kernel, stride):
@@ -83,25 +84,10 @@ def _convolve(x, kernel, stride):
     )
 
 
-def _convolve_transposed(x, kernel, stride):
-    padding = kernel.shape[0] - 2
-    return jax.lax.conv_transpose(
-        x,
-        kernel,
-        (stride, stride),
-        [(padding, padding)] * 2,
-        dimension_numbers=_LAYOUT,
-        transpose_kernel=True,
-    )
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _convolve_on_cpu(x, kernel, stride):
-    return _convolve(x, kernel, stride)
-
-
-def _convolve_forward(x, kernel, stride):
-    return _convolve(x, kernel, stride), (x, kernel)
+def _enlarge(x, kernel, stride):
+    n, height, width, _ = x.shape
+    shape = (n, stride * height, stride * width, kernel.shape[2])
+    return _spread(x, kernel, stride, shape)
 
 
 def _convolve_backward(stride, saved, slope):
@@ -112,21 +98,7 @@ def _convolve_backward(stride, saved, slope):
     )
 
 
-_convolve_on_cpu.defvjp(_convolve_forward, _convolve_backward)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _convolve_transposed_on_cpu(x, kernel, stride):
-    n, height, width, _ = x.shape
-    shape = (n, stride * height, stride * width, kernel.shape[2])
-    return _spread(x, kernel, stride, shape)
-
-
-def _convolve_transposed_forward(x, kernel, stride):
-    return _convolve_transposed_on_cpu(x, kernel, stride), (x, kernel)
-
-
-def _convolve_transposed_backward(stride, saved, slope):
+def _enlarge_backward(stride, saved, slope):
     x, kernel = saved
     return (
         _convolve(slope, kernel, stride),
@@ -134,9 +106,15 @@ def _convolve_transposed_backward(stride, saved, slope):
     )
 
 
-_convolve_transposed_on_cpu.defvjp(
-    _convolve_transposed_forward, _convolve_transposed_backward
-)
+def _with_gradient(function, backward):
+    """Gives a function of (x, kernel, stride) a gradient of its own."""
+    found = jax.custom_vjp(function, nondiff_argnums=(2,))
+    found.defvjp(lambda x, k, s: (function(x, k, s), (x, k)), backward)
+    return found
+
+
+_convolve_on_cpu = _with_gradient(_convolve, _convolve_backward)
+_enlarge_on_cpu = _with_gradient(_enlarge, _enlarge_backward)
 
 
 def _kernel_gradient(large, small, width, stride):
@@ -147,9 +125,6 @@ def _kernel_gradient(large, small, width, stride):
         small: images on the side of o, shape (B, H', W', O).
         width: K.
         stride: S.
-
-    Returns:
-        Shape (K, K, I, O).
     """
     _, rows, columns, _ = small.shape
     small = small.reshape(-1, small.shape[-1])
@@ -164,8 +139,8 @@ def _kernel_gradient(large, small, width, stride):
         return pixels.reshape(-1, pixels.shape[-1]).T @ small
 
     taps = range(width)
-    return jnp.stack(
-        [jnp.stack([product(row, column) for column in taps]) for row in taps]
+    return jnp.array(
+        [[product(row, column) for column in taps] for row in taps]
     )
 
 
@@ -181,9 +156,6 @@ def _spread(small, kernel, stride, shape):
         kernel: shape (K, K, I, O).
         stride: S.
         shape: of the result, on the side of i = S o + t - 1: (B, H, W, I).
-
-    Returns:
-        Images of that shape.
     """
     n_rows, n_columns = (-(-size // stride) for size in shape[1:3])
 

@@ -41,13 +41,7 @@ class LadderEncoder(Encoder):
 
 
 class LadderDecoder(nn.Module):
-    """z_1..z_J -> the last layer, from which the likelihood reads p(x|z).
-
-    Attributes:
-        net: its settings.
-        image_shape: (H, W, C).
-        norm: makes a ``BatchNorm``.
-    """
+    """z_1..z_J -> the last layer, from which the likelihood reads p(x|z)."""
 
     net: Any
     image_shape: tuple[int, ...]
@@ -57,15 +51,12 @@ class LadderDecoder(nn.Module):
     def __call__(
         self, z: tuple[chex.Array, ...], alpha: chex.Array, train: bool
     ) -> chex.Array:
-        """Decodes a batch.
+        """Decodes a batch, to shape (B, H, W, C).
 
         Args:
             z: one array of shape (B, D_j) per facet.
             alpha: factor on each facet's rung, in [0, 1], shape (J,).
             train: see ``BatchNorm``.
-
-        Returns:
-            Shape (B, H, W, C).
         """
         h = self.hidden(z, alpha, train)
         n_outputs = math.prod(self.image_shape)

@@ -115,10 +115,7 @@ def mixture_block(densities: Densities) -> chex.Array:
     """Estimates one facet's part of M: mean_l [log p(z^l) - log q(z^l|x)].
 
     -KL(q(z|x) || p(z)), with p(z) the mixture marginal (Eq. 5 without its last
-    term). Unbiased for every L.
-
-    Returns:
-        The facet's part of M, in nats, shape (B,).
+    term), in nats, shape (B,). Unbiased for every L.
     """
     log_p_z = jax.nn.logsumexp(
         densities.log_p_z_c + densities.log_weights, axis=-1
@@ -129,9 +126,7 @@ def mixture_block(densities: Densities) -> chex.Array:
 def mean_field_block(densities: Densities) -> chex.Array:
     """Returns one facet's part of F, exactly: ``vade.closed_form_bound``.
 
-    Returns:
-        The facet's part of F, in nats, shape (B,); NaN without exact
-        expectations.
+    In nats, shape (B,); NaN without exact expectations.
     """
     if densities.expected_log_p_z_c is None:
         return jnp.full_like(densities.expected_log_q_z, jnp.nan)
@@ -148,13 +143,11 @@ def five_terms(densities: Densities) -> FacetTerms:
     flow through them.
     """
     log_resp = _sampled_assignment(densities).log_resp
-    resp = jnp.exp(log_resp)
+    of_samples = jnp.sum(jnp.exp(log_resp) * densities.log_p_z_c, axis=-1)
     return _facet_terms(
         log_resp,
         densities.log_weights,
-        log_p_z_c=jnp.mean(
-            jnp.sum(resp * densities.log_p_z_c, axis=-1), axis=0
-        ),
+        log_p_z_c=jnp.mean(of_samples, axis=0),
         log_q_z=jnp.mean(densities.log_q_z, axis=0),
     )
 
@@ -219,14 +212,11 @@ def find_estimator(name: str) -> Estimator:
 def bounds(
     terms: ElboTerms, is_in: chex.Array
 ) -> tuple[chex.Array, chex.Array]:
-    """Returns the two unweighted bounds on log p(x) of each example.
+    """Returns M and F, unweighted, of each example: nats, (B,) each.
 
     Args:
         terms: the terms of a batch.
         is_in: 1 for each facet that the bounds count, else 0, shape (J,).
-
-    Returns:
-        M and F in nats, each of shape (B,).
     """
     chex.assert_shape(is_in, (len(terms.facets),))
     return (
@@ -240,13 +230,12 @@ def loss(
 ) -> chex.Array:
     """Returns the training loss: minus the weighted bound, mean over the batch.
 
+    In nats per example, shape (); 0 of no examples.
+
     Args:
         terms: the terms of a batch.
         weight_z: weight of KL_z of each facet, in [0, 1], shape (J,).
         weight_c: weight of KL_c of each facet, in [0, 1], shape (J,).
-
-    Returns:
-        The loss in nats per example, shape (); 0 of no examples.
     """
     chex.assert_shape([weight_z, weight_c], (len(terms.facets),))
     penalty = sum(

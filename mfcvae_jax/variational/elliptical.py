@@ -79,14 +79,11 @@ class Elliptical(distrax.Distribution):
         return jnp.sum(jnp.log(diagonal), axis=-1)
 
     def distances(self, value: chex.Array) -> chex.Array:
-        """Returns ``|T^-1 (z - mu)|^2`` for every component.
+        """Returns ``|T^-1 (z - mu)|^2`` for every component, shape (..., K).
 
         Args:
             value: z, shape (..., 1, D), or (..., K, D) for a z of each
                 component.
-
-        Returns:
-            Squared distances, shape (..., K).
         """
         centred = value - self.loc  # (..., K, D)
         if self.is_full:
@@ -101,14 +98,7 @@ class Elliptical(distrax.Distribution):
         )
 
     def place(self, standard: chex.Array) -> chex.Array:
-        """Returns mu + T e, from standard draws e to draws of the components.
-
-        Args:
-            standard: e, shape (..., K, D).
-
-        Returns:
-            z, the same shape.
-        """
+        """Returns z = mu + T e, from standard draws e, both (..., K, D)."""
         if self.is_full:
             return self.loc + _apply(self.scale, standard)
         return self.loc + self.scale * standard
@@ -118,13 +108,10 @@ class Gaussians(Elliptical):
     """K Gaussians: p(z|c) = N(mu_c, T_c T_c'). See ``Elliptical``."""
 
     def log_prob(self, value: chex.Array) -> chex.Array:
-        """Returns log p(z|c) for every component.
+        """Returns log p(z|c) of every component, in nats, shape (..., K).
 
         Args:
-            value: z, shape (..., 1, D), or (..., K, D).
-
-        Returns:
-            Log densities in nats, shape (..., K).
+            value: z, see ``distances``.
         """
         log_2_pi = self.event_shape[0] * jnp.log(2 * jnp.pi)
         return -0.5 * (self.distances(value) + log_2_pi) - self.log_det()
@@ -135,14 +122,12 @@ class Gaussians(Elliptical):
         """Returns E log p(z|c) under a diagonal Gaussian q(z|x), exactly.
 
         log p(z|c) at the mean of q, less tr(Sigma_c^-1 S) / 2, where S is the
-        covariance of q: the log density is quadratic in z. Not in the paper.
+        covariance of q: the log density is quadratic in z. In nats, shape
+        (..., K). Not in the paper.
 
         Args:
             mean: of q(z|x), shape (..., D).
             var: variances of q(z|x), shape (..., D).
-
-        Returns:
-            Expected log densities in nats, shape (..., K).
         """
         # The diagonals of Sigma_c^-1, shape (K, D).
         if self.is_full:

@@ -2,15 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """log p(x) by importance sampling from q(z|x), in flat memory.
 
-::
-
-    p(x) = E_q(z|x) w(z),   w(z) = p(x|z) p(z) / q(z|x)
-
-with every c summed out in p(z). The expectation of the log of the mean of S
-weights is the mixture bound M for S = 1, rises with S and never passes log p(x)
-(Burda et al., arXiv:1509.00519). A small effective sample size means that it is
-still too low; a large one does not prove the opposite, since samples of q(z|x)
-cannot tell of what q(z|x) misses.
+p(x) = E_q(z|x) w(z) with the weight w(z) = p(x|z) p(z) / q(z|x), every c summed
+out in p(z). The expectation of the log of the mean of S weights is the mixture
+bound M for S = 1, rises with S and never passes log p(x) (Burda et al.,
+arXiv:1509.00519). A small effective sample size means that it is still too low;
+a large one does not prove the opposite, since samples of q(z|x) cannot tell of
+what q(z|x) misses.
 """
 
 from collections.abc import Callable
@@ -41,18 +38,12 @@ def log_marginal(
     key: chex.PRNGKey,
     n_samples: int,
 ) -> LogMarginal:
-    """Estimates log p(x) from log weights that are drawn one at a time.
-
-    The weights are summed as they come, so that memory does not grow with
-    their number.
+    """Estimates log p(x) from log weights that are summed as they are drawn.
 
     Args:
         draw: from a key to one log w(z) for each example, in nats, shape (B,).
         key: PRNG key.
-        n_samples: S >= 1.
-
-    Returns:
-        The estimates.
+        n_samples: S >= 1; memory does not grow with it.
     """
 
     # Sums are kept relative to the largest weight so far. A running logaddexp

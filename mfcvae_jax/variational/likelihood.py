@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """p(x|z): what the decoder's last layer means for the pixels.
 
-Every form is a dataclass of ``settings``, independent over pixels given z. The
-two functions here go by the type of that dataclass, so another form is one
-implementation of each, ``@log_prob.register`` and so on (docs/extending.md).
+Every form is a dataclass of ``settings``, independent over pixels given z.
+Another form registers an implementation of both functions (docs/extending.md).
 """
 
 import functools
@@ -24,41 +23,24 @@ _PIXEL_AXES = (-3, -2, -1)
 def log_prob(
     likelihood: Likelihood, output: chex.Array, x: chex.Array
 ) -> chex.Array:
-    """Returns log p(x|z), summed over the pixels.
+    """Returns log p(x|z), summed over the pixels, in nats, shape (...).
 
     Bernoulli takes grey pixels, not binarised: x log p + (1-x) log(1-p), from
     logits, which never saturates. (The official code goes through a clamped
     sigmoid and saturates at -15.94 nats a pixel in float32.)
 
     Args:
-        likelihood: its form.
+        likelihood: its form; TypeError if it is not known.
         output: last layer of the decoder, shape (..., H, W, C); logits for
             Bernoulli.
         x: images in [0, 1], shape (H, W, C) or broadcastable to ``output``.
-
-    Returns:
-        Log densities in nats, shape (...).
-
-    Raises:
-        TypeError: if the form is not known.
     """
     raise _unknown(likelihood)
 
 
 @functools.singledispatch
 def mean(likelihood: Likelihood, output: chex.Array) -> chex.Array:
-    """Returns E[x|z], the image that figures show.
-
-    Args:
-        likelihood: its form.
-        output: last layer of the decoder, any shape.
-
-    Returns:
-        Pixel intensities, the same shape.
-
-    Raises:
-        TypeError: if the form is not known.
-    """
+    """Returns E[x|z], the image that figures show, of the output's shape."""
     raise _unknown(likelihood)
 
 

@@ -30,14 +30,7 @@ class Posterior(NamedTuple):
 
 
 def distribution(posterior: Posterior) -> distrax.MultivariateNormalDiag:
-    """Returns q(z_j|x) as a distribution, batch shape (B,), event shape (D,).
-
-    Args:
-        posterior: parameters of the facet.
-
-    Returns:
-        The distribution; its scale is a standard deviation.
-    """
+    """Returns q(z_j|x) of batch shape (B,) and event shape (D,)."""
     return distrax.MultivariateNormalDiag(
         posterior.mean, jnp.exp(0.5 * posterior.log_var)
     )
@@ -46,39 +39,19 @@ def distribution(posterior: Posterior) -> distrax.MultivariateNormalDiag:
 def sample(posterior: Posterior, noise: chex.Array) -> chex.Array:
     """Draws z = mean + std * noise, the reparameterisation trick.
 
-    The noise is an argument so that a step can be repeated exactly.
-
     Args:
         posterior: parameters of the facet.
-        noise: standard normal draws, shape (L, B, D).
-
-    Returns:
-        Samples of z_j, shape (L, B, D).
+        noise: standard normal draws, shape (L, B, D), which is z's, too.
     """
     chex.assert_rank(noise, 3)
     return posterior.mean + jnp.exp(0.5 * posterior.log_var) * noise
 
 
 def log_prob(posterior: Posterior, z: chex.Array) -> chex.Array:
-    """Returns log q(z_j|x) of samples.
-
-    Args:
-        posterior: parameters of the facet.
-        z: shape (L, B, D).
-
-    Returns:
-        Log densities in nats, shape (L, B).
-    """
+    """Returns log q(z_j|x) in nats, shape (L, B), of samples (L, B, D)."""
     return distribution(posterior).log_prob(z)
 
 
 def expected_log_prob(posterior: Posterior) -> chex.Array:
-    """Returns E log q(z_j|x) under q(z_j|x) itself: minus its entropy.
-
-    Args:
-        posterior: parameters of the facet.
-
-    Returns:
-        Expected log densities in nats, shape (B,).
-    """
+    """Returns E log q(z_j|x) under q itself, minus its entropy; nats, (B,)."""
     return -distribution(posterior).entropy()

@@ -6,10 +6,7 @@ MFCVAE (arXiv:2106.05241), Eq. 1: c ~ Cat(pi), z|c ~ p(z|c), in the paper a
 Gaussian. The unconstrained parameters live in the module ``MixturePrior``,
 which gives a ``distrax.MixtureSameFamily``; everything else takes that. Its
 ``components_distribution`` has the batch shape (K,) and the event shape (D,).
-
-Another family of components is a dataclass of settings, an entry of
-``settings.KINDS["prior"]`` and an implementation of ``components``
-(docs/extending.md).
+Another family of components implements ``components`` (docs/extending.md).
 """
 
 import functools
@@ -44,12 +41,6 @@ def positive(raw: chex.Array) -> chex.Array:
 
     log(1 + exp(10 raw)) / 10, and raw itself where 10 raw > 20, which is
     PyTorch's convention and the one published weights were trained with.
-
-    Args:
-        raw: any shape.
-
-    Returns:
-        Positive numbers, the same shape.
     """
     sharp = _SHARPNESS * raw
     return jnp.where(
@@ -58,14 +49,7 @@ def positive(raw: chex.Array) -> chex.Array:
 
 
 def positive_inverse(value: chex.Array) -> chex.Array:
-    """Inverts ``positive``: log(exp(10 value) - 1) / 10.
-
-    Args:
-        value: positive numbers, any shape.
-
-    Returns:
-        Unconstrained numbers, the same shape.
-    """
+    """Inverts ``positive``: log(exp(10 value) - 1) / 10."""
     value = jnp.asarray(value)
     return value + jnp.log(-jnp.expm1(-_SHARPNESS * value)) / _SHARPNESS
 
@@ -162,15 +146,7 @@ def _gaussians(family: GaussianPrior, module: MixturePrior) -> Gaussians:
 def tempered(
     family: distrax.Distribution, temperature: float
 ) -> distrax.Distribution:
-    """Scales the deviations of components from their means.
-
-    Args:
-        family: the components, batch shape (K,).
-        temperature: factor on their deviations; 0 leaves the means.
-
-    Returns:
-        The same components, narrower or wider.
-    """
+    """Scales components about their means by a factor; 0 leaves the means."""
     scale = jnp.asarray(temperature)
     shift = (1 - scale) * family.mean()
     return distrax.Transformed(
@@ -185,7 +161,7 @@ def draw(
     temperature: float,
     n_samples: int,
 ) -> list[chex.Array]:
-    """Draws z_j ~ p(z_j|c_j) of every facet.
+    """Draws z_j ~ p(z_j|c_j) of every facet, length J, shape (G, n, D_j) each.
 
     Args:
         key: PRNG key.
@@ -193,9 +169,6 @@ def draw(
         picked: c, integers, shape (G, J).
         temperature: see ``tempered``.
         n_samples: n.
-
-    Returns:
-        Samples, length J, each of shape (G, n, D_j).
     """
     z = []
     keys = jax.random.split(key, len(mixtures))
@@ -211,22 +184,15 @@ def draw(
 def unconstrained(
     mixture: distrax.MixtureSameFamily,
 ) -> dict[str, chex.Array]:
-    """Inverts ``MixturePrior``: the parameters that give a mixture.
-
-    Args:
-        mixture: of K Gaussians.
-
-    Returns:
-        Values of ``logits``, ``means`` and ``raw_var`` or ``raw_tril``.
-    """
+    """Inverts ``MixturePrior``: the parameters that give K Gaussians."""
     family: Elliptical = mixture.components_distribution
-    params = {"logits": mixture.mixture_distribution.logits}
-    params["means"], scale = family.loc, family.scale
+    logits, scale = mixture.mixture_distribution.logits, family.scale
+    params = {"logits": logits, "means": family.loc}
     if not family.is_full:
         n_free = None if family.covariance is Covariance.DIAGONAL else 1
         return params | {"raw_var": positive_inverse(scale[:, :n_free] ** 2)}
-    n_free = None if family.covariance is Covariance.FULL else 1
-    scale = scale[:n_free]
+    if family.covariance is Covariance.TIED:
+        scale = scale[:1]
     diagonal = jnp.diagonal(scale, axis1=-2, axis2=-1)
     raw = positive_inverse(diagonal)[..., None] * jnp.eye(diagonal.shape[-1])
     return params | {"raw_tril": jnp.tril(scale, -1) + raw}

@@ -31,14 +31,10 @@ _LEAST_VARIANCE = 1e-6
 
 
 def moments(q: Posterior) -> chex.Array:
-    """Returns what is compared of a facet, for each example.
+    """Returns what is compared of a facet, for each example, shape (B, 3 D).
 
-    Args:
-        q: q(z_j|x) of a batch.
-
-    Returns:
-        Means, their squared distances from the mean over the batch, and
-        standard deviations, shape (B, 3 D).
+    Means, their squared distances from the mean over the batch, and standard
+    deviations.
     """
     centred = q.mean - jnp.mean(q.mean, axis=0)
     return jnp.concatenate(
@@ -47,17 +43,15 @@ def moments(q: Posterior) -> chex.Array:
 
 
 def share_between(values: chex.Array, resp: chex.Array) -> chex.Array:
-    """Returns the share of variance that lies between clusters.
+    """Returns the share of variance that lies between clusters, in [0, 1].
 
     sum_c n_c (m_c - m)^2 / sum_b (v_b - m)^2, where n_c and m_c are the size
-    and the mean of cluster c, by responsibilities, and m is the mean of all.
+    and the mean of cluster c, by responsibilities, and m is the mean of all;
+    averaged over the columns.
 
     Args:
         values: shape (B, F).
         resp: responsibilities, rows summing to 1, shape (B, K).
-
-    Returns:
-        The mean over the F columns, in [0, 1], shape ().
     """
     chex.assert_equal_shape_prefix([values, resp], 1)
     centred = values - jnp.mean(values, axis=0)
@@ -71,7 +65,7 @@ def share_between(values: chex.Array, resp: chex.Array) -> chex.Array:
 def shares(
     posteriors: Sequence[Posterior], resp: Sequence[chex.Array]
 ) -> chex.Array:
-    """Returns what each facet tells of each shallower one.
+    """Returns what each facet tells of each shallower one, shape (J, J).
 
     Args:
         posteriors: q(z_j|x) of a batch, length J.
@@ -79,20 +73,16 @@ def shares(
 
     Returns:
         In row j and column i > j the share of facet j that facet i tells, else
-        0; shape (J, J).
+        0.
     """
-    n_facets = len(posteriors)
-    known = [jax.lax.stop_gradient(r) for r in resp]
+    known = jax.lax.stop_gradient(list(resp))
     of_facets = [moments(q) for q in posteriors]
-    zero = jnp.zeros((), of_facets[0].dtype)
-    return jnp.stack(
+    return jnp.array(
         [
-            jnp.stack(
-                [
-                    share_between(of_facets[j], known[i]) if i > j else zero
-                    for i in range(n_facets)
-                ]
-            )
-            for j in range(n_facets)
+            [
+                share_between(of_facets[j], known[i]) if i > j else 0.0
+                for i in range(len(known))
+            ]
+            for j in range(len(known))
         ]
     )

@@ -2,22 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The VaDE trick: the optimal q(c|x) in closed form, never a network.
 
-MFCVAE (arXiv:2106.05241), Theorems 1 and 2, and Theorem 3 of App. B.3. For any
-q(z|x), the q(c|x) that minimises ::
-
-    E_q(z|x) KL[q(c|x) || p(c|z)]                                 (Eq. 6)
-
-is proportional to exp(E_q(z|x) log p(c|z)) (Eq. 8), and the minimum is -log Z
-with Z the normaliser (Eqs. 7, 9). Z <= 1 by Jensen's inequality, so the minimum
-is not zero in general; this corrects the original VaDE paper.
-
-The expectation can be a mean over samples. For a Gaussian q(z|x) the optimum is
-also known without any (it is not in the paper): log p(c|z) differs from
-log p(z|c) + log p(c) by log p(z), which does not depend on c, so ::
-
-    q(c|x) proportional to p(c) exp(E_q(z|x) log p(z|c)),
-
-and that expectation is exact: ``elliptical.Gaussians.expected_log_prob``.
+MFCVAE (arXiv:2106.05241), Theorems 1 and 2, and Theorem 3 of App. B.3, give the
+q(c|x) that minimises E_q(z|x) KL[q(c|x) || p(c|z)] (Eq. 6), for any q(z|x). The
+minimum is not zero in general; this corrects the original VaDE paper.
 
 The functions take log densities and moments, not models; docs/maths.md derives
 them. Axes: L samples, B examples, K components, J facets.
@@ -57,29 +44,22 @@ class Assignment(NamedTuple):
 
 
 class Assignments(NamedTuple):
-    """The optimal q(c|x) of all facets: a product over them.
-
-    Attributes:
-        facets: q(c_j|x) of each facet, length J.
-    """
+    """The optimal q(c|x) of all facets: the product of the ``facets``' own."""
 
     facets: tuple[Assignment, ...]
 
     @property
     def log_normaliser(self) -> chex.Array:
-        """sum_j log Z_j (Eq. 11), in nats, shape (...)."""
+        """sum_j log Z_j, minus the minimum (Eq. 11), in nats, shape (...)."""
         return sum(facet.log_normaliser for facet in self.facets)
 
 
 def log_posterior(log_p_z_c: chex.Array, log_weights: chex.Array) -> chex.Array:
-    """Returns log p(c|z) by Bayes' rule within the mixture.
+    """Returns log p(c|z), by Bayes' rule within the mixture, shape (..., K).
 
     Args:
         log_p_z_c: log p(z|c), in nats, shape (..., K).
         log_weights: log p(c), in nats, shape (K,).
-
-    Returns:
-        Log probabilities in nats, shape (..., K).
     """
     return jax.nn.log_softmax(log_p_z_c + log_weights, axis=-1)
 
@@ -88,14 +68,12 @@ def optimal_assignment(expected_log_p_c_z: chex.Array) -> Assignment:
     """Theorem 1: the q(c|x) that minimises E KL[q(c|x) || p(c|z)].
 
     q(c|x) = exp(E log p(c|z)) / Z (Eq. 8), Z = sum_c exp(E log p(c|z)) (Eq. 9).
-    The expectation is over q(z|x), of any form; the mean over one sample makes
-    the responsibilities p(c|z) itself and log Z = 0.
+    The minimum is -log Z (Eq. 7), and Z <= 1 by Jensen's inequality. The
+    expectation is over q(z|x), of any form; the mean over one sample makes the
+    responsibilities p(c|z) itself and log Z = 0.
 
     Args:
         expected_log_p_c_z: E_q(z|x) log p(c|z), in nats, shape (..., K).
-
-    Returns:
-        The optimum; -log_normaliser is the minimum (Eq. 7).
     """
     log_normaliser = jax.nn.logsumexp(expected_log_p_c_z, axis=-1)
     return Assignment(
@@ -117,9 +95,6 @@ def optimal_assignments(
     Args:
         expected_log_p_c_z: E_q(z|x) log p(c_j|z_j) of each facet, in nats, J
             arrays of shape (..., K_j).
-
-    Returns:
-        The factors of the optimum; -log_normaliser is the minimum (Eq. 11).
     """
     return Assignments(tuple(map(optimal_assignment, expected_log_p_c_z)))
 
@@ -135,9 +110,6 @@ def sampled_assignments(
         log_p_z_c: log p(z_j^l|c_j) of each facet, in nats, J arrays of shape
             (L, ..., K_j).
         log_weights: log p(c_j) of each facet, in nats, J arrays (K_j,).
-
-    Returns:
-        The factors of the optimum.
     """
     log_p_c_z = map(log_posterior, log_p_z_c, log_weights)
     return optimal_assignments([jnp.mean(p, axis=0) for p in log_p_c_z])
@@ -146,17 +118,16 @@ def sampled_assignments(
 def closed_form_log_resp(
     expected_log_p_z_c: chex.Array, log_weights: chex.Array
 ) -> chex.Array:
-    """Returns the optimal log q(c|x) exactly, without samples of z.
+    """Returns the optimal log q(c|x) exactly, without samples; shape (..., K).
 
-    Theorem 1 with E log p(z) left out, which does not depend on c: Bayes' rule
-    with expected log densities. Not in the paper.
+    log p(c|z) differs from log p(z|c) + log p(c) by log p(z), which does not
+    depend on c, so Theorem 1 becomes Bayes' rule with expected log densities.
+    For a Gaussian q(z|x) these are known: ``Gaussians.expected_log_prob`` of
+    ``elliptical``. Not in the paper.
 
     Args:
         expected_log_p_z_c: E_q(z|x) log p(z|c), in nats, shape (..., K).
         log_weights: log p(c), in nats, shape (K,).
-
-    Returns:
-        Log responsibilities in nats, shape (..., K).
     """
     return log_posterior(expected_log_p_z_c, log_weights)
 
@@ -164,14 +135,11 @@ def closed_form_log_resp(
 def component_kl(
     expected_log_p_z_c: chex.Array, expected_log_q_z: chex.Array
 ) -> chex.Array:
-    """Returns KL[q(z|x) || p(z|c)] for every component.
+    """Returns KL[q(z|x) || p(z|c)] of every component, nats, shape (..., K).
 
     Args:
         expected_log_p_z_c: E_q(z|x) log p(z|c), in nats, shape (..., K).
         expected_log_q_z: E_q(z|x) log q(z|x), in nats, shape (...).
-
-    Returns:
-        Divergences in nats, shape (..., K).
     """
     return expected_log_q_z[..., None] - expected_log_p_z_c
 
@@ -179,7 +147,7 @@ def component_kl(
 def closed_form_bound(
     kl_z_c: chex.Array, log_weights: chex.Array
 ) -> chex.Array:
-    """Returns one facet's part of the mean-field bound, exactly.
+    """Returns one facet's part of the mean-field bound, exactly, shape (...).
 
     -[E_q(c|x) KL(q(z|x) || p(z|c)) + KL(q(c|x) || p(c))] (Eq. 14) at the
     optimal q(c|x) collapses to logsumexp_c [log p(c) - KL(q(z|x) || p(z|c))].
@@ -188,8 +156,5 @@ def closed_form_bound(
     Args:
         kl_z_c: KL[q(z|x) || p(z|c)], in nats, shape (..., K).
         log_weights: log p(c), in nats, shape (K,).
-
-    Returns:
-        The facet's part of the bound, in nats, shape (...).
     """
     return jax.nn.logsumexp(log_weights - kl_z_c, axis=-1)

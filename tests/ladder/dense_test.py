@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The dense ladder, against a forward pass written out by hand."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import parameterized
 
-from mfcvae_jax import model, settings
+from mfcvae_jax import settings
 from mfcvae_jax.ladder import dense
 from mfcvae_jax.settings import Activation, Merge
 from tests import oracles
@@ -119,34 +117,3 @@ class FadeInTest(oracles.DoubleTestCase):
         for is_cut in np.eye(3, dtype=bool):
             slopes = slope(z, np.where(is_cut, 0.0, 1.0))
             self.assertEqual([not np.any(s) for s in slopes], is_cut.tolist())
-
-
-class PublishedMnistLadderTest(absltest.TestCase):
-    def test_has_3078854_parameters_with_its_priors(self):
-        # 3,078,304 in the nets: encoder backbones 784-500 and 500-2000, two
-        # heads per facet (500-5, 2000-5), decoder rungs 5-500 and 5-2000,
-        # backbones 2000-500 and 500-500, output 500-784, all with biases; and
-        # 550 in the priors: per facet 25 weights, 25 x 5 means and variances.
-        facets = settings.Facets(
-            n_components=(25, 25),
-            latent_dim=(5, 5),
-            covariance=(settings.Covariance.DIAGONAL,) * 2,
-            learn_weights=(True, True),
-        )
-        net = settings.DenseLadder(
-            encoder_backbone=((500,), (2000,)),
-            encoder_rungs=((), ()),
-            decoder_rungs=((500,), (2000,)),
-            decoder_backbone=((500,), (500,)),
-            activation=Activation.RELU,
-            batch_norm=False,
-            merge=Merge.GATED_ADD,
-        )
-        net.check(facets)
-        shapes = model.shapes(model.MFCVAE(facets, net, 0.01, (28, 28, 1)))
-        counts = {
-            name: sum(math.prod(p.shape) for p in jax.tree.leaves(tree))
-            for name, tree in shapes["params"].items()
-        }
-        self.assertEqual(counts["priors_0"] + counts["priors_1"], 550)
-        self.assertEqual(sum(counts.values()), 3_078_854)
