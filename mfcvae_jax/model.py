@@ -118,7 +118,9 @@ class MFCVAE(nn.Module):
     def decode(
         self, z: tuple[chex.Array, ...], alpha: chex.Array, train: bool = False
     ) -> chex.Array:
-        """Returns the decoder's last layer, for ``likelihood``; (..., H, W, C).
+        """Returns the decoder's last layer, shape (..., H, W, C).
+
+        The form of ``likelihood`` says what it means.
 
         Args:
             z: one array of shape (..., D_j) per facet.
@@ -275,11 +277,11 @@ def elbo_terms(
         map(densities, forward.posteriors, forward.mixtures, forward.z)
     )
     return elbo.ElboTerms(
-        likelihood.log_prob(form, forward.output, x).mean(axis=0),
-        tuple(map(estimate, per_facet)),
-        *(
-            jnp.stack([block(d) for d in per_facet], axis=-1)
-            for block in (elbo.mixture_block, elbo.mean_field_block)
+        log_p_x_z=likelihood.log_prob(form, forward.output, x).mean(axis=0),
+        facets=tuple(map(estimate, per_facet)),
+        mixture=jnp.stack([elbo.mixture_block(d) for d in per_facet], axis=-1),
+        mean_field=jnp.stack(
+            [elbo.mean_field_block(d) for d in per_facet], axis=-1
         ),
     )
 

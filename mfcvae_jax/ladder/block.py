@@ -100,8 +100,8 @@ def _normalise(x, scale, bias, axis_name):
     """Normalises with the statistics of the batch; returns these, too.
 
     The derivative is written out, since XLA:CPU takes seven times as long for
-    what automatic differentiation makes of the formula. The statistics have
-    none.
+    what automatic differentiation makes of the formula. The statistics that
+    are returned have none.
     """
     return _normalise_forward(x, scale, bias, axis_name)[0]
 

@@ -191,13 +191,8 @@ def _inverse(tril: chex.Array) -> chex.Array:
     upper = _inverse(tril[..., :half, :half])
     lower = _inverse(tril[..., half:, half:])
     corner = -_product(_product(lower, tril[..., half:, :half]), upper)
-    return jnp.concatenate(
-        [
-            jnp.pad(upper, [(0, 0)] * (tril.ndim - 1) + [(0, d - half)]),
-            jnp.concatenate([corner, lower], axis=-1),
-        ],
-        axis=-2,
-    )
+    above = jnp.zeros_like(corner.mT)
+    return jnp.block([[upper, above], [corner, lower]])
 
 
 @_inverse.defjvp

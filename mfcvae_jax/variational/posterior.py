@@ -41,7 +41,7 @@ def sample(posterior: Posterior, noise: chex.Array) -> chex.Array:
 
     Args:
         posterior: parameters of the facet.
-        noise: standard normal draws, shape (L, B, D), which is z's, too.
+        noise: standard normal draws, of the shape of z, (L, B, D).
     """
     chex.assert_rank(noise, 3)
     return posterior.mean + jnp.exp(0.5 * posterior.log_var) * noise

@@ -50,12 +50,12 @@ class Assignments(NamedTuple):
 
     @property
     def log_normaliser(self) -> chex.Array:
-        """sum_j log Z_j, minus the minimum (Eq. 11), in nats, shape (...)."""
+        """sum_j log Z_j, the minimum's negative (Eq. 11), nats, shape (...)."""
         return sum(facet.log_normaliser for facet in self.facets)
 
 
 def log_posterior(log_p_z_c: chex.Array, log_weights: chex.Array) -> chex.Array:
-    """Returns log p(c|z), by Bayes' rule within the mixture, shape (..., K).
+    """Returns log p(c|z) by Bayes' rule within the mixture, nats, (..., K).
 
     Args:
         log_p_z_c: log p(z|c), in nats, shape (..., K).
@@ -118,7 +118,7 @@ def sampled_assignments(
 def closed_form_log_resp(
     expected_log_p_z_c: chex.Array, log_weights: chex.Array
 ) -> chex.Array:
-    """Returns the optimal log q(c|x) exactly, without samples; shape (..., K).
+    """Returns the optimal log q(c|x) without samples, in nats, shape (..., K).
 
     log p(c|z) differs from log p(z|c) + log p(c) by log p(z), which does not
     depend on c, so Theorem 1 becomes Bayes' rule with expected log densities.
@@ -147,11 +147,11 @@ def component_kl(
 def closed_form_bound(
     kl_z_c: chex.Array, log_weights: chex.Array
 ) -> chex.Array:
-    """Returns one facet's part of the mean-field bound, exactly, shape (...).
+    """Returns one facet's part of the mean-field bound, in nats, shape (...).
 
     -[E_q(c|x) KL(q(z|x) || p(z|c)) + KL(q(c|x) || p(c))] (Eq. 14) at the
-    optimal q(c|x) collapses to logsumexp_c [log p(c) - KL(q(z|x) || p(z|c))].
-    Not in the paper.
+    optimal q(c|x) collapses to logsumexp_c [log p(c) - KL(q(z|x) || p(z|c))],
+    which is exact. Not in the paper.
 
     Args:
         kl_z_c: KL[q(z|x) || p(z|c)], in nats, shape (..., K).

@@ -76,28 +76,6 @@ class ByHandTest(oracles.DoubleTestCase):
             output.reshape(5, 12), nets.linear(params["output"], h)
         )
 
-    def test_empty_stages_are_the_identity(self):
-        empty = ((), ())
-        net = settings.DenseLadder(
-            *(empty,) * 4, Activation.RELU, True, Merge.CONCATENATE
-        )
-        encoder = dense.LadderEncoder(net, (2, 3))
-        decoder = dense.LadderDecoder(net, (4,))
-        z, alpha = _latents((2, 3)), np.array([0.5, 1.0])
-        self.assertEqual(
-            set(nets.shapes(encoder, np.zeros((3, 4)), train=True)["params"]),
-            {"heads_0", "heads_1"},
-        )
-        variables = nets.random_variables(decoder, z, alpha)
-        self.assertEqual(set(variables["params"]), {"output"})
-        self.assert_close(
-            nets.evaluate(decoder, variables, z, alpha),
-            nets.linear(
-                variables["params"]["output"],
-                np.concatenate([0.5 * z[0], z[1]], axis=-1),
-            ),
-        )
-
 
 class FadeInTest(oracles.DoubleTestCase):
     @parameterized.parameters(*Merge)

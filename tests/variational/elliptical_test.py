@@ -75,33 +75,18 @@ class DensityTest(oracles.DoubleTestCase):
             found, facet.log_p_z_c(np.stack(z)).mean(axis=0), rtol=1e-10
         )
 
-    @parameterized.parameters(Covariance.DIAGONAL, Covariance.FULL)
-    def test_far_components_have_finite_densities_in_float32(self, covariance):
-        facet = oracles.random_facet(4, 3, 2, covariance)
-        far = Gaussians(
-            facet.means + np.array([[0], [1e3], [-1e3]]),
-            (facet.scale.T * np.array([1e-3, 1.0, 1e3])).T,
-        )
-        with jax.enable_x64(False):
-            ours = _log_prob(
-                jax.tree.map(np.float32, far), np.ones((1, 2), np.float32)
-            )
-        self.assertEqual(ours.dtype, jnp.float32)
-        self.assertTrue(np.all(np.isfinite(ours)), str(ours))
 
-
-_K, _N = 4, 20
-
-
-def _ill_conditioned(rng, d, condition, is_graded):
+def _ill_conditioned(rng, k, d, condition, is_graded):
     """Cholesky factors: of axes scaled apart, or of turned ellipsoids."""
     scales = np.logspace(0, -np.log10(condition), d)
-    drawn = [rng.normal(size=(d, d)) for _ in range(_K)]
+    drawn = rng.normal(size=(k, d, d))
     if is_graded:
         unit = np.eye(d) + 0.5 * np.tril(drawn, -1)
         return scales[:, None] * unit
-    upper = [np.linalg.qr((np.linalg.qr(a)[0] * scales).T)[1] for a in drawn]
-    return np.stack([root.T * np.sign(np.diag(root)) for root in upper])
+    axes = np.linalg.qr(drawn)[0] * scales
+    upper = np.linalg.qr(axes.swapaxes(1, 2))[1]
+    signs = np.sign(np.diagonal(upper, 0, 1, 2))
+    return upper.swapaxes(1, 2) * signs[:, None]
 
 
 def _by_solves(scale, means, z, var):
@@ -133,10 +118,11 @@ class ConditioningTest(parameterized.TestCase):
     ):
         """float32 against float64 at the same single-precision numbers."""
         rng = np.random.default_rng(9)
-        scale = _ill_conditioned(rng, d, condition, is_graded)
-        means = rng.normal(size=(_K, d))
+        k, n = 4, 20
+        scale = _ill_conditioned(rng, k, d, condition, is_graded)
+        means = rng.normal(size=(k, d))
         z = means[:, None] + np.einsum(
-            "kde,kne->knd", scale, rng.normal(size=(_K, _N, d))
+            "kde,kne->knd", scale, rng.normal(size=(k, n, d))
         )
         scale, means, z = jax.tree.map(np.float32, (scale, means, z))
         # As wide as the narrowest direction of all, so that no trace is huge.
@@ -147,7 +133,7 @@ class ConditioningTest(parameterized.TestCase):
         ours = _log_prob(components, z), _expected(components, z, var)
         double = _by_solves(*jax.tree.map(np.float64, (scale, means, z, var)))
         single = _by_solves(scale, means, z, var)
-        own = np.arange(_K)  # the other components are far away
+        own = np.arange(k)  # the other components are far away
         for mine, truth, theirs in zip(ours, double, single, strict=True):
             self.assertEqual(mine.dtype, jnp.float32)
             error, solve = (
@@ -194,24 +180,22 @@ class ConditioningTest(parameterized.TestCase):
     def test_gradient_at_condition_1e6_is_that_of_a_triangular_solve(
         self, is_graded, d
     ):
+        """In the mean: of single factors, either may be ten times better."""
         rng = np.random.default_rng(9)
-        scale = np.float32(_ill_conditioned(rng, d, 1e6, is_graded))
-        noise = np.float32(rng.normal(size=(_N, _K, d)))
-        z = np.einsum("kde,nke->nkd", scale, noise)
+        k, n = 2000, 20
+        scale = np.float32(_ill_conditioned(rng, k, d, 1e6, is_graded))
+        z = scale @ np.float32(rng.normal(size=(k, d, n)))
 
         def ours(scale, z):
-            components = Gaussians(jnp.zeros((_K, d), z.dtype), scale)
-            return jnp.sum(components.log_prob(z))
+            components = Gaussians(jnp.zeros((k, d), z.dtype), scale)
+            return jnp.sum(components.log_prob(z.transpose(2, 0, 1)))
 
         def by_solve(scale, z):
             white = jax.lax.linalg.triangular_solve(
-                jnp.broadcast_to(scale, (_N, _K, d, d)),
-                z[..., None],
-                left_side=True,
-                lower=True,
+                scale, z, left_side=True, lower=True
             )
             diagonal = jnp.diagonal(scale, axis1=1, axis2=2)
-            return -0.5 * jnp.sum(white**2) - _N * jnp.sum(jnp.log(diagonal))
+            return -0.5 * jnp.sum(white**2) - n * jnp.sum(jnp.log(diagonal))
 
         found, solved = (
             np.tril(jax.jit(jax.grad(f))(scale, z)) for f in (ours, by_solve)
@@ -225,4 +209,4 @@ class ConditioningTest(parameterized.TestCase):
             / np.linalg.norm(truth, axis=(1, 2))
             for of in (found, solved)
         )
-        self.assertLess(error.max(), 1e-4 + 1.5 * theirs.max())
+        self.assertLess(error.mean(), 1e-4 + 1.5 * theirs.mean())
