@@ -129,9 +129,13 @@ _NETS = {
         batch_norm=True,
         merge=settings_lib.Merge.GATED_ADD,
     ),
-    "conv": settings_lib.ConvLadder(_RELU, False, False, False),
-    "shared": settings_lib.SharedEncoder((7,), (4,), _RELU, True),
-    "separate": settings_lib.SeparateEncoders(((7,), (6,)), (4,), _RELU, True),
+    "conv": settings_lib.ConvLadder(
+        _RELU, weight_norm=False, output_norm=False, official_init=False
+    ),
+    "shared": settings_lib.SharedEncoder((7,), (4,), _RELU, batch_norm=True),
+    "separate": settings_lib.SeparateEncoders(
+        ((7,), (6,)), (4,), _RELU, batch_norm=True
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""p(x|z), against SciPy, distrax and exact arithmetic."""
+"""p(x|z), against SciPy and exact arithmetic."""
 
 import decimal
 
