@@ -19,9 +19,10 @@ import json
 import os
 import pathlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+import jax
 import numpy as np
 from flax import traverse_util
 from sklearn.base import BaseEstimator
@@ -29,7 +30,7 @@ from sklearn.base import BaseEstimator
 import mfcvae_jax
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import model as model_lib
-from mfcvae_jax.estimator.defaults import make_settings, n_held_back
+from mfcvae_jax.estimator.defaults import make_settings
 from mfcvae_jax.estimator.facet import Facet
 from mfcvae_jax.estimator.fitted import Fitted
 from mfcvae_jax.estimator.layout import Layout
@@ -44,25 +45,25 @@ _FORMAT = "mfcvae_jax.MultiFacetClustering"
 # 3: facets.view in the settings.
 # 4: n_init, warm_up, redundancy_price.
 _VERSION = 4
+_OF_FACET = ("n_components", "latent_dim", "covariance", "learn_weights")
+_OBJECTS = ("net", "likelihood")
 
 _E = TypeVar("_E", bound=BaseEstimator)
 
 
 def write(path: str | os.PathLike[str], fitted: Fitted) -> None:
-    """Writes the file that ``MultiFacetClustering.save`` promises, whole.
-
-    Raises:
-        OSError: if it cannot be written there.
-    """
+    """Writes the file that ``MultiFacetClustering.save`` promises, whole."""
     settings, layout = fitted.settings, fitted.layout
+    # Left out is what the settings have.
     kept = {**fitted.params}
     del kept["workdir"]
-    kept["facets"] = [dataclasses.asdict(f) for f in kept["facets"]]
-    for facet in kept["facets"]:
-        del facet["prior"], facet["view"]  # they are in the settings
-    for name in ("net", "likelihood"):
+    kept["facets"] = [
+        {name: getattr(facet, name) for name in _OF_FACET}
+        for facet in kept["facets"]
+    ]
+    for name in _OBJECTS:
         if not isinstance(kept[name], str):
-            kept[name] = None  # it is in the settings
+            kept[name] = None
     if kept["random_state"] is not None:
         kept["random_state"] = settings.seed
     names = fitted.feature_names
@@ -116,15 +117,9 @@ def _replace(file: pathlib.Path, content: bytes) -> None:
 def read(
     path: str | os.PathLike[str], estimator_class: type[_E]
 ) -> tuple[_E, Fitted]:
-    """Reads a file that ``write`` made.
+    """Reads the estimator, not fitted, and what it had found.
 
-    Returns:
-        The estimator, not fitted, and what it had found.
-
-    Raises:
-        FileNotFoundError: if there is none.
-        ValueError: if it is another kind of file, damaged, or from a later
-            version of the library.
+    See ``MultiFacetClustering.load`` for the errors.
     """
     file = pathlib.Path(path).expanduser()
     if not file.exists():
@@ -146,10 +141,22 @@ def read(
             f"{file} is no saved estimator, or it is damaged ({error}): "
             "MultiFacetClustering.save writes an .npz file, which is a zip"
         ) from error
+    about = _about(members)
+    if about.get("format") != _FORMAT:
+        raise ValueError(
+            f"{file} was not written by MultiFacetClustering.save: it holds "
+            f"{', '.join(sorted(members)[:5]) or 'nothing'}"
+        )
+    version = about.get("version")
+    if isinstance(version, int) and version > _VERSION:
+        raise ValueError(
+            f"{file} has version {version} of its format, from "
+            f"{about.get('written_by')}; this library, mfcvae_jax "
+            f"{mfcvae_jax.__version__}, reads versions up to {_VERSION}: "
+            "install a later one"
+        )
     try:
-        return _sound(estimator_class, members)
-    except _NotOursError as error:
-        raise ValueError(f"{file} {error}") from error
+        return _sound(estimator_class, about, members)
     except Exception as error:  # anything can be wrong in a foreign file
         what = f"it lacks {error}" if type(error) is KeyError else error
         raise ValueError(
@@ -158,39 +165,54 @@ def read(
         ) from error
 
 
-class _NotOursError(Exception):
-    """Says what a sound file is instead."""
+def _about(members: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What a file says of itself, nothing if that is no JSON object."""
+    text = members.get("about", np.array(""))
+    try:
+        about = json.loads(text.item() if text.dtype.kind == "U" else "")
+    except (ValueError, RecursionError):
+        about = None
+    return about if isinstance(about, dict) else {}
 
 
 def _sound(
-    estimator_class: type[_E], members: dict[str, np.ndarray]
+    estimator_class: type[_E],
+    about: dict[str, Any],
+    members: dict[str, np.ndarray],
 ) -> tuple[_E, Fitted]:
     """Makes sense of the arrays in a file, and checks them."""
-    about = _about(members)
     settings = config_lib.from_config(about["settings"])
+    section, shape = settings.facets, about["example_shape"]
     # Older files have none of these, and had none.
     older = {"n_init": 1, "warm_up": 0.0, "redundancy_price": 0.0}
     params = {**older, **about["params"]}
-    _require(len(params["facets"]) == len(settings.facets), "facets")
+    for name in _OBJECTS:
+        if params[name] is None:
+            params[name] = getattr(settings, name)
+    version, history = about["version"], about["history"]
+    names = about["feature_names_in"]
+    for name, is_sound in {
+        "version": type(version) is int and version >= 1,
+        "example_shape": _is_list(shape, int)
+        and 1 <= len(shape) <= 3
+        and min(shape) >= 1,
+        "is_bytes": isinstance(about["is_bytes"], bool),
+        "history": _is_list(history, dict),
+        "names": names is None
+        or (_is_list(names, str) and [len(names)] == shape),
+        "facets": len(params["facets"]) == len(section),
+        "random_state": isinstance(params["random_state"], int | None),
+        "verbose": isinstance(params["verbose"], int | None),
+    }.items():
+        _require(is_sound, name)
     params["facets"] = tuple(
         Facet(**facet, prior=family, view=view)
         for facet, family, view in zip(
-            params["facets"],
-            settings.facets.prior,
-            settings.facets.view,
-            strict=False,
+            params["facets"], section.prior, section.view, strict=True
         )
     )
-    for name in ("net", "likelihood"):
-        if params[name] is None:
-            params[name] = getattr(settings, name)
-    shape = about["example_shape"]
-    _require(
-        isinstance(shape, list)
-        and 1 <= len(shape) <= 3
-        and all(type(n) is int and n >= 1 for n in shape),
-        "example_shape",
-    )
+    if version == 1:
+        members.setdefault("arrays/contrast", np.array(0.0))
     offset, scale, contrast, labels = (
         members[f"arrays/{name}"]
         for name in ("offset", "scale", "contrast", "labels")
@@ -198,34 +220,24 @@ def _sound(
     layout = Layout(
         tuple(shape), about["is_bytes"], offset, scale, contrast.item()
     )
-    _check_arrays(members, _needed(settings, layout, params, len(labels)))
-    _require((scale >= 0).all() and (len(shape) == 1 or scale > 0), "scale")
-    k = settings.facets.n_components
-    _require((0 <= labels).all() and (labels < k).all(), "labels")
     # This checks the parameters, as in a fit.
     asked = make_settings(
         params, layout, len(labels), n_devices=1, seed=settings.seed
     ).facets
     is_auto = [facet.is_auto for facet in params["facets"]]
+    n_tried = np.where(is_auto, asked.n_components, 0).tolist()
+    _check_arrays(members, settings, layout, n_tried)
+    k = section.n_components
     kept = tuple(np.where(is_auto, k, asked.n_components).tolist())
-    asked = dataclasses.replace(asked, n_components=kept)
-    _require(asked == settings.facets, "facets")
-    for name in ("random_state", "verbose"):
-        _require(isinstance(params[name], int | None), name)
-    _require(isinstance(layout.is_bytes, bool), "is_bytes")
-    names, history = about["feature_names_in"], about["history"]
-    if names is not None:
-        _require(isinstance(names, list) and [len(names)] == shape, "names")
-        _require(all(isinstance(name, str) for name in names), "names")
-        names = np.array(names, object)
-    _require(isinstance(history, list), "history")
-    _require(all(isinstance(record, dict) for record in history), "history")
-    evidence = [members.get(f"arrays/evidence_{j}") for j in range(len(k))]
+    _require(dataclasses.replace(asked, n_components=kept) == section, "facets")
+    _require((scale >= 0).all() and (layout.is_table or scale > 0), "scale")
+    _require((labels >= 0).all() and (labels < k).all(), "labels")
     net = {
         tuple(name.split("/")[1:]): array
         for name, array in members.items()
         if name.startswith("net/")
     }
+    evidence = [members.get(f"arrays/evidence_{j}") for j in range(len(k))]
     estimator = estimator_class(**params)
     return estimator, Fitted(
         estimator.get_params(deep=False),
@@ -238,73 +250,48 @@ def _sound(
             rows if rows is None else Evidence(rows[0].astype(int), *rows[1:])
             for rows in evidence
         ],
-        names,
+        None if names is None else np.array(names, object),
         labels,
     )
 
 
-def _about(members: dict[str, np.ndarray]) -> dict[str, Any]:
-    text = members.get("about", np.array(""))
-    try:
-        about = json.loads(text.item() if text.dtype.kind == "U" else "")
-    except (ValueError, RecursionError):
-        about = None
-    if not isinstance(about, dict) or about.get("format") != _FORMAT:
-        raise _NotOursError(
-            "was not written by MultiFacetClustering.save: it holds "
-            f"{', '.join(sorted(members)[:5]) or 'nothing'}"
-        )
-    version = about["version"]
-    _require(type(version) is int and version >= 1, "version")
-    if version > _VERSION:
-        raise _NotOursError(
-            f"has version {version} of its format, from "
-            f"{about.get('written_by')}; this library, mfcvae_jax "
-            f"{mfcvae_jax.__version__}, reads versions up to {_VERSION}: "
-            "install a later one"
-        )
-    if version == 1:
-        members.setdefault("arrays/contrast", np.array(0.0))
-    return about
-
-
-def _needed(
-    settings: Settings, layout: Layout, params: Mapping[str, Any], n: int
-) -> dict[str, tuple[tuple[int, ...], Any]]:
-    """Shape and type of each array in a file of n training examples."""
-    of_columns = layout.example_shape if layout.is_table else ()
-    needed: dict[str, tuple[tuple[int, ...], Any]] = {
-        "arrays/offset": (of_columns, np.float64),
-        "arrays/scale": (of_columns, np.float64),
-        "arrays/contrast": ((), np.float64),
-        "arrays/labels": ((n, len(settings.facets)), np.int64),
-    }
-    n_train = n - n_held_back(settings.n_init, n)
-    for j, facet in enumerate(params["facets"]):
-        if facet.is_auto:
-            form = (4, facet.n_trained(n_train)), np.float64
-            needed[f"arrays/evidence_{j}"] = form
-    model = model_lib.make_model(settings, layout.image_shape)
-    flat = traverse_util.flatten_dict(model_lib.shapes(model), sep="/")
-    return needed | {f"net/{k}": (v.shape, v.dtype) for k, v in flat.items()}
-
-
 def _check_arrays(
     members: Mapping[str, np.ndarray],
-    needed: Mapping[str, tuple[tuple[int, ...], Any]],
+    settings: Settings,
+    layout: Layout,
+    n_tried: Sequence[int],
 ) -> None:
+    """Checks shapes and types; there is evidence for so many K a facet."""
+    form = jax.ShapeDtypeStruct
+    of_units = form(layout.example_shape if layout.is_table else (), np.float64)
+    n = len(members["arrays/labels"])
+    needed = {
+        "arrays/offset": of_units,
+        "arrays/scale": of_units,
+        "arrays/contrast": form((), np.float64),
+        "arrays/labels": form((n, len(n_tried)), np.int64),
+    }
+    for j, k in enumerate(n_tried):
+        if k:
+            needed[f"arrays/evidence_{j}"] = form((4, k), np.float64)
+    model = model_lib.make_model(settings, layout.image_shape)
+    flat = traverse_util.flatten_dict(model_lib.shapes(model), sep="/")
+    needed |= {f"net/{name}": leaf for name, leaf in flat.items()}
     for name in sorted(needed.keys() | members.keys() - {"about"}):
         if name not in needed:
             raise ValueError(f"nothing of such a model is called {name}")
-        shape, dtype = needed[name]
-        array = members[name]
-        if array.shape != shape or array.dtype != dtype:
+        wanted, array = needed[name], members[name]
+        if array.shape != wanted.shape or array.dtype != wanted.dtype:
             raise ValueError(
-                f"{name} must be {np.dtype(dtype)} of shape {shape}, got "
+                f"{name} must be {wanted.dtype} of shape {wanted.shape}, got "
                 f"{array.dtype} of shape {array.shape}"
             )
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds numbers that are not finite")
+
+
+def _is_list(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(type(v) is kind for v in value)
 
 
 def _require(condition: Any, name: str) -> None:

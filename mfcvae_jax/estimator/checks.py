@@ -7,7 +7,24 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_count", "check_index", "check_is_even", "is_number"]
+__all__ = [
+    "check_count",
+    "check_index",
+    "check_is_even",
+    "count_or_auto",
+    "is_auto",
+    "is_number",
+]
+
+
+def is_auto(value: Any) -> bool:
+    """Returns whether a value is "auto"; it may be an array."""
+    return isinstance(value, str) and value == "auto"
+
+
+def is_number(value: Any, kind: type = numbers.Real) -> bool:
+    """Returns whether a value is a number of some kind, and no bool."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def check_count(name: str, value: Any, alternative: str = "") -> None:
@@ -15,28 +32,27 @@ def check_count(name: str, value: Any, alternative: str = "") -> None:
 
     ``alternative`` says in the message what else is allowed.
     """
-    if not _is_integer(value) or value < 1:
+    if not is_number(value, numbers.Integral) or value < 1:
         raise ValueError(
             f"{name} must be an integer of at least 1{alternative}, got "
             f"{value!r}"
         )
 
 
+def count_or_auto(name: str, value: Any, auto: int) -> int:
+    """Returns what "auto" stands for, or a value that is a count itself."""
+    if is_auto(value):
+        return auto
+    check_count(name, value, " or auto")
+    return int(value)
+
+
 def check_index(name: str, value: Any, n: int) -> None:
     """Raises ValueError unless a value is an integer from 0 to n - 1."""
-    if not _is_integer(value) or not 0 <= int(value) < n:
+    if not is_number(value, numbers.Integral) or not 0 <= value < n:
         raise ValueError(
             f"{name} must be an integer from 0 to {n - 1}, got {value!r}"
         )
-
-
-def is_number(value: Any) -> bool:
-    """Returns whether a value is a real number, and no bool."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_is_even(X: Any) -> None:
@@ -48,10 +64,10 @@ def check_is_even(X: Any) -> None:
         shapes = [np.shape(x) for x in X]
     except ValueError as error:
         raise ValueError(f"X holds a ragged list: {error}") from error
-    odd = [i for i, shape in enumerate(shapes) if shape != shapes[0]]
-    if odd:
-        raise ValueError(
-            "the examples in X must be of one shape, but X[0] is of shape "
-            f"{shapes[0]} and X[{odd[0]}] of {shapes[odd[0]]}: resize or drop "
-            "the odd ones"
-        )
+    for i, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ValueError(
+                "the examples in X must be of one shape, but X[0] is of shape "
+                f"{shapes[0]} and X[{i}] of {shape}: resize or drop the odd "
+                "ones"
+            )

@@ -3,18 +3,19 @@
 """The estimator. It trains by ``training.loop``, as the experiments do."""
 
 import math
+import numbers
 import os
 from collections.abc import Sequence
 from typing import Any, Self
 
+import jax
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin, clone
-from sklearn.utils import TransformerTags, check_array, check_random_state
+from sklearn.utils import TransformerTags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.estimator import archive, fitting
-from mfcvae_jax.estimator.checks import check_index, check_is_even
+from mfcvae_jax.estimator import archive, checks, fitting
 from mfcvae_jax.estimator.facet import Facet, check_facets
 from mfcvae_jax.estimator.fitted import Fitted
 from mfcvae_jax.evaluation import pruning
@@ -31,7 +32,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
     table to mean 0 and variance 1, by what the training set says of their units
     (``estimator.layout``). What is reconstructed or sampled is in those of X.
     docs/api/estimator.md has a table of what follows from X where a parameter
-    is "auto".
+    is "auto". After ``fit``, X are N examples in the form of the training set.
 
     All of X is trained on, unless there are several starts. Keep a part back
     and compare ``score`` on it to choose between models.
@@ -46,12 +47,10 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             number for each stage, epochs[0] for the last facet alone.
         warm_up: share of each stage in which its facets are trained without a
             price on what they encode, before their clusters are fitted to it
-            (docs/recipe.md), from 0 to less than 1. "auto" is 0.6, and 0 if
-            the family of a facet's prior is no Gaussian, since it has no fit. 0
-            is the published schedule.
-        redundancy_price: nats that a facet pays if earlier ones tell all of it.
-            "auto" is 20, or a fiftieth of the numbers in an example if that is
-            more; 0 is published.
+            (docs/recipe.md), from 0 to less than 1; or "auto". 0 is the
+            published schedule.
+        redundancy_price: nats that a facet pays if earlier ones tell all of it,
+            or "auto"; 0 is published.
         likelihood: p(x|z): "auto", "bernoulli", "gaussian", or an object
             ``settings.Bernoulli`` or ``settings.Gaussian``.
         net: "auto", "dense", "conv", or one such as ``settings.DenseLadder``.
@@ -60,9 +59,8 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         learning_rate: of Adam, or "auto".
         n_init: starts, trained side by side; the best is kept. With more than
             one, a tenth of X, at most 5000 examples, is held back from training
-            to compare their bounds. Half of them go, and half of the rest,
-            while all facets are active: four starts take 3.5 times the steps of
-            one. "auto" is 4 for several facets of 100 to 20,000 examples, or 1.
+            to compare their bounds. Four take 3.5 times the steps of one, since
+            the worse are given up on the way. Or "auto".
         random_state: int, ``numpy.random.RandomState`` or None; an int gives
             the same result each time on the same machine.
         workdir: an empty or new folder, where the records, the checkpoint and
@@ -155,7 +153,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             FloatingPointError: if training diverged.
         """
         check_facets(self.facets)
-        check_is_even(X)
+        checks.check_is_even(X)
         # On a copy, so that a fit that fails leaves the estimator as it was.
         checked = clone(self)
         x = validate_data(checked, X, allow_nd=True, ensure_min_samples=2)
@@ -164,46 +162,25 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Assigns examples to clusters.
-
-        Args:
-            X: N examples, as in ``fit``.
-
-        Returns:
-            The most probable cluster of each facet, integers, shape (N, J).
-        """
+        """Returns the most probable cluster in each facet, integers, (N, J)."""
         return self._predict(X).assignments
 
     def predict_proba(self, X: Any) -> list[np.ndarray]:
-        """Returns q(c_j|x), how probable each cluster is.
+        """Returns how probable each cluster is.
 
-        Args:
-            X: N examples, as in ``fit``.
-
-        Returns:
-            One array of shape (N, K_j) per facet, rows summing to 1.
+        That is q(c_j|x), an array of shape (N, K_j) per facet; rows sum to 1.
         """
         return list(self._predict(X).resp)
 
     def encode(self, X: Any) -> list[np.ndarray]:
-        """Encodes examples, facet by facet.
-
-        Args:
-            X: N examples, as in ``fit``.
-
-        Returns:
-            Means of q(z_j|x), one array of shape (N, D_j) per facet.
-        """
+        """Returns means of q(z_j|x), an array of shape (N, D_j) per facet."""
         return list(self._predict(X).latents)
 
     def transform(self, X: Any) -> np.ndarray:
         """Encodes examples for the next step of a scikit-learn pipeline.
 
-        Args:
-            X: N examples, as in ``fit``.
-
         Returns:
-            Means of q(z_j|x), all facets side by side, shape (N, sum of D_j);
+            What ``encode`` gives, side by side, shape (N, sum of D_j);
             ``set_output`` may ask for a data frame.
         """
         return np.concatenate(self.encode(X), axis=1)
@@ -211,11 +188,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names the columns of ``transform``: facet_0_dim_0 and so on.
 
-        Args:
-            input_features: not used.
-
-        Returns:
-            Strings, shape (sum of D_j,).
+        ``input_features`` are not used.
         """
         check_is_fitted(self)
         sizes = self._fitted.settings.facets.latent_dim
@@ -226,9 +199,6 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Encodes examples and decodes them again.
-
-        Args:
-            X: N examples, as in ``fit``.
 
         Returns:
             E[x|z] at the mean of q(z|x), in the shape and units of X; float32,
@@ -245,7 +215,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         """Exchanges what one facet says of two examples.
 
         Args:
-            x1: an example, or N of them, as in ``fit``.
+            x1: an example, or N of them.
             x2: as many.
             facet: j, whose z_j are exchanged.
 
@@ -255,9 +225,9 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         """
         check_is_fitted(self)
         layout, facets = self._fitted.layout, self._fitted.settings.facets
-        check_index("facet", facet, len(facets))
+        checks.check_index("facet", facet, len(facets))
         for x in (x1, x2):
-            check_is_even(x)
+            checks.check_is_even(x)
         is_single = np.ndim(x1) == len(layout.example_shape)
         if np.shape(x1) != np.shape(x2):
             raise ValueError(
@@ -295,15 +265,37 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             random_state: None for that of the estimator.
 
         Returns:
-            n examples in the shape and units of X; float32, or uint8 if the
-            training set was images of uint8.
+            n examples, as those of ``reconstruct``.
         """
         check_is_fitted(self)
+        facets = self._fitted.settings.facets
+        checks.check_count("n", n)
+        is_number = isinstance(temperature, numbers.Real)
+        if not is_number or not 0 <= float(temperature) < math.inf:
+            raise ValueError(
+                f"temperature must be a number >= 0, got {temperature!r}"
+            )
+        if (facet is None) != (component is None):
+            raise ValueError(
+                "facet and component go together: give both, to sample that "
+                f"cluster, or neither; got facet={facet!r}, "
+                f"component={component!r}"
+            )
+        if facet is not None:
+            checks.check_index("facet", facet, len(facets))
+            checks.check_index(
+                "component", component, facets.n_components[facet]
+            )
         if random_state is None:
             random_state = self.random_state
-        return self._fitted.sample(
-            n, facet, component, temperature, check_random_state(random_state)
+        drawn, _ = self._fitted.trained.sample(
+            jax.random.key(fitting.random_seed(random_state)),
+            int(n),
+            facet=facet,
+            component=component,
+            temperature=temperature,
         )
+        return self._fitted.layout.from_model(drawn)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Returns how well the model explains examples; more is better.
@@ -311,11 +303,8 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         It is M, the mixture bound on log p(x) (docs/maths.md), at one sample of
         z per example, the same in each call. x is what the model sees: images
         in [0, 1], columns standardised. So compare models of one kind of
-        likelihood, fitted to the same training set.
-
-        Args:
-            X: examples, as in ``fit``, preferably not those trained on.
-            y: not used.
+        likelihood, fitted to the same training set, preferably on examples that
+        none was trained on. ``y`` is not used.
 
         Returns:
             The mean over X, in nats per example.
@@ -326,11 +315,9 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the fitted estimator to one file, see ``load``.
 
-        The file is an .npz of plain arrays and JSON. ``workdir`` is not in it,
-        and a ``random_state`` that is no int is there as the seed it gave.
-
-        Args:
-            path: of the file; another that is there is replaced.
+        The file is an .npz of plain arrays and JSON; another that is there is
+        replaced. ``workdir`` is not in it, and a ``random_state`` that is no
+        int is there as the seed it gave.
 
         Raises:
             OSError: if no file can be written there.
@@ -341,9 +328,6 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Reads an estimator that ``save`` wrote, also in another process.
-
-        Args:
-            path: of the file.
 
         Returns:
             The fitted estimator. On the same kind of machine, it predicts the
@@ -376,7 +360,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         self.history_ = fitted.history
         self.evidence_ = fitted.evidence
         self.n_iter_ = sum(fitted.settings.progressive.stage_epochs)
-        self.n_features_in_ = math.prod(fitted.layout.example_shape)
+        self.n_features_in_ = fitted.layout.n_numbers
         if fitted.feature_names is not None:
             self.feature_names_in_ = fitted.feature_names
         elif hasattr(self, "feature_names_in_"):
@@ -385,7 +369,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
     def _images(self, X: Any) -> np.ndarray:
         """Checks examples and brings them to the form the model takes."""
         check_is_fitted(self)
-        check_is_even(X)
+        checks.check_is_even(X)
         if self._fitted.layout.is_table:
             x = validate_data(self, X, reset=False)
         else:

@@ -1,17 +1,18 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The settings of a run that follow from the data.
+"""The settings of a run that follow from the data: docs/api/estimator.md.
 
 It is the recipe of docs/recipe.md, tried on images of 8 x 8 to 32 x 32 pixels
-and on small tables; docs/api/estimator.md has it in words.
+and on small tables.
 """
 
+import bisect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.estimator.checks import check_count, is_number
+from mfcvae_jax.estimator import checks
 from mfcvae_jax.estimator.facet import check_facets, facets_section
 from mfcvae_jax.estimator.layout import Layout
 from mfcvae_jax.ladder import conv
@@ -32,6 +33,10 @@ _LEAST_PRICE = 20.0  # nats
 # Images of up to so many numbers are the size of the digits.
 _SMALL = 256
 _FEW, _MANY = 2_000, 20_000  # examples
+# Up to few, up to many, and more: small sets need many steps more than exact
+# gradients. Widths are those of the first layer and of deeper ones.
+_BATCH_SIZES = 64, 128, 256
+_WIDTHS = (128, 256), (256, 512), (500, 2000)
 # Starts of several facets, for so many examples up to _MANY; with fewer, there
 # is nothing to hold back, and with more, one takes long and seeds are alike.
 # One facet finds what there is; a better bound does not make it purer.
@@ -42,16 +47,9 @@ _HELD_BACK_SHARE, _MOST_HELD_BACK = 0.1, 5000
 
 
 def n_starts(n_init: Any, n_facets: int, n_examples: int) -> int:
-    """Returns how many starts a fit of J facets to N examples has.
-
-    Raises:
-        ValueError: if ``n_init`` is no number of starts.
-    """
-    if isinstance(n_init, str) and n_init == "auto":
-        is_worth_it = n_facets > 1 and _ENOUGH <= n_examples <= _MANY
-        return _STARTS if is_worth_it else 1
-    check_count("n_init", n_init, " or auto")
-    return int(n_init)
+    """Returns how many starts a fit has, or raises ValueError."""
+    is_worth_it = n_facets > 1 and _ENOUGH <= n_examples <= _MANY
+    return checks.count_or_auto("n_init", n_init, _STARTS if is_worth_it else 1)
 
 
 def n_held_back(n_init: int, n_examples: int) -> int:
@@ -69,14 +67,9 @@ def make_settings(
     n_devices: int,
     seed: int,
 ) -> settings_lib.Settings:
-    """Completes what the user asked for to the settings of a run.
+    """Completes parameters of ``MultiFacetClustering`` to settings of a run.
 
-    Args:
-        params: the parameters of ``MultiFacetClustering``.
-        layout: of the examples.
-        n_examples: N, in X.
-        n_devices: over which a batch must be split evenly.
-        seed: of the run.
+    A batch splits evenly over ``n_devices``.
 
     Raises:
         ValueError: if a parameter is not allowed.
@@ -91,9 +84,16 @@ def make_settings(
             f"a facet has n_components={most}, more than the {n_examples} "
             "examples to train on: give it fewer components, or more examples"
         )
-    batch = _batch_size(params["batch_size"], n_examples)
+    size = bisect.bisect_left((_FEW, _MANY), n_examples)
+    batch = min(
+        checks.count_or_auto(
+            "batch_size", params["batch_size"], _BATCH_SIZES[size]
+        ),
+        n_examples,
+    )
     batch = max(batch - batch % n_devices, 1)
-    net = _net(params["net"], layout, section, n_examples)
+    is_small = layout.n_numbers <= _SMALL
+    net = _net(params["net"], layout, section, _WIDTHS[0 if is_small else size])
     steps_per_epoch = n_examples // batch
     stage_epochs = _stage_epochs(params["epochs"], len(facets), steps_per_epoch)
     warm_up = _number(
@@ -132,7 +132,7 @@ def make_settings(
             redundancy_price=_number(
                 params["redundancy_price"],
                 # Larger images gain more nats by saying a thing twice.
-                max(_LEAST_PRICE, math.prod(layout.image_shape) / 50),
+                max(_LEAST_PRICE, layout.n_numbers / 50),
                 lambda price: 0 <= price < math.inf,
                 "redundancy_price must be 'auto' or a finite number of nats, "
                 "at least 0",
@@ -171,23 +171,13 @@ def make_settings(
     )
 
 
-def _batch_size(batch_size: Any, n_examples: int) -> int:
-    """Small sets need many steps more than exact gradients."""
-    if isinstance(batch_size, str) and batch_size == "auto":
-        batch_size = (
-            64 if n_examples <= _FEW else 128 if n_examples <= _MANY else 256
-        )
-    check_count("batch_size", batch_size, " or auto")
-    return min(int(batch_size), n_examples)
-
-
 def _number(
     value: Any, auto: float, is_allowed: Callable[[float], bool], words: str
 ) -> float:
     """A parameter that is "auto" or a number, or ValueError in these words."""
-    if isinstance(value, str) and value == "auto":
+    if checks.is_auto(value):
         return auto
-    if not is_number(value) or not is_allowed(float(value)):
+    if not checks.is_number(value) or not is_allowed(float(value)):
         raise ValueError(f"{words}, got {value!r}")
     return float(value)
 
@@ -196,37 +186,36 @@ def _stage_epochs(
     epochs: Any, n_facets: int, steps_per_epoch: int
 ) -> tuple[int, ...]:
     """Length of each stage, deepest facet first."""
-    if isinstance(epochs, str) and epochs == "auto":
-        steps = _EPOCHS * steps_per_epoch
-        least = _LEAST_STEPS * (2 if n_facets == 1 else 1)
-        each = math.ceil(min(max(steps, least), _MOST_STEPS) / steps_per_epoch)
-        return _divide(max(each, 2) * n_facets, n_facets)
     if isinstance(epochs, tuple | list):
         for stage in epochs:
-            check_count("every entry of epochs", stage)
+            checks.check_count("every entry of epochs", stage)
         if len(epochs) != n_facets:
             raise ValueError(
                 f"epochs={epochs!r} must have an entry for each of the "
                 f"{n_facets} facets, deepest first, or be a single number"
             )
         return tuple(map(int, epochs))
-    check_count("epochs", epochs)
+    if checks.is_auto(epochs):
+        steps = _EPOCHS * steps_per_epoch
+        least = _LEAST_STEPS * (2 if n_facets == 1 else 1)
+        each = math.ceil(min(max(steps, least), _MOST_STEPS) / steps_per_epoch)
+        epochs = max(each, 2) * n_facets
+    checks.check_count("epochs", epochs)
     if epochs < n_facets:
         raise ValueError(
             f"epochs={epochs} is too few: each of the {n_facets} facets needs "
             "one of its own at least"
         )
-    return _divide(int(epochs), n_facets)
-
-
-def _divide(n_epochs: int, n_stages: int) -> tuple[int, ...]:
-    """Divides epochs among the stages; most are for the last."""
-    early = max(round(_EARLY_SHARE * n_epochs / n_stages), 1)
-    return (early,) * (n_stages - 1) + (n_epochs - early * (n_stages - 1),)
+    early = max(round(_EARLY_SHARE * epochs / n_facets), 1)
+    n_early = n_facets - 1
+    return (early,) * n_early + (int(epochs) - early * n_early,)
 
 
 def _net(
-    net: Any, layout: Layout, facets: settings_lib.Facets, n_examples: int
+    net: Any,
+    layout: Layout,
+    facets: settings_lib.Facets,
+    widths: tuple[int, int],
 ) -> settings_lib.Net:
     if type(net) in settings_lib.KINDS["net"].values():
         net.check(facets)
@@ -244,30 +233,18 @@ def _net(
             output_norm=True,
             official_init=False,
         )
-    if _is_small(layout) or n_examples <= _FEW:
-        first, deeper = 128, 256
-    elif n_examples <= _MANY:
-        first, deeper = 256, 512
-    else:
-        first, deeper = 500, 2000
-    n_upper = len(facets) - 1
+    (first, deeper), n_upper = widths, len(facets) - 1
     # A single facet is as deep as the deepest of several.
-    trunk = (
-        ((first,),) + ((deeper,),) * n_upper if n_upper else ((first, deeper),)
-    )
+    trunk = ((first,),) + ((deeper,),) * n_upper if n_upper else (widths,)
     return settings_lib.DenseLadder(
         encoder_backbone=trunk,
         encoder_rungs=((),) * len(facets),
-        decoder_rungs=tuple((widths[-1],) for widths in trunk),
+        decoder_rungs=tuple((layers[-1],) for layers in trunk),
         decoder_backbone=((first,),) * len(facets),
         activation=settings_lib.Activation.RELU,
         batch_norm=False,
         merge=settings_lib.Merge.CONCATENATE,
     )
-
-
-def _is_small(layout: Layout) -> bool:
-    return math.prod(layout.image_shape) <= _SMALL
 
 
 def _likelihood(
@@ -282,20 +259,20 @@ def _likelihood(
             "Bernoulli() or Gaussian(std, output) of mfcvae_jax.settings, got "
             f"{likelihood!r}"
         )
-    if likelihood == "bernoulli":
-        if layout.is_table:
+    if layout.is_table:
+        if likelihood == "bernoulli":
             raise ValueError(
                 "likelihood='bernoulli' is for images in [0, 1], and X is a "
                 "table, whose columns are standardised: use 'gaussian', or "
                 "reshape X to images"
             )
-        return settings_lib.Bernoulli()
-    if layout.is_table:
         return settings_lib.Gaussian(0.5, settings_lib.OutputUnits.LINEAR)
     is_conv = isinstance(net, settings_lib.ConvLadder)
     is_grey = layout.image_shape[-1] == 1
-    is_like_mnist = is_grey and not is_conv and not _is_small(layout)
-    if likelihood == "auto" and is_like_mnist:
+    if likelihood == "auto" and is_grey and not is_conv:
+        # Larger ones are like MNIST.
+        likelihood = "gaussian" if layout.n_numbers <= _SMALL else "bernoulli"
+    if likelihood == "bernoulli":
         return settings_lib.Bernoulli()
     return settings_lib.Gaussian(
         0.3 if is_conv else 0.15 if is_grey else 0.2,

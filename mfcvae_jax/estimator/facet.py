@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.estimator.checks import check_count
+from mfcvae_jax.estimator.checks import count_or_auto, is_auto
 from mfcvae_jax.views import View
 
 __all__ = ["Facet", "check_facets", "facets_section"]
@@ -52,10 +52,8 @@ class Facet:
 
     def __post_init__(self):
         object.__setattr__(self, "view", _check_view(self.view))
-        if not self.is_auto:
-            check_count("Facet: n_components", self.n_components, " or auto")
-        if self.latent_dim != "auto":
-            check_count("Facet: latent_dim", self.latent_dim, " or auto")
+        for name in ("n_components", "latent_dim"):
+            count_or_auto(f"Facet: {name}", getattr(self, name), 1)
         known = [form.value for form in settings_lib.Covariance]
         if self.covariance not in known:
             raise ValueError(
@@ -86,9 +84,7 @@ class Facet:
     @property
     def is_auto(self) -> bool:
         """Whether the number of clusters is found."""
-        return isinstance(self.n_components, str) and (
-            self.n_components == "auto"
-        )
+        return is_auto(self.n_components)
 
     @property
     def is_gaussian(self) -> bool:
@@ -97,17 +93,14 @@ class Facet:
 
     def n_trained(self, n_examples: int) -> int:
         """Returns K_j in training, given the number of examples."""
-        if isinstance(self.n_components, str):
-            return min(_GENEROUS, n_examples)
-        return int(self.n_components)
+        most = min(_GENEROUS, n_examples)
+        return count_or_auto("n_components", self.n_components, most)
 
     def n_dims(self, place: int, n_facets: int) -> int:
         """Returns D_j, given the place j of the facet among J."""
-        if not isinstance(self.latent_dim, str):
-            return int(self.latent_dim)
-        if place == 0 or self.view:
-            return _WIDE
-        return _OF_TWO if n_facets == 2 else _OF_MANY
+        narrow = _OF_TWO if n_facets == 2 else _OF_MANY
+        auto = _WIDE if place == 0 or self.view else narrow
+        return count_or_auto("latent_dim", self.latent_dim, auto)
 
 
 def _check_view(view: Any) -> tuple[View, ...]:

@@ -3,15 +3,11 @@
 """What ``fit`` found: all that a fitted estimator knows, and a file holds."""
 
 import dataclasses
-import math
-import numbers
 from typing import Any
 
-import jax
 import numpy as np
 
 from mfcvae_jax import progressive
-from mfcvae_jax.estimator.checks import check_count, check_index
 from mfcvae_jax.estimator.layout import Layout
 from mfcvae_jax.evaluation import pruning
 from mfcvae_jax.inference.predictions import Predictions
@@ -68,37 +64,3 @@ class Fitted:
                 "that are far from those of the training set"
             )
         return found
-
-    def sample(
-        self,
-        n: int,
-        facet: int | None,
-        component: int | None,
-        temperature: float,
-        rng: np.random.RandomState,
-    ) -> np.ndarray:
-        """Draws new examples, see ``MultiFacetClustering.sample``."""
-        facets = self.settings.facets
-        check_count("n", n)
-        is_number = isinstance(temperature, numbers.Real)
-        if not is_number or not 0 <= float(temperature) < math.inf:
-            raise ValueError(
-                f"temperature must be a number >= 0, got {temperature!r}"
-            )
-        if (facet is None) != (component is None):
-            raise ValueError(
-                "facet and component go together: give both, to sample that "
-                f"cluster, or neither; got facet={facet!r}, "
-                f"component={component!r}"
-            )
-        if facet is not None:
-            check_index("facet", facet, len(facets))
-            check_index("component", component, facets.n_components[facet])
-        drawn, _ = self.trained.sample(
-            jax.random.key(rng.randint(np.iinfo(np.int32).max)),
-            int(n),
-            facet=facet,
-            component=component,
-            temperature=temperature,
-        )
-        return self.layout.from_model(drawn)

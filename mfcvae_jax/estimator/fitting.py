@@ -11,7 +11,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import jax
 import numpy as np
@@ -23,9 +23,10 @@ from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
 from mfcvae_jax.estimator.defaults import make_settings, n_held_back
 from mfcvae_jax.estimator.facet import Facet, check_facets
 from mfcvae_jax.estimator.fitted import Fitted
-from mfcvae_jax.estimator.layout import layout_of
+from mfcvae_jax.estimator.layout import Layout, layout_of
 from mfcvae_jax.evaluation import pruning
 from mfcvae_jax.randomness import KeyUse, run_key
+from mfcvae_jax.settings import Settings
 from mfcvae_jax.training import loop, processes, runs
 from mfcvae_jax.training.recording import InMemory
 from mfcvae_jax.training.runs import Run
@@ -33,7 +34,7 @@ from mfcvae_jax.training.stopping import Stopped
 from mfcvae_jax.variational import prior
 from mfcvae_jax.workdir import Workdir
 
-__all__ = ["fit"]
+__all__ = ["fit", "random_seed"]
 
 # So many training examples are scored for the records.
 _N_SCORED = 5000
@@ -47,28 +48,22 @@ def fit(
 ) -> Fitted:
     """Trains a model, and sorts the examples that it was trained on.
 
-    Args:
-        params: the parameters of ``MultiFacetClustering``.
-        x: examples, see there, finite numbers.
-        feature_names: of the columns, if they have names.
-
-    Raises:
-        ValueError: if the examples or a parameter are not allowed.
-        FloatingPointError: if training diverged.
-        KeyboardInterrupt: if it was stopped.
+    See ``MultiFacetClustering`` for its parameters, the examples x, which must
+    be finite, and the errors.
     """
-    facets = check_facets(params["facets"])
+    facets, seed = check_facets(params["facets"]), params["random_state"]
     layout = layout_of(x)
     images = layout.to_model(x)
+    if not isinstance(seed, numbers.Integral):
+        seed = random_seed(seed)
     settings = make_settings(
         params,
         layout,
         len(images),
         n_devices=processes.n_devices(),
-        seed=_seed(params["random_state"]),
+        seed=int(seed),
     )
-    dataset = _dataset(images, settings.seed, settings.n_init)
-    run = runs.run_on(settings, dataset)
+    run = runs.run_on(settings, _dataset(images, layout, settings))
     variables, records = _train(
         run, params["workdir"], is_shown=bool(params["verbose"])
     )
@@ -82,27 +77,27 @@ def fit(
         feature_names=feature_names,
         labels=np.zeros((0, len(facets)), int),
     )
-    fitted = _pruned(fitted, facets, images)
+    if any(facet.is_auto for facet in facets):
+        fitted = _pruned(fitted, facets, images)
     labels = fitted.predict(images).assignments
-    _warn_of_single_clusters(labels, facets)
-    return dataclasses.replace(fitted, labels=labels)
-
-
-def _warn_of_single_clusters(
-    labels: np.ndarray, facets: Sequence[Facet]
-) -> None:
     for j, (column, facet) in enumerate(zip(labels.T, facets, strict=True)):
-        if len(np.unique(column)) == 1 and facet.n_components != 1:
+        if np.ptp(column) == 0 and facet.n_components != 1:
             warnings.warn(
                 f"all examples are in one cluster of facet {j}, so that it "
                 "sorts nothing: try another random_state, more epochs, "
                 "fewer dimensions in the facets after it, which are "
                 "trained first, or fewer facets",
-                stacklevel=4,
+                stacklevel=3,
             )
+    return dataclasses.replace(fitted, labels=labels)
 
 
-def _dataset(images: np.ndarray, seed: int, n_init: int) -> Dataset:
+def random_seed(random_state: Any) -> int:
+    """Draws a seed from what scikit-learn takes as ``random_state``."""
+    return check_random_state(random_state).randint(np.iinfo(np.int32).max)
+
+
+def _dataset(images: np.ndarray, layout: Layout, settings: Settings) -> Dataset:
     """Makes the data set of a run.
 
     Its test split is of training examples, unless it has to choose among
@@ -110,25 +105,17 @@ def _dataset(images: np.ndarray, seed: int, n_init: int) -> Dataset:
     data-dependent initialisation looks at the first examples, and in an ordered
     set those are all alike.
     """
-    order = np.random.RandomState(seed).permutation(len(images))
-    n_held = n_held_back(n_init, len(images))
+    order = np.random.RandomState(settings.seed).permutation(len(images))
+    n_held = n_held_back(settings.n_init, len(images))
 
     def split(members):
         return Split(images[members], np.zeros((len(members), 0), np.int32))
 
-    shape = cast(tuple[int, int, int], images.shape[1:])
     return Dataset(
-        DatasetSpec("in_memory", shape, ()),
+        DatasetSpec("in_memory", layout.image_shape, ()),
         train=split(order[n_held:]),
         test=split(order[: n_held or _N_SCORED]),
     )
-
-
-def _seed(random_state: Any) -> int:
-    """The seed of a run."""
-    if isinstance(random_state, numbers.Integral):
-        return int(random_state)
-    return check_random_state(random_state).randint(np.iinfo(np.int32).max)
 
 
 def _train(
@@ -149,7 +136,12 @@ def _train(
                 states, _ = loop.train(
                     run, disk.InWorkdir(folder), progress_bar=is_shown
                 )
-                records = _records([*folder.by_seed(run.settings).values()])
+                starts = list(folder.by_seed(run.settings).values())
+                records = [
+                    record | ({"start": i} if len(starts) > 1 else {})
+                    for i, start in enumerate(starts)
+                    for record in start.records()
+                ]
     except FloatingPointError as error:
         what, _, _ = str(error).partition(". ")
         raise FloatingPointError(
@@ -170,23 +162,10 @@ def _train(
     ]
 
 
-def _records(folders: Sequence[Workdir]) -> list[dict[str, Any]]:
-    """The records of all starts, as ``InMemory`` keeps them."""
-    if len(folders) == 1:
-        return folders[0].records()
-    return [
-        record | {"start": i}
-        for i, folder in enumerate(folders)
-        for record in folder.records()
-    ]
-
-
 def _pruned(
     fitted: Fitted, facets: Sequence[Facet], images: np.ndarray
 ) -> Fitted:
     """Leaves facets whose K is found the clusters that can be told apart."""
-    if not any(facet.is_auto for facet in facets):
-        return fitted
     samples = fitted.trained.sampled_latents(
         images[: pruning.N_EXAMPLES],
         run_key(fitted.settings.seed, KeyUse.SAMPLES),
@@ -217,8 +196,8 @@ def _free_folder(path: storage.Path) -> Workdir:
     Of several fits at the same time, in threads or processes, each gets one of
     its own: the first that makes the file ``lock`` has the folder.
     """
-    within = (path / f"fit_{n}" for n in itertools.count(1))
-    for folder in itertools.chain([path], within):
+    for n in itertools.count():
+        folder = path / f"fit_{n}" if n else path
         storage.make_folder(folder)
         lock = folder / "lock"
         if folder.exists() and any(folder.iterdir()) and not lock.exists():

@@ -3,21 +3,12 @@
 """What an array of examples is to the model, and back.
 
 The model knows images of shape (H, W, C) with values in [0, 1] or, for a table,
-columns of mean 0 and variance 1. What comes back is in the units of X.
-
-Images: black is 0 and white is 255 for uint8, 1 for other numbers in [0, 1], if
-the training set uses at least a quarter of that. If not, and for all other
-numbers, black and white are the least and the greatest value in the training
-set. A few values far beyond all others, such as hot pixels, do not count for
-that. Values beyond black and white are taken as black and white. An alpha
-channel is laid on black.
-
-Tables: each column of an array of shape (N, D) is standardised by its mean and
-standard deviation over the training set, and is a pixel of a (1, D, 1) image. A
-column that is constant there is always 0.
+columns of mean 0 and variance 1, as an image of shape (1, D, 1). What comes
+back is in the units of X. docs/api/estimator.md says how they are found.
 """
 
 import dataclasses
+import math
 import warnings
 
 import numpy as np
@@ -71,6 +62,11 @@ class Layout:
         height, width, n_colours = (*self.example_shape, 1)[:3]
         return (height, width, n_colours)
 
+    @property
+    def n_numbers(self) -> int:
+        """How many numbers an example has."""
+        return math.prod(self.example_shape)
+
     def to_model(self, x: np.ndarray) -> np.ndarray:
         """Brings examples to the form in which the model takes them.
 
@@ -84,7 +80,8 @@ class Layout:
         Raises:
             ValueError: if the shape or the units are others than in training.
         """
-        if x.ndim == 4 and self._has_opacity(x):
+        channels = (*self.example_shape[2:], *x.shape[3:])
+        if x.ndim == 4 and channels in ((1, 2), (3, 4)) and _has_units(x):
             x = arrays.on_black(x)
         self._check_shape(x)
         images = x.reshape(-1, *self.image_shape)
@@ -99,32 +96,15 @@ class Layout:
         return np.clip(scaled, 0.0, 1.0, out=scaled)
 
     def from_model(self, images: np.ndarray) -> np.ndarray:
-        """Undoes ``to_model``, for what the decoder gives.
+        """Undoes ``to_model``, for what the decoder gives, (N, H, W, C).
 
-        Args:
-            images: shape (N, H, W, C), in [0, 1] for images.
-
-        Returns:
-            Shape (N, ...) with ``example_shape``; uint8 or float32.
+        It becomes uint8 if ``is_bytes``, else float32.
         """
         x = np.asarray(images).reshape(-1, *self.example_shape)
         x = x * self.scale + self.offset
         if self.is_bytes:
             return np.rint(np.clip(x, 0, 255)).astype(np.uint8)
         return x.astype(np.float32)
-
-    @property
-    def _units(self) -> str:
-        return (
-            "the estimator was fitted to images from "
-            f"{self.offset:g} to {self.offset + self.scale:g}"
-        )
-
-    def _has_opacity(self, x: np.ndarray) -> bool:
-        colours = self.example_shape[2:]
-        return colours in ((1,), (3,)) and (
-            x.shape[3] == colours[0] + 1 and _has_units(x)
-        )
 
     def _check_shape(self, x: np.ndarray) -> None:
         shapes = [self.example_shape]
@@ -159,16 +139,16 @@ class Layout:
         with np.errstate(over="ignore"):
             z = (x - self.offset) / np.where(is_constant, np.inf, self.scale)
         row, d = np.unravel_index(np.argmax(np.abs(z)), z.shape)
-        if abs(z[row, d]) > _DOUBTFUL:
+        distance = abs(z[row, d])
+        if distance > _DOUBTFUL:
             said = (
-                f"X[{row}, {d}] is {x[row, d]:g}, which is "
-                f"{abs(z[row, d]):.2g} standard deviations from the mean of "
-                f"column {d} in the training set, {self.offset[d]:g}. If it "
-                "stands for a missing value, put a number in its place, for "
-                "instance with sklearn.impute.SimpleImputer, or leave out the "
-                "row"
+                f"X[{row}, {d}] is {x[row, d]:g}, which is {distance:.2g} "
+                f"standard deviations from the mean of column {d} in the "
+                f"training set, {self.offset[d]:g}. If it stands for a missing "
+                "value, put a number in its place, for instance with "
+                "sklearn.impute.SimpleImputer, or leave out the row"
             )
-            if abs(z[row, d]) > _ABSURD:
+            if distance > _ABSURD:
                 raise ValueError(said)
             warnings.warn(said, stacklevel=5)
         return z.astype(np.float32)
@@ -185,8 +165,7 @@ class Layout:
         is_other = n_far > max(0.02 * far[0].size, 1)
         if is_other.mean() > 0.5:
             raise ValueError(
-                f"X reaches from {images.min():g} to {images.max():g}, but "
-                f"{self._units}: bring X to the same units{self._mend(images)}"
+                self._compared(images, "but", "bring X to the same units")
             )
         warnings.warn(
             f"{np.count_nonzero(n_far)} of {len(images)} images have values "
@@ -202,24 +181,28 @@ class Layout:
         found = _contrasts(images, float(self.offset), white)
         found = found[found > 0]
         if found.size and np.median(found) < _FAINT * self.contrast:
-            said = (
-                f"X reaches from {images.min():g} to {images.max():g}, with "
-                f"far less contrast in an image than in training, and "
-                f"{self._units}: if the units differ, bring X to the same ones"
-                f"{self._mend(images)}"
+            said = self._compared(
+                images,
+                "with far less contrast in an image than in training, and",
+                "if the units differ, bring X to the same ones",
             )
             if self.is_bytes != (images.dtype == np.uint8):
                 raise ValueError(said)
             warnings.warn(said, stacklevel=5)
 
-    def _mend(self, images: np.ndarray) -> str:
-        """The usual ways to the units of the training set."""
-        white = self.offset + self.scale
-        if white <= 1 < images.max() <= 255:
-            return ", for instance by X / 255"
-        if images.max() <= 1 < white:
-            return f", for instance by {white:g} * X"
-        return ""
+    def _compared(self, images: np.ndarray, but: str, wanted: str) -> str:
+        """Names both ranges, and the usual way from one to the other."""
+        low, high, white = images.min(), images.max(), self.offset + self.scale
+        mend = ""
+        if white <= 1 < high <= 255:
+            mend = ", for instance by X / 255"
+        elif high <= 1 < white:
+            mend = f", for instance by {white:g} * X"
+        return (
+            f"X reaches from {low:g} to {high:g}, {but} the estimator was "
+            f"fitted to images from {self.offset:g} to {white:g}: {wanted}"
+            f"{mend}"
+        )
 
 
 def layout_of(x: np.ndarray) -> Layout:
@@ -314,24 +297,15 @@ def _table_layout(table: np.ndarray, is_constant: np.ndarray) -> Layout:
 
 
 def _black_and_white(x: np.ndarray) -> tuple[float, float]:
-    """The values that are 0 and 1 to the model, see the top.
-
-    Args:
-        x: images, shape (N, P).
-    """
+    """The values that are 0 and 1 to the model, of images of shape (N, P)."""
     extremes = float(x.min()), float(x.max())
-    usual = _usual_extremes(x)
-    width = usual[1] - usual[0]
     conventional = extremes
-    if x.dtype == np.uint8:
-        conventional = 0.0, 255.0
-    elif _has_units(x):
-        conventional = 0.0, 1.0
-    if 4 * width >= conventional[1] - conventional[0]:
+    if _has_units(x):
+        conventional = 0.0, 255.0 if x.dtype == np.uint8 else 1.0
+    usual = _usual_extremes(x)
+    if 4 * np.ptp(usual) >= np.ptp(conventional):
         return conventional
-    if 0 < 4 * width < extremes[1] - extremes[0]:
-        return usual
-    return extremes
+    return usual if 0 < 4 * np.ptp(usual) < np.ptp(extremes) else extremes
 
 
 def _usual_extremes(x: np.ndarray) -> tuple[float, float]:

@@ -49,8 +49,7 @@ class Predictions(NamedTuple):
         """Returns the bounds and their terms, means over the examples.
 
         Args:
-            is_in: 1 for each facet that the bounds count, else 0, shape (J,);
-                see ``model.facets_in_force``.
+            is_in: see ``model.facets_in_force``.
 
         Returns:
             ``mixture_bound`` (M), ``mean_field_bound`` (F), ``log_p_x_z``, and
@@ -62,37 +61,22 @@ class Predictions(NamedTuple):
         log_p_x_z = np.mean(self.log_p_x_z)
         mixture = np.mean(self.mixture, axis=0)
         mean_field = np.mean(self.mean_field, axis=0)
-        terms = {
-            "mixture_bound": log_p_x_z + mixture @ is_in,
-            "mean_field_bound": log_p_x_z + mean_field @ is_in,
-            "log_p_x_z": log_p_x_z,
-        }
+        # Other terms are NaN too where parameters are broken: that must show.
+        is_lacking = np.isnan(mean_field) & ~np.isnan(mixture)
+        terms = {"mixture_bound": log_p_x_z + mixture @ is_in}
+        if not is_lacking.any():
+            terms["mean_field_bound"] = log_p_x_z + mean_field @ is_in
+        terms["log_p_x_z"] = log_p_x_z
         for j in range(len(self.resp)):
             terms[f"kl_z/{j}"] = np.mean(self.kl_z[:, j])
             terms[f"kl_c/{j}"] = np.mean(self.kl_c[:, j])
-            terms[f"gap/{j}"] = mixture[j] - mean_field[j]
-        # Other terms are NaN too where parameters are broken: that must show.
-        lacking = np.isnan(mean_field) & ~np.isnan(mixture)
-        left_out = {f"gap/{j}" for j in np.flatnonzero(lacking)}
-        if lacking.any():
-            left_out.add("mean_field_bound")
-        return {
-            name: float(value)
-            for name, value in terms.items()
-            if name not in left_out
-        }
+            if not is_lacking[j]:
+                terms[f"gap/{j}"] = mixture[j] - mean_field[j]
+        return {name: float(value) for name, value in terms.items()}
 
 
 def of_pass(forward: Forward, terms: elbo.ElboTerms) -> Predictions:
-    """Gathers the predictions for a batch.
-
-    Args:
-        forward: the pass through the model, at one sample of z.
-        terms: of the bounds, in that pass.
-
-    Returns:
-        Predictions for its examples.
-    """
+    """Gathers the predictions for a batch, of a pass at one sample of z."""
     latents = tuple(q.mean for q in forward.posteriors)
     found = vade.sampled_assignments(
         [

@@ -4,7 +4,8 @@
 
 MFCVAE (arXiv:2106.05241), Figs. 4 to 6. Methods take and return arrays of the
 host, of any number of examples. They work in chunks of one size, so that memory
-is bounded and one program serves. Images are uint8 or float in [0, 1].
+is bounded and one program serves. Images are of shape (N, H, W, C), uint8 or
+float in [0, 1].
 """
 
 import dataclasses
@@ -74,48 +75,24 @@ class Trained:
     def predict(
         self, images: np.ndarray, key: chex.PRNGKey
     ) -> predictions.Predictions:
-        """Predicts assignments, latents and terms of the bounds.
-
-        Args:
-            images: shape (N, H, W, C).
-            key: of the samples of z that the terms take.
-        """
+        """Predicts assignments and latents; terms of the bounds at a draw."""
         return self._in_chunks(
             lambda i, x: self._predict_chunk(x, jax.random.fold_in(key, i)),
             images,
         )
 
     def modes(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Returns the means of q(z_j|x), length J, each of shape (N, D_j).
-
-        Args:
-            images: shape (N, H, W, C).
-        """
+        """Returns the means of q(z_j|x), length J, each of shape (N, D_j)."""
         return tuple(q.mean for q in self.posteriors(images))
 
     def posteriors(self, images: np.ndarray) -> tuple[posterior.Posterior, ...]:
-        """Encodes images.
-
-        Args:
-            images: shape (N, H, W, C), uint8 or float in [0, 1].
-
-        Returns:
-            Parameters of q(z_j|x), length J.
-        """
+        """Returns the parameters of q(z_j|x), length J."""
         return self._in_chunks(lambda _, x: self._encode(x), images)
 
     def sampled_latents(
         self, images: np.ndarray, key: chex.PRNGKey
     ) -> tuple[np.ndarray, ...]:
-        """Draws one z_j ~ q(z_j|x) per image and facet.
-
-        Args:
-            images: shape (N, H, W, C).
-            key: PRNG key.
-
-        Returns:
-            Samples, length J, each of shape (N, D_j).
-        """
+        """Draws z_j ~ q(z_j|x), length J, each of shape (N, D_j)."""
         return self._in_chunks(
             lambda i, x: self._latents_chunk(x, jax.random.fold_in(key, i)),
             images,
@@ -126,12 +103,7 @@ class Trained:
     ) -> importance.LogMarginal:
         """Estimates log p(x), of the facets in force, by importance sampling.
 
-        Memory is that of one sample for a chunk, whatever their number.
-
-        Args:
-            images: shape (N, H, W, C).
-            key: PRNG key.
-            n_samples: S, samples of z ~ q(z|x) per image.
+        Memory is that of one sample for a chunk, whatever their number, S.
 
         Returns:
             Estimates in nats and effective sample sizes, each of shape (N,).
@@ -144,11 +116,7 @@ class Trained:
         )
 
     def decode(self, z: Sequence[np.ndarray]) -> np.ndarray:
-        """Returns E[x|z], shape (..., H, W, C).
-
-        Args:
-            z: one array of shape (..., D_j) per facet.
-        """
+        """Returns E[x|z], (..., H, W, C), for J arrays z of (..., D_j)."""
         flat = [
             np.asarray(z_j, np.float32).reshape(-1, np.shape(z_j)[-1])
             for z_j in z
@@ -210,7 +178,7 @@ class Trained:
         """Draws images from combinations of one component of each facet.
 
         Args:
-            key: PRNG key.
+            key: of the draws.
             components: c, integers, shape (G, J), G >= 1.
             n_samples: n, images per combination, z_j ~ p(z_j|c_j) for every j.
             temperature: factor on standard deviations; 0 gives component means.
@@ -239,7 +207,7 @@ class Trained:
         """Draws images from the prior.
 
         Args:
-            key: PRNG key.
+            key: of the draws.
             n: how many.
             facet: j, whose component is given; None to draw all components.
             component: of that facet, one for all images or one for each, (n,).
@@ -356,17 +324,10 @@ def make_trained(
     variables: Any,
     alpha: chex.Array,
 ) -> Trained:
-    """Puts the weights of a run into its model.
+    """Puts the weights of a run into its model, see ``Trained``.
 
-    Args:
-        settings: of the run.
-        image_shape: (H, W, C).
-        variables: of the model.
-        alpha: fade-in of each facet, shape (J,).
-
-    Returns:
-        The model. Its weights, new, trained or from a file, lie on one device,
-        so what is compiled serves them all.
+    They lie on one device, new, trained or from a file, so what is compiled
+    serves them all.
     """
     model = Trained(
         model=make_model(settings, image_shape),

@@ -49,11 +49,13 @@ def test_compares_what_single_fits_give():
     assert f"| 1 | K = 4, D = 2 | {mean:.2f} ({std:.2f}) |" in text
 
 
-def test_one_seed_says_nothing_of_stability():
-    with pytest.raises(ValueError, match="at least two"):
-        compare_facets(IMAGES, [[Facet(4, 2)]], seeds=[0])
-
-
-def test_candidates_are_checked_first():
-    with pytest.raises(ValueError, match="is empty"):
-        compare_facets(IMAGES, [[Facet(4, 2)], []])
+@pytest.mark.parametrize(
+    ("candidates", "seeds", "expected"),
+    [
+        ([[Facet(4, 2)]], [0], "at least two"),
+        ([[Facet(4, 2)], []], [0, 1], "is empty"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_first(candidates, seeds, expected):
+    with pytest.raises(ValueError, match=expected):
+        compare_facets(IMAGES, candidates, seeds=seeds)

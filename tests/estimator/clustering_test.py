@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The estimator: what it gives, against independent ways to the same thing."""
 
-import pickle
 import signal
 import subprocess
 import sys
@@ -15,21 +14,12 @@ from scipy import special, stats
 from sklearn import metrics
 from sklearn.base import clone
 
-from mfcvae_jax import Facet, MultiFacetClustering, figures
+from mfcvae_jax import Facet, MultiFacetClustering
 from mfcvae_jax.datasets import digits
 from mfcvae_jax.training.devices import Program
 from mfcvae_jax.workdir import Workdir
 from tests import oracles
-from tests.estimator import small_fits
 from tests.estimator.small_fits import IMAGES, estimator
-
-# Training is so short that a facet may end with one cluster.
-pytestmark = pytest.mark.filterwarnings("ignore:all examples are in one")
-
-
-@pytest.fixture(scope="module")
-def fitted():
-    return small_fits.fitted()
 
 
 @pytest.fixture(scope="module")
@@ -39,84 +29,55 @@ def mixtures(fitted):
     return jax.tree.map(lambda a: np.asarray(a, np.float64), found)
 
 
-class TestShapes:
-    def test_attributes(self, fitted):
-        assert fitted.labels_.shape == (300, 2)
-        assert np.issubdtype(fitted.labels_.dtype, np.integer)
-        assert fitted.n_features_in_ == 64
-        assert fitted.n_iter_ == 4
-        assert [len(usage) for usage in fitted.cluster_usage_] == [4, 6]
-        for j, usage in enumerate(fitted.cluster_usage_):
-            assert usage.sum() == 300
-            for k, n in enumerate(usage):
-                assert n == np.sum(fitted.labels_[:, j] == k)
-
-    def test_methods(self, fitted):
-        x = IMAGES[:7]
-        assert fitted.predict(x).shape == (7, 2)
-        assert [p.shape for p in fitted.predict_proba(x)] == [(7, 4), (7, 6)]
-        assert [z.shape for z in fitted.encode(x)] == [(7, 2), (7, 3)]
-        np.testing.assert_array_equal(
-            fitted.transform(x), np.concatenate(fitted.encode(x), axis=1)
-        )
-        assert fitted.reconstruct(x).shape == (7, 8, 8)
-        assert fitted.sample(5).shape == (5, 8, 8)
-        assert isinstance(fitted.score(x), float)
-
-    @pytest.mark.slow
-    @pytest.mark.parametrize(
-        "x",
-        [
-            np.uint8(IMAGES[:60, ..., np.newaxis]),
-            np.float32(IMAGES[:60, :, :, np.newaxis] * [1, 0.5, 0.2] / 16),
-            IMAGES[:60].reshape(60, 64),
-        ],
-        ids=["bytes", "colours", "table"],
-    )
-    def test_what_comes_back_is_like_what_went_in(self, x):
-        model = estimator(facets=[Facet(3, 2)], epochs=2).fit(x)
-        assert model.labels_.shape == (60, 1)
-        back = model.reconstruct(x)
-        assert back.shape == x.shape
-        assert back.dtype == (np.uint8 if x.dtype == np.uint8 else np.float32)
-        assert model.sample(3, random_state=1).shape == (3, *x.shape[1:])
-        if x.ndim > 2:  # a sigmoid keeps within the units of X
-            assert back.min() >= x.min()
-            assert back.max() <= x.max()
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.uint8(IMAGES[:60, ..., np.newaxis]),
+        np.float32(IMAGES[:60, :, :, np.newaxis] * [1, 0.5, 0.2] / 16),
+        IMAGES[:60].reshape(60, 64),
+    ],
+    ids=["bytes", "colours", "table"],
+)
+def test_what_comes_back_is_like_what_went_in(x):
+    model = estimator(facets=[Facet(3, 2)], epochs=2).fit(x)
+    back = model.reconstruct(x)
+    assert back.shape == x.shape
+    assert back.dtype == (np.uint8 if x.dtype == np.uint8 else np.float32)
+    assert model.sample(3, random_state=1).shape == (3, *x.shape[1:])
+    if x.ndim > 2:  # a sigmoid keeps within the units of X
+        assert back.min() >= x.min()
+        assert back.max() <= x.max()
 
 
 class TestAgainstOtherWays:
-    def test_most_probable_cluster(self, fitted):
-        resp = fitted.predict_proba(IMAGES)
-        expected = np.stack([r.argmax(axis=1) for r in resp], axis=-1)
-        np.testing.assert_array_equal(fitted.predict(IMAGES), expected)
-        np.testing.assert_array_equal(fitted.labels_, expected)
-
-    def test_probabilities_by_scipy(self, fitted, mixtures):
-        latents = fitted.encode(IMAGES[:20])
-        for z, mixture, resp in zip(
-            latents, mixtures, fitted.predict_proba(IMAGES[:20]), strict=True
+    def test_clusters_by_scipy(self, fitted, mixtures):
+        assert fitted.n_features_in_ == 64
+        latents = fitted.encode(IMAGES)
+        labels = []
+        for z, mixture, resp, usage in zip(
+            latents,
+            mixtures,
+            fitted.predict_proba(IMAGES),
+            fitted.cluster_usage_,
+            strict=True,
         ):
             expected = special.softmax(oracles.log_joint(mixture, z), axis=-1)
             np.testing.assert_allclose(resp, expected, atol=1e-4)
+            labels.append(resp.argmax(axis=1))
+            np.testing.assert_array_equal(
+                usage, np.bincount(labels[-1], minlength=resp.shape[1])
+            )
+        for found in (fitted.predict(IMAGES), fitted.labels_):
+            np.testing.assert_array_equal(found, np.transpose(labels))
 
-    def test_reconstructions_in_one_pass(self, fitted):
-        images = np.float32(IMAGES[:9, ..., np.newaxis] / 16)
-        trained = fitted._fitted.trained
-        apply, variables = trained.model.apply, trained.variables
-        z = [q.mean for q in apply(variables, images, method="encode")]
-        logits = apply(variables, z, np.ones(2), method="decode")
-        expected = special.expit(np.asarray(logits))
-        np.testing.assert_allclose(
-            fitted.reconstruct(IMAGES[:9]),
-            16 * np.asarray(expected)[..., 0],
-            atol=1e-4,
-        )
-
-    def test_swaps(self, fitted):
+    def test_reconstructions_and_swaps(self, fitted):
         x1, x2 = IMAGES[:5], IMAGES[5:10]
+        images = np.float32(x1[..., np.newaxis] / 16)
+        plain = 16 * fitted._fitted.trained.reconstruct(images)[..., 0]
+        np.testing.assert_allclose(fitted.reconstruct(x1), plain, atol=1e-4)
         for found in fitted.swap(x1, x1, facet=1):
-            np.testing.assert_array_equal(found, fitted.reconstruct(x1))
+            np.testing.assert_allclose(found, plain, atol=1e-4)
         # What one facet takes the other leaves.
         by_first = fitted.swap(x1, x2, facet=0)
         by_second = fitted.swap(x1, x2, facet=1)
@@ -162,17 +123,10 @@ class TestAgainstOtherWays:
         assert error < 8
         assert abs(fitted.score(IMAGES) - bound.mean()) < 3 * error
 
-    @pytest.mark.slow
-    def test_score_is_a_lower_bound(self, fitted):
-        x = IMAGES[:100]
-        estimate = fitted._fitted.trained.log_marginal(
-            fitted._fitted.layout.to_model(x), jax.random.key(0), n_samples=300
-        )
-        assert fitted.score(x) < float(np.mean(estimate.log_p_x))
-
     def test_history_is_of_all_training(self, fitted):
         tests = [r for r in fitted.history_ if r["split"] == "test"]
         assert [r["epoch"] for r in tests] == [0, 1, 2, 3, 4]
+        assert fitted.n_iter_ == 4
         trains = [r for r in fitted.history_ if r["split"] == "train"]
         assert trains[-1]["step"] == 4 * (300 // 64)
         assert tests[-1]["mixture_bound"] == pytest.approx(
@@ -204,13 +158,9 @@ class TestManners:
         np.testing.assert_array_equal(first, second)
 
     def test_samples_repeat(self, fitted):
-        np.testing.assert_array_equal(fitted.sample(4), fitted.sample(4))
-        other = fitted.sample(4, random_state=7)
-        assert not np.array_equal(fitted.sample(4), other)
-
-    def test_pickle(self, fitted):
-        again = pickle.loads(pickle.dumps(fitted))
-        np.testing.assert_array_equal(again.predict(IMAGES), fitted.labels_)
+        first, again = fitted.sample(4), fitted.sample(4)
+        np.testing.assert_array_equal(first, again)
+        assert not np.array_equal(first, fitted.sample(4, random_state=7))
 
     def test_refit_and_predict_compile_nothing(self):
         # Programs of a fit that another file asked for are forgotten by now.
@@ -221,7 +171,6 @@ class TestManners:
             if event == "/jax/core/compile/backend_compile_duration":
                 compiled.append(event)
 
-        fitted.predict(IMAGES[:40])
         fitted.reconstruct(IMAGES[:40])
         jax.monitoring.register_event_duration_secs_listener(listen)
         try:
@@ -231,7 +180,6 @@ class TestManners:
             for start in (0, 40, 100):
                 fitted.predict(IMAGES[start : start + 40])
                 fitted.reconstruct(IMAGES[start : start + 40])
-            assert not compiled
             clone(fitted).set_params(random_state=5).fit(IMAGES)
             assert not compiled
         finally:
@@ -259,9 +207,6 @@ class TestManners:
         model.fit(IMAGES)
         again = Workdir(tmp_path / "run" / "fit_1")
         assert again.settings() == folder.settings()
-
-    def test_figures(self, tmp_path, fitted):
-        figures.learning_curves(fitted.history_, tmp_path / "curves.png")
 
     def test_import_loads_nothing(self):
         subprocess.run(

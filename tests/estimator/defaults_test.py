@@ -6,7 +6,6 @@ import pathlib
 
 import numpy as np
 import pytest
-from sklearn import datasets
 from sklearn.base import clone
 
 from mfcvae_jax import Facet, MultiFacetClustering, views
@@ -14,9 +13,7 @@ from mfcvae_jax import config as config_lib
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.estimator.defaults import make_settings
 from mfcvae_jax.estimator.layout import layout_of
-
-FACETS = (Facet(4, 2), Facet(6, 3))
-IMAGES = datasets.load_digits().images[:300]  # 0 to 16, float64
+from tests.estimator.small_fits import FACETS, IMAGES
 
 
 def defaults(x=IMAGES, facets=FACETS, n_devices=1, n=None, **asked):
@@ -73,60 +70,40 @@ def test_the_recipe_is_the_default():
 
 
 @pytest.mark.parametrize(
-    ("n", "shape", "batch_size", "widths"),
+    ("shape", "n", "batch_size", "widths", "std"),
     [
-        (300, (20, 20), 64, (128, 256)),
-        (1500, (64, 64, 3), 64, (128, 256)),
-        (10_000, (9, 7, 3), 128, (128, 256)),
-        (10_000, (28, 28), 128, (256, 512)),
-        (30_000, (28, 28), 256, (500, 2000)),
-        (30_000, (40,), 256, (128, 256)),
+        ((8, 8), 300, 64, (128, 256), 0.15),
+        ((28, 28), 300, 64, (128, 256), None),
+        ((64, 64, 3), 1500, 64, (128, 256), 0.2),
+        ((9, 7, 3), 10_000, 128, (128, 256), 0.2),
+        ((28, 28), 10_000, 128, (256, 512), None),
+        ((32, 32, 3), 10_000, 128, (256, 512), 0.2),
+        ((33, 33), 30_000, 256, (500, 2000), None),
+        ((40,), 30_000, 256, (128, 256), 0.5),
     ],
 )
-def test_net_and_batches_follow_the_data(n, shape, batch_size, widths):
+def test_net_batches_and_likelihood_follow_the_data(
+    shape, n, batch_size, widths, std
+):
     found = defaults(noise(*shape), n=n)
     assert found.train.batch_size == batch_size
     assert found.net.encoder_backbone == tuple((w,) for w in widths)
+    output = "linear" if len(shape) == 1 else "sigmoid"
+    assert found.likelihood == (
+        settings_lib.Gaussian(std, settings_lib.OutputUnits(output))
+        if std
+        else settings_lib.Bernoulli()
+    )
 
 
 @pytest.mark.parametrize(
     ("n", "epochs"), [(300, 825), (50_000, 20), (400_000, 4)]
 )
-def test_number_of_steps_is_sensible(n, epochs):
-    found = defaults(noise(8), (Facet(4, 2),), n=n).progressive.stage_epochs
-    assert found == (epochs,)
-
-
-@pytest.mark.parametrize(
-    ("shape", "net", "likelihood"),
-    [
-        ((8, 8), "DenseLadder", settings_lib.Gaussian),
-        ((28, 28), "DenseLadder", settings_lib.Bernoulli),
-        ((8, 8, 3), "DenseLadder", settings_lib.Gaussian),
-        ((32, 32, 3), "DenseLadder", settings_lib.Gaussian),
-        ((64, 64), "DenseLadder", settings_lib.Bernoulli),
-        ((33, 33), "DenseLadder", settings_lib.Bernoulli),
-        ((13,), "DenseLadder", settings_lib.Gaussian),
-    ],
-)
-def test_net_and_likelihood(shape, net, likelihood):
-    x = np.random.RandomState(0).uniform(size=(40, *shape))
-    found = defaults(x)
-    assert type(found.net).__name__ == net
-    assert type(found.likelihood) is likelihood
-    if len(shape) == 1:
-        assert found.likelihood.output is settings_lib.OutputUnits.LINEAR
-
-
-def test_loss_of_one_facet_is_that_of_the_vade_config():
-    found = defaults(IMAGES, (Facet(4, 2),))
+def test_one_facet_takes_a_sensible_number_of_steps(n, epochs):
+    found = defaults(noise(8), (Facet(4, 2),), n=n)
+    assert found.progressive.stage_epochs == (epochs,)
+    # It is that of the VaDE configs.
     assert found.train.estimator == "closed_form"
-
-
-@pytest.mark.parametrize("n_facets", [1, 2, 3, 4])
-def test_any_number_of_facets(n_facets):
-    found = defaults(IMAGES, (Facet(4, 2),) * n_facets)
-    assert len(found.net.encoder_backbone) == n_facets
 
 
 def test_epochs():
@@ -141,11 +118,11 @@ def test_epochs():
     found = defaults(IMAGES, two, epochs=[7, 3]).progressive
     assert found.stage_epochs == (7, 3)
     assert found.fade_in_steps <= 3 * 2
-    few = defaults(IMAGES[:20], two, batch_size=128)
+
+
+def test_batches_have_an_equal_part_for_each_device():
+    few = defaults(IMAGES[:20], batch_size=128)
     assert few.train.batch_size == 20
-
-
-def test_batches_split_over_devices():
     found = defaults(IMAGES[:30], n_devices=8)
     assert found.train.batch_size == 24
 
@@ -164,6 +141,7 @@ def test_batches_split_over_devices():
         ({"epochs": "many"}, "epochs must be an integer"),
         ({"epochs": (1, 2, 3)}, "an entry for each of the 2 facets"),
         ({"likelihood": "poisson"}, "likelihood must be 'auto'"),
+        ({"x": IMAGES[:, 3], "likelihood": "bernoulli"}, "X is a table"),
         ({"net": "resnet"}, "net must be 'auto'"),
         ({"net": "conv"}, "image"),
         ({"batch_size": 0}, "batch_size must be"),
@@ -178,11 +156,6 @@ def test_batches_split_over_devices():
 def test_parameters_that_are_not_allowed(params, expected):
     with pytest.raises(ValueError, match=expected):
         defaults(**params)
-
-
-def test_bernoulli_of_a_table():
-    with pytest.raises(ValueError, match="X is a table"):
-        defaults(IMAGES.reshape(300, 64), likelihood="bernoulli")
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What arrays are to the model: units, channels, columns, and back."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn import datasets, preprocessing
 
 from mfcvae_jax.estimator.layout import layout_of
+from tests.estimator.small_fits import IMAGES
 
-IMAGES = datasets.load_digits().images[:300]  # 0 to 16, float64
 UNIT = IMAGES / 16
 BYTES = np.uint8(255 * UNIT)
 COLOURS = np.uint8(np.random.default_rng(0).integers(0, 256, (40, 6, 7, 3)))
@@ -49,14 +51,12 @@ class TestUnits:
         assert (images.min(), images.max()) == (0.0, 1.0)
         assert images.dtype == np.float32
 
-    def test_floats_that_use_a_quarter_of_0_to_1_stay(self):
-        x = np.float32(0.2 + UNIT / 2)
-        np.testing.assert_array_equal(layout_of(x).to_model(x)[..., 0], x)
-
-    @pytest.mark.parametrize("x", [BYTES, BYTES // 3 + 3])
-    def test_bytes_that_use_a_quarter_of_0_to_255_stay(self, x):
+    @pytest.mark.parametrize(
+        "x", [np.float32(0.2 + UNIT / 2), BYTES, BYTES // 3 + 3]
+    )
+    def test_what_uses_a_quarter_of_the_range_stays(self, x):
         images = layout_of(x).to_model(x)
-        assert images.dtype == np.uint8
+        assert images.dtype == x.dtype
         np.testing.assert_array_equal(images[..., 0], x)
 
     @pytest.mark.parametrize("factor", [1, 16])
@@ -79,7 +79,8 @@ class TestUnits:
         x = spoilt(np.uint8(IMAGES), (5, 3, 2), 255)
         with pytest.warns(UserWarning, match="1 of 300 images .* = 255"):
             images = seen(x)
-        np.testing.assert_allclose(np.delete(images[..., 0], 5, 0).max(), 1.0)
+        expected = spoilt(UNIT, (5, 3, 2), 1.0)
+        np.testing.assert_allclose(images[..., 0], expected, atol=1e-6)
 
     def test_an_image_may_be_brighter_than_the_rest(self):
         x = np.concatenate([IMAGES / 3, IMAGES[1:2]])
@@ -130,20 +131,17 @@ class TestUnits:
 
 class TestChannels:
     @pytest.mark.parametrize(
-        "shape", [(9, 3, 8, 8), (9, 1, 8, 6), (9, 4, 8, 8)]
+        "shape", [(9, 3, 6, 7), (9, 1, 8, 6), (9, 4, 8, 8)]
     )
     def test_colours_first_are_refused(self, shape):
         x = np.random.default_rng(0).random(shape)
+        mend = r"write np.moveaxis\(X, 1, -1\)"
         with pytest.raises(
-            ValueError, match=r"np.moveaxis\(X, 1, -1\)"
-        ) as found:
+            ValueError, match=f"{re.escape(str(shape))}.*{mend}"
+        ):
             layout_of(x)
-        assert str(shape) in str(found.value)
-
-    def test_colours_first_at_predict(self):
-        x = np.moveaxis(COLOURS, -1, 1)
-        with pytest.raises(ValueError, match=r"write np.moveaxis\(X, 1, -1\)"):
-            layout_of(COLOURS).to_model(x)
+        with pytest.raises(ValueError, match=mend):
+            layout_of(np.moveaxis(x, 1, -1)[..., :3]).to_model(x[:, :3])
 
     def test_opacity_is_laid_on_black_as_pillow_does(self):
         alpha = np.where(np.arange(7) < 4, 255, 100).astype(np.uint8)
@@ -157,13 +155,11 @@ class TestChannels:
         ]
         layout = layout_of(x)
         found = layout.to_model(x)
-        assert layout.example_shape == (6, 7, 3)
         np.testing.assert_allclose(
             found.astype(int), np.stack(expected)[..., :3], atol=1
         )
-        floats = x / np.float32(255)
         np.testing.assert_allclose(
-            seen(floats), found / np.float32(255), atol=0.003
+            seen(x / np.float32(255)), found / np.float32(255), atol=0.003
         )
         # And so are later images, whatever their opacity.
         np.testing.assert_array_equal(
@@ -203,47 +199,40 @@ class TestTable:
 
     def test_a_code_that_hides_its_column_in_training(self):
         x = spoilt(TABLE, (7, 3), 1e30)
-        with pytest.warns(
-            UserWarning, match=r"X\[7, 3\] is 1e\+30, but nearly"
-        ):
+        with pytest.warns(UserWarning, match=r"X\[7, 3\] is 1e\+30, but ne"):
             layout_of(x)
 
     def test_a_column_that_is_no_longer_constant(self):
         layout = layout_of(spoilt(TABLE, (slice(None), 3), 5.0))
-        with pytest.warns(
-            UserWarning, match="column 3 was 5 .* is 15.6 in row 0"
-        ):
+        with pytest.warns(UserWarning, match="column 3 was 5 .* 15.6 in row 0"):
             images = layout.to_model(TABLE)
         assert not images[..., 3, :].any()
 
 
-class TestErrors:
-    @pytest.mark.parametrize(
-        ("x", "expected"),
-        [
-            (np.ones((20, 8, 8)), "X is constant: all 20 examples"),
-            (np.ones((20, 5)), "X is constant"),
-            (IMAGES[:, None, None], r"table of shape \(N, D\)"),
-            (np.zeros((20, 8, 0)), "table of shape"),
-            (np.outer(np.arange(20), [1e300, 1.0]), "column 0"),
-        ],
-    )
-    def test_nothing_to_fit_to(self, x, expected):
-        with pytest.raises(ValueError, match=expected):
-            layout_of(x)
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (np.ones((20, 8, 8)), "X is constant: all 20 examples"),
+        (np.ones((20, 5)), "X is constant"),
+        (IMAGES[:, None, None], r"table of shape \(N, D\)"),
+        (np.zeros((20, 8, 0)), "table of shape"),
+        (np.outer(np.arange(20), [1e300, 1.0]), "column 0"),
+    ],
+)
+def test_nothing_to_fit_to(x, expected):
+    with pytest.raises(ValueError, match=expected):
+        layout_of(x)
 
-    @pytest.mark.parametrize(
-        ("x", "expected"),
-        [
-            (IMAGES.reshape(-1, 64), r"write X.reshape\(-1, 8, 8\)"),
-            (
-                IMAGES[0],
-                r"shape \(N, 8, 8\), got \(8, 8\): write X\[np.newaxis",
-            ),
-            (IMAGES[:, 2:], r"shape \(N, 8, 8\), got \(300, 6, 8\)$"),
-            (IMAGES.reshape(-1, 4, 16), r"got \(300, 4, 16\)$"),
-        ],
-    )
-    def test_other_shapes(self, x, expected):
-        with pytest.raises(ValueError, match=expected):
-            layout_of(IMAGES).to_model(x)
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (IMAGES.reshape(-1, 64), r"write X.reshape\(-1, 8, 8\)"),
+        (IMAGES[0], r"\(N, 8, 8\), got \(8, 8\): write X\[np.newaxis"),
+        (IMAGES[:, 2:], r"shape \(N, 8, 8\), got \(300, 6, 8\)$"),
+        (IMAGES.reshape(-1, 4, 16), r"got \(300, 4, 16\)$"),
+    ],
+)
+def test_other_shapes(x, expected):
+    with pytest.raises(ValueError, match=expected):
+        layout_of(IMAGES).to_model(x)

@@ -10,10 +10,6 @@ from mfcvae_jax.estimator import defaults
 from mfcvae_jax.figures import records as records_lib
 from tests.estimator import small_fits
 
-# Training is so short that a facet may end with one cluster.
-pytestmark = pytest.mark.filterwarnings("ignore:all examples are in one")
-
-
 IMAGES = small_fits.IMAGES[:24]
 FACETS = (Facet(4, 2), Facet("auto", 3))
 

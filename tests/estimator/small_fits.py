@@ -1,8 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""An estimator that is fitted quickly, once for all tests of a process."""
-
-import functools
+"""Images, and an estimator that is fitted to them quickly."""
 
 from sklearn import datasets
 
@@ -13,17 +11,5 @@ IMAGES = datasets.load_digits().images[:300]  # 0 to 16, float64
 
 
 def estimator(**params):
-    return MultiFacetClustering(
-        **{
-            "facets": FACETS,
-            "epochs": 4,
-            "n_init": 1,
-            "random_state": 0,
-            **params,
-        }
-    )
-
-
-@functools.cache
-def fitted():
-    return estimator().fit(IMAGES)
+    given = {"facets": FACETS, "epochs": 4, "n_init": 1, "random_state": 0}
+    return MultiFacetClustering(**given | params)
