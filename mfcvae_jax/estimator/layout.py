@@ -118,7 +118,7 @@ class Layout:
             mend = ": write X[np.newaxis] for a single one"
         elif x.ndim == 4 and (*x.shape[2:], x.shape[1]) in shapes:
             mend = ": write np.moveaxis(X, 1, -1)"
-        elif x.ndim == 2 and x[:1].size == np.prod(self.example_shape):
+        elif x.ndim == 2 and x[:1].size == self.n_numbers:
             mend = f": write X.reshape(-1, {wanted})"
         raise ValueError(
             f"the estimator was fitted to examples of shape ({wanted}), so "
@@ -282,9 +282,8 @@ def _table_layout(table: np.ndarray, is_constant: np.ndarray) -> Layout:
     scale[is_constant] = 0.0
     offset = np.where(is_constant, table[0], table.mean(axis=0))
     rows = table[:: max(len(table) // _N_ROWS, 1)]
-    width = np.quantile(rows, 0.99, axis=0, method="lower") - np.quantile(
-        rows, 0.01, axis=0, method="higher"
-    )
+    low, high = _without_a_hundredth(rows, rows)
+    width = high - low
     for d in np.flatnonzero((width > 0) & (scale > 100 * width)):
         row = np.argmax(np.abs(table[:, d] - np.median(rows[:, d])))
         warnings.warn(
@@ -302,13 +301,14 @@ def _black_and_white(x: np.ndarray) -> tuple[float, float]:
     conventional = extremes
     if _has_units(x):
         conventional = 0.0, 255.0 if x.dtype == np.uint8 else 1.0
-    usual = _usual_extremes(x)
+    least, greatest = _usual_extremes(x)
+    usual = float(least), float(greatest)
     if 4 * np.ptp(usual) >= np.ptp(conventional):
         return conventional
     return usual if 0 < 4 * np.ptp(usual) < np.ptp(extremes) else extremes
 
 
-def _usual_extremes(x: np.ndarray) -> tuple[float, float]:
+def _usual_extremes(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Extremes of x, shape (N, P), without stuck pixels and odd images."""
     low, high = x.min(axis=0), x.max(axis=0)
     least, greatest = _without_a_hundredth(low, high)
@@ -320,11 +320,11 @@ def _usual_extremes(x: np.ndarray) -> tuple[float, float]:
 
 def _without_a_hundredth(
     low: np.ndarray, high: np.ndarray
-) -> tuple[float, float]:
-    """The least and the greatest of all but one or a hundredth of them."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest of all rows but one or a hundredth."""
     return (
-        float(np.quantile(low, 0.01, method="higher")),
-        float(np.quantile(high, 0.99, method="lower")),
+        np.quantile(low, 0.01, axis=0, method="higher"),
+        np.quantile(high, 0.99, axis=0, method="lower"),
     )
 
 

@@ -19,15 +19,9 @@ import jax
 import numpy as np
 
 from mfcvae_jax import forking
+from mfcvae_jax import model as model_lib
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.inference import predictions
-from mfcvae_jax.model import (
-    MFCVAE,
-    Forward,
-    elbo_terms,
-    facets_in_force,
-    make_model,
-)
 from mfcvae_jax.randomness import draw_noise
 from mfcvae_jax.settings import Likelihood, Settings
 from mfcvae_jax.variational import elbo, importance, posterior, prior
@@ -55,7 +49,7 @@ class Trained:
         alpha: fade-in of each facet, shape (J,).
     """
 
-    model: MFCVAE
+    model: model_lib.MFCVAE
     likelihood: Likelihood
     estimate: Callable[[elbo.Densities], elbo.FacetTerms]
     batch_size: int
@@ -65,7 +59,7 @@ class Trained:
     @property
     def is_in(self) -> chex.Array:
         """1 for each facet in force, else 0; see ``model.facets_in_force``."""
-        return facets_in_force(self.model.net, self.alpha)
+        return model_lib.facets_in_force(self.model.net, self.alpha)
 
     @functools.cached_property
     def mixtures(self) -> tuple[distrax.MixtureSameFamily, ...]:
@@ -75,7 +69,7 @@ class Trained:
     def predict(
         self, images: np.ndarray, key: chex.PRNGKey
     ) -> predictions.Predictions:
-        """Predicts assignments and latents; terms of the bounds at a draw."""
+        """Predicts assignments, latents, and the bounds at a draw of z."""
         return self._in_chunks(
             lambda i, x: self._predict_chunk(x, jax.random.fold_in(key, i)),
             images,
@@ -287,7 +281,7 @@ class Trained:
         x = batches.as_float(images)
         noise = self._noise(key, len(x))
         forward = self._apply(x, noise, self.alpha, method="__call__")
-        terms = elbo_terms(self.likelihood, forward, x, self.estimate)
+        terms = model_lib.elbo_terms(self.likelihood, forward, x, self.estimate)
         return predictions.of_pass(forward, terms)
 
     @functools.partial(jax.jit, static_argnames="n_samples")
@@ -299,9 +293,9 @@ class Trained:
             noise = self._noise(sample_key, len(x))
             z = tuple(map(posterior.sample, posteriors, noise))
             output = self._apply(z, self.alpha, method="decode")
-            terms = elbo_terms(
+            terms = model_lib.elbo_terms(
                 self.likelihood,
-                Forward(posteriors, z, output, mixtures),
+                model_lib.Forward(posteriors, z, output, mixtures),
                 x,
                 elbo.mixture_form,
             )
@@ -330,7 +324,7 @@ def make_trained(
     serves them all.
     """
     model = Trained(
-        model=make_model(settings, image_shape),
+        model=model_lib.make_model(settings, image_shape),
         likelihood=settings.likelihood,
         estimate=elbo.find_estimator(settings.train.estimator),
         batch_size=settings.evaluate.batch_size,

@@ -49,8 +49,8 @@ def members(fitted, tmp_path_factory):
         return dict(opened)
 
 
-def changed(members, drop=(), about=None, **more):
-    found = {k: v for k, v in members.items() if k not in drop} | more
+def changed(members, drop=(), about=None):
+    found = {k: v for k, v in members.items() if k not in drop}
     if about:
         plain = json.loads(str(found["about"]))
         about(plain)
