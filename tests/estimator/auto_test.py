@@ -8,7 +8,7 @@ import pytest
 from mfcvae_jax import Facet
 from tests.estimator import small_fits
 
-IMAGES = small_fits.IMAGES[:200]
+IMAGES = small_fits.IMAGES[:100]
 
 
 def fitted(*n_components):
@@ -16,7 +16,7 @@ def fitted(*n_components):
         Facet(k, d, "full")
         for k, d in zip(n_components, (2, 3, 2), strict=True)
     ]
-    return small_fits.estimator(facets=facets, epochs=6).fit(IMAGES)
+    return small_fits.estimator(facets=facets, epochs=3).fit(IMAGES)
 
 
 @pytest.mark.slow
