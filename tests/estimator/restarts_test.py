@@ -42,12 +42,6 @@ def test_only_several_facets_start_several_times(n_facets, n_examples, wanted):
     assert defaults.n_starts(7, n_facets, n_examples) == 7
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, True, "2", None])
-def test_number_of_starts_is_checked(value):
-    with pytest.raises(ValueError, match="n_init must be an integer of at"):
-        estimator(n_init=value).fit(IMAGES)
-
-
 @pytest.mark.slow
 class TestRestarts:
     def test_all_examples_are_labelled_and_a_tenth_not_trained_on(self, fitted):
