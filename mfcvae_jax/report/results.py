@@ -8,7 +8,9 @@ loops over ``Results.rows``.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,10 +92,10 @@ class Measure(NamedTuple):
     Attributes:
         section: the table that it is in.
         name: in tables for programs.
-        title: on pages, as the head of a column.
+        title: as the head of a column; empty for the name in words.
         unit: "nats", "%" (values are fractions) or "" (numbers of something).
-        label: in the summary of several seeds; the title if empty.
-        key: in results.json; the name if empty.
+        label: in the summary of several seeds; empty for the title.
+        key: in results.json; empty for the name.
         find: computes the value of a run, a list of J, or of J x J, or raises
             NotDrawnError if a run cannot have it; None for what ``Results`` has
             in ``terms``, ``scores`` or ``diversity``.
@@ -101,11 +103,16 @@ class Measure(NamedTuple):
 
     section: Section
     name: str
-    title: str
+    title: str = ""
     unit: str = ""
     label: str = ""
     key: str = ""
     find: Callable[[Finished], Any] | None = None
+
+    @property
+    def head(self) -> str:
+        """The title, or the name in words."""
+        return self.title or self.name.replace("_", " ")
 
 
 # A new number is a row here: `find` computes it, all outputs show it.
@@ -120,26 +127,15 @@ MEASURES = [
         "importance_effective_samples_5_percent",
         "effective samples, worst 5 %",
     ),
-    Measure(FACETS, "gap", "gap", "nats", "-log Z"),
+    Measure(FACETS, "gap", unit="nats", label="-log Z"),
     Measure(FACETS, "kl_z", "KL of z", "nats"),
     Measure(FACETS, "kl_c", "KL of c", "nats"),
-    Measure(
-        FACETS,
-        "clusters_in_use",
-        "clusters in use",
-        find=lambda f: f.shared.n_used,
-    ),
-    Measure(
-        FACETS,
-        "effective_clusters",
-        "effective clusters",
-        find=lambda f: f.shared.effective,
-    ),
+    Measure(FACETS, "clusters_in_use", find=lambda f: f.shared.n_used),
+    Measure(FACETS, "effective_clusters", find=lambda f: f.shared.effective),
     Measure(
         FACETS,
         "clusters_needed",
-        "clusters needed",
-        find=lambda f: [e.n_kept for _, e in f.pruned],
+        find=lambda f: [evidence.n_kept for _, evidence in f.pruned],
     ),
     Measure(
         FACETS,
@@ -152,26 +148,24 @@ MEASURES = [
     Measure(
         PAIRS,
         "mutual_information",
-        "mutual information",
-        "nats",
+        unit="nats",
         key="mutual_information_nats",
         find=lambda f: f.shared.mutual_information,
     ),
     Measure(
         PAIRS,
         "redundancy",
-        "redundancy",
-        "%",
+        unit="%",
         key="normalised_mutual_information",
         find=lambda f: f.shared.normalised,
     ),
-    Measure(SAMPLES, "kept", "kept", "%", "kept by samples"),
-    Measure(SAMPLES, "spread", "spread", "%", "spread by samples"),
-    Measure(SAMPLES, "spread_of_inputs", "spread of inputs", "%"),
-    Measure(SAMPLES, "reach", "reach", "%"),
+    Measure(SAMPLES, "kept", unit="%", label="kept by samples"),
+    Measure(SAMPLES, "spread", unit="%", label="spread by samples"),
+    Measure(SAMPLES, "spread_of_inputs", unit="%"),
+    Measure(SAMPLES, "reach", unit="%"),
     Measure(SCORES, "many_to_one", "many-to-one", "%"),
     Measure(SCORES, "one_to_one", "one-to-one", "%"),
-    Measure(SCORES, "balanced", "balanced", "%"),
+    Measure(SCORES, "balanced", unit="%"),
     Measure(SCORES, "nmi", "NMI", "%"),
     Measure(SCORES, "ari", "ARI", "%"),
     Measure(SCORES, "majority", "one cluster", "%"),
@@ -210,7 +204,7 @@ class Row(NamedTuple):
     @property
     def label(self) -> str:
         """What it is and of what, with its unit."""
-        text = self.measure.label or self.measure.title
+        text = self.measure.label or self.measure.head
         if self.labeling:
             text += f" in {self.labeling}"
         if ", " in self.facet:
@@ -286,14 +280,30 @@ class Results(NamedTuple):
     def rows(self) -> Iterator[Row]:
         """Yields every value of every measure, in the order of MEASURES."""
         for measure in MEASURES:
-            for found in _values(self, measure):
-                yield Row(measure, *found)
+            yield from _rows(self, measure)
 
     def tables(self) -> tuple[Table, ...]:
         """Returns all rows as tables, one a section that has any."""
-        rows = list(self.rows())
-        sections = dict.fromkeys(row.measure.section for row in rows)
-        return tuple(_table(section, rows) for section in sections)
+        lines: dict[Section, dict[tuple[str, ...], dict[str, str]]] = {}
+        for row in self.rows():
+            section, column = row.measure.section, row.measure.head
+            if row.labeling and section is not SCORES:
+                column += f" in {row.labeling}"
+            of_section = lines.setdefault(section, {})
+            of_section.setdefault(row.heads, {})[column] = row.text
+        tables = []
+        for section, of_section in lines.items():
+            columns = dict.fromkeys(itertools.chain(*of_section.values()))
+            rows = tuple(
+                (*heads, *(cells.get(column, "") for column in columns))
+                for heads, cells in of_section.items()
+            )
+            header = (*section.heads, *columns)
+            n_heads = len(section.heads)
+            tables.append(
+                Table(section.caption, header, rows, n_heads, section.note)
+            )
+        return tuple(tables)
 
 
 def of(finished: Finished) -> Results:
@@ -315,64 +325,33 @@ def of(finished: Finished) -> Results:
     )
 
 
-def _values(
-    found: Results, measure: Measure
-) -> Iterator[tuple[str, str, tuple[str, ...], float]]:
-    """The fields of each row, but for its measure.
-
-    What an older version did not know has no row.
-    """
-    key = measure.key or measure.name
-    if measure.section is BOUNDS and key in found.terms:
-        yield "", "", (), found.terms[key]
-    elif measure.section is FACETS:
-        of_each = found.measures.get(key, ())
-        for j in range(len(found.diversity)):
-            heads = (f"Facet {j}",)
-            if f"{key}/{j}" in found.terms:
-                yield str(j), "", heads, found.terms[f"{key}/{j}"]
-            elif of_each:
-                yield str(j), "", heads, of_each[j]
-    elif measure.section is PAIRS:
-        matrix = found.measures.get(key, ())
-        for i in range(len(matrix)):
-            for j in range(i):
-                heads = (f"Facets {j} and {i}",)
-                yield f"{j}, {i}", "", heads, matrix[j][i]
-    elif measure.section is SAMPLES:
-        for j, of_facet in enumerate(found.diversity):
-            heads, value = (f"Facet {j}",), of_facet.get(key)
+def _rows(found: Results, measure: Measure) -> Iterator[Row]:
+    """What an older version did not know has no row."""
+    section, key = measure.section, measure.key or measure.name
+    known = found.terms | found.measures
+    row = functools.partial(Row, measure)
+    if section is BOUNDS and key in known:
+        yield row("", "", (), known[key])
+    elif section in (FACETS, SAMPLES):
+        for j, of_samples in enumerate(found.diversity):
+            value = known[key][j] if key in known else of_samples.get(key)
+            value = known.get(f"{key}/{j}", value)
             if isinstance(value, list):
                 for i, of_other in enumerate(value):
-                    yield str(j), f"facet {i}", heads, of_other
+                    yield row(str(j), f"facet {i}", (f"Facet {j}",), of_other)
             elif value is not None:
-                yield str(j), "", heads, value
-    elif measure.section is SCORES:
+                yield row(str(j), "", (f"Facet {j}",), value)
+    elif section is PAIRS:
+        for i, of_pairs in enumerate(known.get(key, ())):
+            for j in range(i):
+                heads = (f"Facets {j} and {i}",)
+                yield row(f"{j}, {i}", "", heads, of_pairs[j])
+    elif section is SCORES:
         for score in found.scores:
             facet, labeling = str(score["facet"]), score["labeling"]
-            facet_head = f"Facet {facet}, K = {score['n_components']}"
-            names = (facet_head, f"{labeling} ({score['n_classes']})")
+            heads = (
+                f"Facet {facet}, K = {score['n_components']}",
+                f"{labeling} ({score['n_classes']})",
+            )
             if key in score:
-                yield facet, labeling, names, score[key]
-
-
-def _table(section: Section, rows: Iterable[Row]) -> Table:
-    lines: dict[tuple[str, ...], dict[str, str]] = {}
-    for row in rows:
-        if row.measure.section is section:
-            column = row.measure.title
-            if section is not SCORES and row.labeling:
-                column += f" in {row.labeling}"
-            cells = lines.setdefault(row.heads, {})
-            cells[column] = row.text
-    columns = dict.fromkeys(c for cells in lines.values() for c in cells)
-    return Table(
-        section.caption,
-        (*section.heads, *columns),
-        tuple(
-            (*heads, *(cells.get(column, "") for column in columns))
-            for heads, cells in lines.items()
-        ),
-        len(section.heads),
-        section.note,
-    )
+                yield row(facet, labeling, heads, score[key])

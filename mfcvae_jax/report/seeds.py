@@ -28,10 +28,6 @@ from mfcvae_jax.workdir import Workdir
 
 __all__ = ["Spread", "Summary", "read", "summarise", "tables", "to_json"]
 
-_AGREEMENT = (
-    "agreement of the seeds in facet {}, % (adjusted mutual information)"
-)
-
 
 class Spread(NamedTuple):
     """One number over the seeds.
@@ -82,13 +78,11 @@ def read(folders: Mapping[int, Workdir]) -> Summary:
             old.append(f"the results of seed {seed} lack {error}")
     if old:
         raise OldResultsError("; ".join(old))
-    return summarise(
-        results,
-        {
-            s: np.load(io.BytesIO(f.assignments.read_bytes()))
-            for s, f in folders.items()
-        },
-    )
+    assignments = {
+        seed: np.load(io.BytesIO(folder.assignments.read_bytes()))
+        for seed, folder in folders.items()
+    }
+    return summarise(results, assignments)
 
 
 def summarise(
@@ -119,11 +113,12 @@ def summarise(
     for where, row in by_label[0].items():
         if not all(where in of_seed for of_seed in by_label):
             continue  # such as log p(x), if not all seeds had it estimated
-        spread = _spread([of_seed[where].shown for of_seed in by_label])
+        values = [of_seed[where].shown for of_seed in by_label]
+        std = statistics.stdev(values) if len(values) > 1 else math.nan
+        spread = Spread(statistics.mean(values), std, values[0], values[-1])
         if row.measure.section is SCORES:
-            k = n_components[row.facet]
-            row_of = (int(row.facet), k, row.labeling)
-            scores.setdefault(row_of, {})[row.measure.name] = spread
+            facet = (int(row.facet), n_components[row.facet], row.labeling)
+            scores.setdefault(facet, {})[row.measure.name] = spread
         else:
             numbers[row.label] = spread
     agreement: Sequence[float] = ()
@@ -140,34 +135,30 @@ def tables(summary: Summary) -> tuple[Table, ...]:
         (name, mean_std(x.mean, x.std), f"{x.best:.2f}", f"{x.worst:.2f}")
         for name, x in summary.numbers.items()
     ]
-    rows += [
-        (_AGREEMENT.format(j), f"{100 * value:.2f}", "", "")
-        for j, value in enumerate(summary.stability)
-    ]
-    numbers = Table(
-        f"Over {len(summary.seeds)} seeds",
-        ("number", "mean (standard deviation)", best, worst),
-        tuple(rows),
-        1,
-    )
+    for j, value in enumerate(summary.stability):
+        name = f"agreement of the seeds in facet {j}, %"
+        cell = f"{100 * value:.2f}"
+        rows.append((f"{name} (adjusted mutual information)", cell, "", ""))
+    header = ("number", "mean (standard deviation)", best, worst)
+    caption = f"Over {len(summary.seeds)} seeds"
+    numbers = Table(caption, header, tuple(rows), 1)
     if not summary.scores:
         return (numbers,)
-    names = list(next(iter(summary.scores.values())))
-    titles = [m.title for name in names for m in MEASURES if m.name == name]
+    names = next(iter(summary.scores.values()))
+    titles = [measure.head for measure in MEASURES if measure.name in names]
     rows = []
     for (facet, k, labeling), scores in summary.scores.items():
         cells = [mean_std(x.mean, x.std, 1) for x in scores.values()]
-        first = scores[names[0]]
+        first = next(iter(scores.values()))
         ends = (f"{first.best:.1f}", f"{first.worst:.1f}")
         rows.append((f"Facet {facet}, K = {k}", labeling, *cells, *ends))
-    heads = ("facet, K", "labeling")
-    table = Table(
+    ends = (f"{titles[0]}: {best}", worst)
+    return numbers, Table(
         "Facets against labelings, %: mean (standard deviation)",
-        (*heads, *titles, f"{titles[0]}: {best}", worst),
+        ("facet, K", "labeling", *titles, *ends),
         tuple(rows),
         2,
     )
-    return numbers, table
 
 
 def to_json(summary: Summary) -> dict[str, Any]:
@@ -177,20 +168,8 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "stability": list(summary.stability),
         "numbers": {n: s._asdict() for n, s in summary.numbers.items()},
         "scores": [
-            {
-                "facet": facet,
-                "n_components": n_components,
-                "labeling": labeling,
-                **{name: spread._asdict() for name, spread in scores.items()},
-            }
-            for (facet, n_components, labeling), scores in (
-                summary.scores.items()
-            )
+            {"facet": facet, "n_components": k, "labeling": labeling}
+            | {name: spread._asdict() for name, spread in scores.items()}
+            for (facet, k, labeling), scores in summary.scores.items()
         ],
     }
-
-
-def _spread(values: Sequence[float]) -> Spread:
-    """Of values in the order of the seeds' bounds."""
-    std = statistics.stdev(values) if len(values) > 1 else math.nan
-    return Spread(statistics.mean(values), std, values[0], values[-1])
