@@ -113,11 +113,12 @@ def facts(finished: Finished) -> dict[str, str]:
 
 def of_paper() -> dict[str, list[Exhibit]]:
     """Returns what ``mfcvae paper --make`` can make, by its name for it."""
-    found: dict[str, list[Exhibit]] = {}
-    for exhibit in EXHIBITS:
-        if exhibit.paper:
-            found.setdefault(exhibit.paper, []).append(exhibit)
-    return found
+    names = dict.fromkeys(exhibit.paper for exhibit in EXHIBITS)
+    return {
+        name: [exhibit for exhibit in EXHIBITS if exhibit.paper == name]
+        for name in names
+        if name
+    }
 
 
 def png(figure: Callable[..., None], *args: Any, **kwargs: Any) -> bytes:
@@ -172,35 +173,35 @@ def _swaps(finished: Finished) -> bytes:
     mirrored = finished.trained.reconstruct(
         inputs.reshape(-1, *inputs.shape[2:])
     ).reshape(inputs.shape)
-    pages, failures = [], []
-    for facet in range(1 if n_facets == 2 else n_facets):
-        swapped, is_right = finished.try_swap(tried, facet)
-        works = np.all(is_right, axis=(1, 2))
-        pages.append(
-            figures.SwapPage(
-                f"Facet {facet} swapped",
-                inputs[:n_shown],
-                mirrored[:n_shown],
-                swapped[:n_shown],
-                tuple("" if ok else "fails" for ok in works[:n_shown]),
-                facet,
-            )
+    facets = range(1 if n_facets == 2 else n_facets)
+    outcomes = [finished.try_swap(tried, facet) for facet in facets]
+    swapped, is_right = map(np.stack, zip(*outcomes, strict=True))
+    fails = ~is_right.all(axis=(2, 3))  # (facets, P)
+    pages = [
+        figures.SwapPage(
+            f"Facet {facet} swapped",
+            inputs[:n_shown],
+            mirrored[:n_shown],
+            swapped[facet, :n_shown],
+            tuple("fails" if x else "" for x in fails[facet, :n_shown]),
+            facet,
         )
-        name = f"facet {facet}" if n_facets > 2 else ""
-        failing = np.flatnonzero(~works[n_shown:]) + n_shown
-        failures += [
-            (turn, facet, inputs[i], mirrored[i], swapped[i], name)
-            for turn, i in enumerate(failing)
-        ]
-    if failures:
-        # In turns, so that every facet's are seen; the most confident first.
-        in_turns = sorted(failures, key=lambda failure: failure[:2])
-        some = sorted(in_turns[:_N_PAIRS], key=lambda failure: failure[1])
-        _, _, *stacks, labels = zip(*some, strict=True)
-        before, plain, after = map(np.stack, stacks)
+        for facet in facets
+    ]
+    # In turns, so that every facet's are seen; the most confident first.
+    fails[:, :n_shown] = False
+    where = np.argwhere(fails)
+    in_turns = np.lexsort((where[:, 0], np.cumsum(fails, axis=1)[fails]))
+    facet, place = where[np.sort(in_turns[:_N_PAIRS])].T
+    if facet.size:
         pages.append(
             figures.SwapPage(
-                "Swaps that fail", before, plain, after, labels, -1
+                "Swaps that fail",
+                inputs[place],
+                mirrored[place],
+                swapped[facet, place],
+                tuple(f"facet {j}" if n_facets > 2 else "" for j in facet),
+                -1,
             )
         )
     return png(figures.swapped_pairs, pages)
@@ -210,15 +211,12 @@ def _grid(finished: Finished) -> bytes:
     """Samples of every pair of clusters of the first and the last facet."""
     if finished.n_facets == 1:
         raise NotDrawnError("there is one facet, and a grid needs two")
-    orders = _orders(finished)
-    last = finished.n_facets - 1
-    rows = orders[0].components[:_N_GRID]
-    columns = orders[last].components[:_N_GRID]
-    components = np.zeros((len(rows), len(columns), finished.n_facets), int)
-    for j, order in enumerate(orders):  # those between stay at their first
-        components[:, :, j] = order.components[0]
+    orders = [order.components for order in _orders(finished)]
+    rows, columns = orders[0][:_N_GRID], orders[-1][:_N_GRID]
+    components = np.empty((len(rows), len(columns), len(orders)), int)
+    components[:] = [order[0] for order in orders]  # also of those between
     components[:, :, 0] = rows[:, None]
-    components[:, :, last] = columns
+    components[:, :, -1] = columns
     images = finished.sample_combinations(
         components.reshape(-1, finished.n_facets), 1, 0.0
     )
@@ -228,7 +226,7 @@ def _grid(finished: Finished) -> bytes:
         [str(k) for k in rows],
         [str(k) for k in columns],
         row_title="Facet 0",
-        column_title=f"Facet {last}",
+        column_title=f"Facet {len(orders) - 1}",
     )
 
 
@@ -260,15 +258,15 @@ def _confusion(finished: Finished) -> bytes:
     labelings = finished.run.dataset.spec.labelings
     if not labelings:
         raise NotDrawnError("these examples have no labels")
-    assignments = finished.scored.predictions.assignments
-    labels = finished.run.dataset.test.labels
     tables = [
         [
             contingency_table(clusters, classes, k, labeling.n_classes)
-            for classes, labeling in zip(labels.T, labelings, strict=True)
+            for classes, labeling in zip(
+                finished.run.dataset.test.labels.T, labelings, strict=True
+            )
         ]
         for clusters, k in zip(
-            assignments.T,
+            finished.scored.predictions.assignments.T,
             finished.run.settings.facets.n_components,
             strict=True,
         )

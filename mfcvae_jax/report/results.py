@@ -344,8 +344,8 @@ def _rows(found: Results, measure: Measure) -> Iterator[Row]:
     elif section is PAIRS:
         for i, of_pairs in enumerate(known.get(key, ())):
             for j in range(i):
-                heads = (f"Facets {j} and {i}",)
-                yield row(f"{j}, {i}", "", heads, of_pairs[j])
+                head = f"Facets {j} and {i}"
+                yield row(f"{j}, {i}", "", (head,), of_pairs[j])
     elif section is SCORES:
         for score in found.scores:
             facet, labeling = str(score["facet"]), score["labeling"]

@@ -3,6 +3,7 @@
 """Writes what a run leaves: results.json, figures, report.html and a text."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -38,8 +39,7 @@ def finished_seeds(
         run: whose states they are.
         states: of each seed; None for one that was given up.
         workdir: of the run.
-        scored: of each seed, its state on the held-out split, as far as it is
-            known already.
+        scored: each state on the held-out split, as far as it is known already.
 
     Returns:
         Each seed as it was trained, None for one that was given up.
@@ -70,25 +70,17 @@ def write_reports(
     Returns:
         The reports, as text for a terminal.
     """
-    of_each_seed = finished_seeds(run, states, workdir, scored)
-    texts, found, assignments, pages = [], {}, {}, {}
-    for seed, finished in of_each_seed.items():
+    texts, found, assignments = [], {}, {}
+    for seed, finished in finished_seeds(run, states, workdir, scored).items():
         if finished:
             text, found[seed] = write_report(finished)
             texts.append(text)
             assignments[seed] = finished.scored.predictions.assignments
-            at = finished.workdir.report.relative_to(workdir.path)
-            pages[seed] = at.as_posix()
-    if len(of_each_seed) == 1:
+    folders = workdir.by_seed(run.settings)
+    if len(folders) == 1:
         return "\n\n".join(texts)
     summary = seeds.summarise(found, assignments)
     workdir.write_results(seeds.to_json(summary))
-    folders = workdir.by_seed(run.settings)
-    given_up = {
-        seed: folder.why_given_up() or "diverged"
-        for seed, folder in folders.items()
-        if seed not in found
-    }
     tables, what = {}, "seeds"
     if run.settings.n_init > 1:
         tables, what = {"Starts": starts.table(folders)}, "starts"
@@ -96,17 +88,25 @@ def write_reports(
         headings = ("Without labels", "With labels")
         tables |= zip(headings, seeds.tables(summary), strict=False)
     title = f"{run.dataset.spec.name}, {len(folders)} {what}"
-    page = html.seeds_page(title, summary.seeds, tables, pages, given_up)
+    pages = {
+        seed: folders[seed].report.relative_to(workdir.path).as_posix()
+        for seed in summary.seeds
+    }
+    given_up = {
+        seed: folder.why_given_up() or "diverged"
+        for seed, folder in folders.items()
+        if seed not in found
+    }
+    page = html.seeds_page(title, pages, given_up, tables)
     storage.write(workdir.report, page)
     texts += [
         f"{t.caption}\n\n{markdown.table(t.header, t.rows)}"
         for t in tables.values()
     ]
     texts.append(f"report: {workdir.report}")
-    diverged = [s for s, why in given_up.items() if why == "diverged"]
+    diverged = [str(s) for s, why in given_up.items() if why == "diverged"]
     if diverged:
-        names = ", ".join(map(str, diverged))
-        texts.append(f"Diverged and left out: seed {names}.")
+        texts.append(f"Diverged and left out: seed {', '.join(diverged)}.")
     return "\n\n".join(texts)
 
 
@@ -125,29 +125,22 @@ def write_report(finished: Finished) -> tuple[str, results.Results]:
     made = exhibits.draw(finished, workdir.figures, pictures)
     drawn = [one for one in made if not one.reason]
     words = exhibits.facts(finished)
-    plan = explorer.plan(scored.predictions.resp, finished.images.shape[1:])
-    page = html.RunReport(
-        dataset=run.dataset.spec.name,
-        labelings=tuple(x.name for x in run.dataset.spec.labelings),
+    page = html.run_page(
+        found,
+        config_lib.to_config(run.settings),
+        title=f"{run.dataset.spec.name}, seed {run.settings.seed}",
         n_steps=run.stepper.schedule.n_steps,
-        results=found,
-        config=config_lib.to_config(run.settings),
         environment=workdir.read_environment(),
         stages=sorted(finished.stages),
         remarks=_remarks(finished),
         pictures=[
-            (
-                one.exhibit.title,
-                one.exhibit.alt.format(**words),
-                one.content,
-            )
+            (one.exhibit.title, one.exhibit.alt.format(**words), one.content)
             for one in drawn
-            if one.exhibit.title and isinstance(one.content, bytes)
+            if one.exhibit.title
         ],
-        plan=plan,
-        tiles=_tiles(finished, plan),
+        explorer=_explorer(finished),
     )
-    storage.write(workdir.report, html.run_page(page))
+    storage.write(workdir.report, page)
     lines = [as_text(finished, found), "", "figures:"]
     lines += [f"  {one.path}" for one in drawn]
     lines += ["report:", f"  {workdir.report}"]
@@ -197,16 +190,21 @@ def _aligned(table: results.Table) -> list[str]:
     ]
 
 
-def _tiles(finished: Finished, plan: explorer.Plan) -> explorer.Tiles:
-    """Generates and gathers the pictures of the explorer."""
-    test = finished.run.dataset.test
-    return explorer.Tiles(
-        means=finished.sample_combinations(plan.combinations, 1, 0.0)[:, 0],
+def _explorer(finished: Finished) -> dict[str, Any]:
+    """Plans the explorer, and generates and gathers its pictures."""
+    dataset = finished.run.dataset
+    resp = finished.scored.predictions.resp
+    plan = explorer.plan(resp, dataset.spec.image_shape)
+    combinations = plan.combinations[: plan.n_generated]
+    tiles = explorer.Tiles(
+        means=finished.sample_combinations(combinations, 1, 0.0)[:, 0],
         samples=finished.sample_combinations(
-            plan.combinations[: plan.n_occurring],
+            combinations[: len(plan.here)],
             plan.n_samples,
             finished.run.settings.figures.temperature,
         ),
-        examples=np.asarray(test.images[plan.examples]),
-        labels=np.asarray(test.labels[plan.examples]),
+        examples=np.asarray(dataset.test.images[plan.examples]),
+        labels=np.asarray(dataset.test.labels[plan.examples]),
     )
+    labelings = [labeling.name for labeling in dataset.spec.labelings]
+    return explorer.explorer(plan, tiles, labelings)

@@ -7,6 +7,7 @@ import html.parser
 import io
 import json
 import re
+import types
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from tests import chromium, examples
 from tests.report.results_test import example
 
 _VOID = ("img", "input", "meta", "link")
+_PNG = "data:image/png;base64,"
 
 
 class Page(html.parser.HTMLParser):
@@ -28,16 +30,17 @@ class Page(html.parser.HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.elements = []  # (tag, attributes, open ancestors)
-        self.texts = {}  # of scripts, by id
+        self.elements = []  # (tag, attributes)
+        self.data = ""  # of the explorer
         self._open = []
         self.feed(text)
         self.close()
         assert not self._open, self._open
+        self.data = json.loads(self.data or "{}")
 
     def handle_starttag(self, tag, attrs):
         assert len(attrs) == len(dict(attrs)), attrs
-        self.elements.append((tag, dict(attrs), tuple(self._open)))
+        self.elements.append((tag, dict(attrs)))
         if tag not in _VOID:
             self._open.append(tag)
 
@@ -46,39 +49,29 @@ class Page(html.parser.HTMLParser):
 
     def handle_data(self, data):
         if self._open[-1:] == ["script"]:
-            name = self.elements[-1][1].get("id", "")
-            self.texts[name] = self.texts.get(name, "") + data
+            is_data = self.elements[-1][1].get("id") == "explorer-data"
+            self.data += data if is_data else ""
 
-    def all(self, *tags):
-        return [attrs for tag, attrs, _ in self.elements if tag in tags]
-
-    @property
-    def data(self):
-        return json.loads(self.texts["explorer-data"])
+    def all(self, tag):
+        return [attrs for found, attrs in self.elements if found == tag]
 
     def tiles(self, name):
         """The tiles of a sheet, uint8, shape (n, H, W, C)."""
-        (image,) = (
-            attrs
+        (uri,) = (
+            attrs["src"]
             for attrs in self.all("img")
             if attrs.get("id") == f"{name}-sprites"
         )
-        sheet = np.asarray(Image.open(io.BytesIO(_bytes(image["src"]))))
+        file = io.BytesIO(base64.b64decode(uri.removeprefix(_PNG)))
+        sheet = np.asarray(Image.open(file))
         sheet = sheet.reshape(*sheet.shape[:2], -1)
         height, width = self.data["height"], self.data["width"]
         columns = self.data["columns"][name]
-        rows = sheet.shape[0] // height
         return (
-            sheet.reshape(rows, height, columns, width, -1)
+            sheet.reshape(-1, height, columns, width, sheet.shape[-1])
             .swapaxes(1, 2)
-            .reshape(rows * columns, height, width, -1)
+            .reshape(-1, height, width, sheet.shape[-1])
         )
-
-
-def _bytes(uri):
-    head, text = uri.split(",", 1)
-    assert head == "data:image/png;base64", head
-    return base64.b64decode(text)
 
 
 def report(
@@ -88,17 +81,13 @@ def report(
     n=120,
     shape=(4, 4, 3),
     labelings=("digit", "hue"),
-    name="mine",
+    **rest,
 ):
-    """The report of an untrained run with random assignments and tiles.
-
-    With the assignments, (N, J), and the images, uint8, (N, H, W, C).
-    """
+    """The page of an untrained run with random assignments and tiles."""
     rng = np.random.default_rng(0)
-    n_used = n_used or n_components
     n_facets = len(n_components)
     resp = []
-    for k, used in zip(n_components, n_used, strict=True):
+    for k, used in zip(n_components, n_used or n_components, strict=True):
         logits = rng.normal(size=(n, k))
         logits[np.arange(n), rng.integers(0, used, n)] += 8
         logits[:, used:] -= 50
@@ -106,51 +95,55 @@ def report(
     plan = explorer.plan(resp, shape)
     images = rng.integers(0, 256, (n, *shape), np.uint8)
     labels = rng.integers(0, 3, (n, len(labelings)))
+    tiles = explorer.Tiles(
+        means=rng.random((plan.n_generated, *shape), np.float32),
+        samples=rng.random(
+            (len(plan.here), plan.n_samples, *shape), np.float32
+        ),
+        examples=images[plan.examples],
+        labels=labels[plan.examples],
+    )
     config = config_lib.to_config(examples.settings())
     config["facets"] |= {
         "n_components": n_components,
         "latent_dim": (2,) * n_facets,
     }
-    page = html_lib.RunReport(
-        dataset=name,
-        labelings=tuple(labelings),
-        n_steps=30,
-        results=example(n_facets, labelings=labelings),
-        config=config,
-        environment={"device": "1 x cpu", "versions": {"jax": "1.0"}},
-        stages=[(0.0, 1, 0.0), (3.0, 0, 4.5)],
-        remarks=["Facet 1 was trained on random views"],
-        pictures=[("Swaps", "What is swapped", b"PNG")],
+    results = example(n_facets, labelings=labelings)
+    values = {
+        "title": "mine",
+        "n_steps": 30,
+        "environment": {"device": "1 x cpu", "versions": {"jax": "1.0"}},
+        "stages": [(0.0, 1, 0.0), (3.0, 0, 4.5)],
+        "remarks": ["Facet 1 was trained on random views"],
+        "pictures": [("Swaps", "What is swapped", b"PNG")],
+        "explorer": explorer.explorer(plan, tiles, labelings),
+    }
+    return types.SimpleNamespace(
+        text=html_lib.run_page(results, config, **(values | rest)),
+        results=results,
         plan=plan,
-        tiles=explorer.Tiles(
-            means=rng.random((len(plan.combinations), *shape), np.float32),
-            samples=rng.random(
-                (plan.n_occurring, plan.n_samples, *shape), np.float32
-            ),
-            examples=images[plan.examples],
-            labels=labels[plan.examples],
-        ),
+        tiles=tiles,
+        assignments=np.stack([r.argmax(1) for r in resp], 1),
+        images=images,
     )
-    return page, np.stack([r.argmax(1) for r in resp], 1), images
 
 
 def check(text):
     """What holds for every page; returns it parsed."""
     page = Page(text)
-    for tag, attrs, _ in page.elements:
-        for name in ("src", "href"):
-            if name in attrs:
-                assert re.match(r"data:|#|seed_\d+/", attrs[name])
+    for tag, attrs in page.elements:
+        for name in {"src", "href"} & attrs.keys():
+            assert re.match(r"data:|#|seed_\d+/", attrs[name])
         if tag == "img":
             assert "alt" in attrs
-            assert attrs["src"].startswith("data:image/png")
+            assert attrs["src"].startswith(_PNG)
         if tag == "input" or attrs.get("role") == "region":
             assert attrs["aria-label"]
         for key, value in attrs.items():
             assert not key.startswith("on")
             assert "javascript:" not in (value or "")
     assert not re.search(r"@import|url\(|https?://|fetch\(", text)
-    ids = [a["id"] for _, a, _ in page.elements if "id" in a]
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(set(ids)) == len(ids)
     assert len(page.all("fieldset")) == len(page.all("legend"))
     assert len(page.all("h1")) == 1
@@ -171,25 +164,31 @@ class TestRunPage:
         ],
         ids=["two", "one", "three", "no labels", "empty clusters", "grey"],
     )
-    def test_every_input_is_where_it_was_assigned(self, kind):
-        about, assignments, images = report(**kind)
-        text = html_lib.run_page(about)
-        page = check(text)
-        n_components = about.config["facets"]["n_components"]
+    def test_every_tile_is_where_it_belongs(self, kind):
+        about = report(**kind)
+        page, assignments = check(about.text), about.assignments
+        n_components = [order.n_components for order in about.plan.orders]
         assert len(page.all("input")) == sum(n_components)
         checked = [a for a in page.all("input") if "checked" in a]
         assert len(checked) == len(n_components)
-        data, tiles = page.data, page.tiles("examples")
+        data = page.data
         indices = [shown["index"] for shown in data["examples"]]
-        for tile, i in zip(tiles, indices, strict=False):
-            np.testing.assert_array_equal(tile, images[i])
-        assert sum(c["n"] for c in data["combinations"]) == len(images)
-        for found in data["combinations"]:
+        for tile, i in zip(page.tiles("examples"), indices, strict=False):
+            np.testing.assert_array_equal(tile, about.images[i])
+        generated = page.tiles("generated") / 255
+        for i, found in enumerate(data["combinations"]):
             is_here = (assignments == found["at"]).all(axis=1)
             assert found["n"] == is_here.sum()
             shown = [indices[slot] for slot in found["here"]]
             assert is_here[shown].all()
-            assert bool(shown) == (found["n"] > 0)
+            assert bool(shown) == bool(found["samples"]) == (found["n"] > 0)
+            pairs = [(found["mean"], about.tiles.means[i])]
+            if shown:
+                pairs.append((found["samples"], about.tiles.samples[i]))
+            for slots, wanted in pairs:
+                np.testing.assert_allclose(
+                    generated[slots], wanted, atol=0.51 / 255
+                )
         for j, clusters in enumerate(data["facets"]):
             sizes = np.bincount(assignments[:, j], minlength=n_components[j])
             assert set(clusters) == set(map(str, np.flatnonzero(sizes)))
@@ -198,50 +197,33 @@ class TestRunPage:
                 shown = [indices[x] for x in found["members"]]
                 assert (assignments[shown, j] == int(k)).all()
         n_used = sum(len(clusters) for clusters in data["facets"])
-        assert text.count(">empty<") == sum(n_components) - n_used
+        assert about.text.count(">empty<") == sum(n_components) - n_used
         counts = [c["n"] for c in data["combinations"]]
+        assert sum(counts) == len(about.images)
         assert counts == sorted(counts, reverse=True)
         if len(n_components) <= 2:
             assert len(counts) == np.prod(n_components)
         else:
             assert all(counts)
-            assert "Of 120 combinations" in text
-
-    def test_tiles_are_those_that_were_generated(self):
-        about, _, _ = report()
-        page = Page(html_lib.run_page(about))
-        tiles = page.tiles("generated") / 255
-        for i, found in enumerate(page.data["combinations"]):
-            assert found["at"] == about.plan.combinations[i].tolist()
-            np.testing.assert_allclose(
-                tiles[found["mean"]], about.tiles.means[i], atol=0.51 / 255
-            )
-            if found["n"]:
-                np.testing.assert_allclose(
-                    tiles[found["samples"]],
-                    about.tiles.samples[i],
-                    atol=0.51 / 255,
-                )
-            else:
-                assert not found["samples"]
+            assert "Of 120 combinations" in about.text
 
     def test_names_cannot_break_out_of_the_page(self):
         evil = "</script></title><img src=x onerror=alert(1)>\"'&<!--{{ 1 }}"
-        about, _, _ = report(name=evil, labelings=(evil, "$title"))
-        about = about._replace(
-            environment={"versions": {evil: evil}},
-            pictures=[(evil, evil, b"PNG")],
+        page = check(
+            report(
+                title=evil,
+                labelings=(evil, "$title"),
+                environment={"versions": {evil: evil}},
+                pictures=[(evil, evil, b"PNG")],
+            ).text
         )
-        text = html_lib.run_page(about)
-        page = check(text)
         assert len(page.all("script")) == 2
         assert len(page.all("img")) == 3
         assert page.data["labelings"] == [evil, "$title"]
         assert [a["alt"] for a in page.all("img") if a["alt"]] == [evil]
 
     def test_page_says_what_the_results_say(self):
-        about, _, _ = report()
-        text = html_lib.run_page(about)
+        about = report()
         kept = 100 * about.results.diversity[1]["kept"]
         for said in (
             "\N{MINUS SIGN}80.50",
@@ -258,20 +240,18 @@ class TestRunPage:
             "dense_ladder",
             "1 x cpu",
         ):
-            assert said in text, said
-        without = html_lib.run_page(report(labelings=())[0])
+            assert said in about.text, said
+        without = report(labelings=()).text
         assert "have no labels" in without
         assert "many-to-one" not in without
 
     def test_too_many_combinations_are_left_out_rarest_first(self):
-        about, assignments, _ = report(
-            (40, 40, 40), n=4000, shape=(2, 2, 1), labelings=()
-        )
-        found = Page(html_lib.run_page(about)).data["combinations"]
+        about = report((40, 40, 40), n=4000, shape=(2, 2, 1), labelings=())
+        found = Page(about.text).data["combinations"]
         held = [c["n"] for c in found if c["mean"] is not None]
         left = [c["n"] for c in found if c["mean"] is None]
         assert len(held) == explorer.MAX_COMBINATIONS
-        assert len(found) == len(np.unique(assignments, axis=0))
+        assert len(found) == len(np.unique(about.assignments, axis=0))
         assert min(held) >= max(left)
 
     @pytest.mark.parametrize(
@@ -280,8 +260,7 @@ class TestRunPage:
     )
     def test_file_stays_below_ten_megabytes(self, n_components, shape, n):
         # Noise does not compress: pictures are smaller.
-        about, _, _ = report(n_components, n=n, shape=shape)
-        assert len(html_lib.run_page(about)) < 10e6
+        assert len(report(n_components, n=n, shape=shape).text) < 10e6
 
 
 def test_page_of_seeds_links_to_each_and_has_its_tables():
@@ -292,10 +271,9 @@ def test_page_of_seeds_links_to_each_and_has_its_tables():
     summary = seeds.summarise(results, dict.fromkeys(results, clusters))
     text = html_lib.seeds_page(
         "mine, 3 seeds",
-        summary.seeds,
-        dict(zip(("Without", "With"), seeds.tables(summary), strict=True)),
-        {seed: f"seed_{seed}/report.html" for seed in (3, 4, 5)},
+        {seed: f"seed_{seed}/report.html" for seed in summary.seeds},
         {4: "diverged"},
+        dict(zip(("Without", "With"), seeds.tables(summary), strict=True)),
     )
     page = check(text)
     assert [a["href"] for a in page.all("a")] == [
@@ -314,9 +292,9 @@ def test_page_of_seeds_links_to_each_and_has_its_tables():
 )
 def test_explorer_in_a_browser(tmp_path):
     """Address, clicks, keys and buttons pick clusters; all is as assigned."""
-    about, assignments, images = report(n_used=(5, 3))
+    about = report(n_used=(5, 3))
     path = tmp_path / "report.html"
-    path.write_text(html_lib.run_page(about), encoding="utf-8")
+    path.write_text(about.text, encoding="utf-8")
     with chromium.Browser(chromium.find() or "") as browser:
 
         def shown(name):
@@ -336,7 +314,7 @@ def test_explorer_in_a_browser(tmp_path):
                 ".map((input) => Number(input.value))"
             )
             assert picked == list(at)
-            is_here = (assignments == picked).all(axis=1)
+            is_here = (about.assignments == picked).all(axis=1)
             n = int(is_here.sum())
             words = ", ".join(
                 f"facet {j} cluster {k}" for j, k in enumerate(at)
@@ -353,10 +331,10 @@ def test_explorer_in_a_browser(tmp_path):
                 about.tiles.means[row],
                 atol=0.51 / 255,
             )
-            here = about.plan.here[row]
+            here = about.plan.here[row] if n else ()
             for tile, i in zip(shown("here"), here, strict=True):
                 assert is_here[i]
-                np.testing.assert_array_equal(tile[..., :3], images[i])
+                np.testing.assert_array_equal(tile[..., :3], about.images[i])
 
         first, second = about.plan.combinations[:2].tolist()
         browser.open(path, "#0=99&1=x&&=%3Cb%3E")  # nonsense is passed over
@@ -388,9 +366,9 @@ def test_explorer_in_a_browser(tmp_path):
                 f"{root}.clientWidth"
             )
 
-        about, assignments, _ = report((5, 4, 6), n=20)
-        path.write_text(html_lib.run_page(about), encoding="utf-8")
-        known = set(map(tuple, assignments.tolist()))
+        about = report((5, 4, 6), n=20)
+        path.write_text(about.text, encoding="utf-8")
+        known = set(map(tuple, about.assignments.tolist()))
         at = next(ks for ks in np.ndindex(5, 4, 6) if ks not in known)
         browser.open(path, "#" + "&".join(f"{j}={k}" for j, k in enumerate(at)))
         text = "document.getElementById('generated').innerText"

@@ -51,39 +51,32 @@ class Plan(NamedTuple):
 
     Attributes:
         orders: of the clusters of each facet, as in the figures.
-        combinations: of clusters, those to be generated, the most frequent
-            first, shape (G, J).
-        counts: held-out examples in each of them, shape (G,).
-        here: for each of them, the indices of the examples to be shown.
-        members: the same for each cluster in use of each facet, in the order
-            of ``orders``.
-        left_out: combinations that occur but were too many, with their counts,
-            shapes (L, J) and (L,).
-        n_samples: to be generated of each combination that occurs.
+        members: the examples to be shown of each cluster in use of each facet,
+            indices, in the order of ``orders``.
+        combinations: of clusters, the most frequent first, shape (M, J).
+        counts: held-out examples in each of them, shape (M,).
+        here: the same as ``members`` for each that occurs and is generated.
+        n_generated: of so many, the first, there are generated images.
+        n_samples: of each of these that occurs, beside that of the means.
         examples: indices of all examples to be shown, ascending, shape (E,).
     """
 
     orders: tuple[figures.ClusterOrder, ...]
+    members: tuple[tuple[np.ndarray, ...], ...]
     combinations: np.ndarray
     counts: np.ndarray
     here: tuple[np.ndarray, ...]
-    members: tuple[tuple[np.ndarray, ...], ...]
-    left_out: tuple[np.ndarray, np.ndarray]
+    n_generated: int
     n_samples: int
     examples: np.ndarray
-
-    @property
-    def n_occurring(self) -> int:
-        """How many of the combinations to be generated occur."""
-        return int((self.counts > 0).sum())
 
 
 class Tiles(NamedTuple):
     """The pictures that a plan asks for, floats in [0, 1]; or all are uint8.
 
     Attributes:
-        means: decoded from the component means, shape (G, H, W, C).
-        samples: of the combinations that occur, which are the first, shape
+        means: decoded from the component means, shape (n_generated, H, W, C).
+        samples: of the first len(here) combinations, which occur, shape
             (U, n_samples, H, W, C).
         examples: held out, shape (E, H, W, C).
         labels: of the examples, integers, shape (E, M).
@@ -104,7 +97,7 @@ def plan(
         responsibilities: of each facet, shape (N, K_j), probabilities.
         image_shape: (H, W, C).
     """
-    orders = tuple(figures.order_clusters(r) for r in responsibilities)
+    orders = tuple(map(figures.order_clusters, responsibilities))
     assignments = np.stack([r.argmax(axis=1) for r in responsibilities], axis=1)
     occurring, inverse, counts = np.unique(
         assignments, axis=0, return_inverse=True, return_counts=True
@@ -115,36 +108,26 @@ def plan(
     by_group = np.argsort(inverse.ravel()[by_confidence], kind="stable")
     groups = np.split(by_confidence[by_group], np.cumsum(counts)[:-1])
     ranks = np.argsort(-counts, kind="stable")
-    occurring, counts = occurring[ranks], counts[ranks]
     groups = [groups[rank] for rank in ranks]
-
-    others = []
+    combinations = occurring[ranks].tolist()
     if len(orders) <= 2:
-        known = set(map(tuple, occurring.tolist()))
-        every = itertools.product(*(range(o.n_components) for o in orders))
-        others = [ks for ks in every if ks not in known]
+        known = set(map(tuple, combinations))
+        every = np.ndindex(*(order.n_components for order in orders))
+        combinations += [ks for ks in every if ks not in known]
+
     n_tiles = _BUDGET // math.prod(image_shape)
-    level, n_kept = _fitting(
-        orders, groups, len(occurring) + len(others), n_tiles
-    )
-    n_used = min(len(occurring), n_kept)
-    examples = _examples(orders, groups[:n_used], level)
-    combinations = np.array([*occurring.tolist(), *others][:n_kept], np.int32)
+    level, n_generated = _fitting(orders, groups, len(combinations), n_tiles)
+    n_held = max(n_generated, len(groups))  # what occurs has its count
+    here, members = _shown(orders, groups[:n_generated], level)
     return Plan(
         orders=orders,
-        combinations=combinations,
-        counts=np.pad(counts[:n_used], (0, n_kept - n_used)),
-        here=tuple(
-            groups[i][: level.n_here] if i < n_used else np.zeros(0, int)
-            for i in range(n_kept)
-        ),
-        members=tuple(
-            tuple(row[: level.n_members] for row in order.members)
-            for order in orders
-        ),
-        left_out=(occurring[n_used:], counts[n_used:]),
+        members=members,
+        combinations=np.array(combinations[:n_held], np.int32),
+        counts=np.pad(counts[ranks], (0, n_held - len(groups))),
+        here=here,
+        n_generated=n_generated,
         n_samples=level.n_samples,
-        examples=examples,
+        examples=_all(here, members),
     )
 
 
@@ -163,26 +146,33 @@ def _fitting(
     for level in _LEVELS:
         if len(orders) == 1:  # a combination is a cluster
             level = level._replace(n_here=level.n_members)
-        shown = groups[:n_kept]
-        n_examples = len(_examples(orders, shown, level))
-        if n_kept + len(shown) * level.n_samples + n_examples <= n_tiles:
+        here, members = _shown(orders, groups[:n_kept], level)
+        n_samples = len(here) * level.n_samples
+        if n_kept + n_samples + len(_all(here, members)) <= n_tiles:
             return level, n_kept
     # Too many even so: fewer combinations at the least level.
-    n_members = len(_examples(orders, [], level))
-    n_kept = (n_tiles - n_members) // (1 + level.n_samples + level.n_here)
+    n_left = n_tiles - len(_all((), members))
+    n_kept = n_left // (1 + level.n_samples + level.n_here)
     return level, max(n_kept, 1)
 
 
-def _examples(
+def _shown(
     orders: Sequence[figures.ClusterOrder],
     groups: Sequence[np.ndarray],
     level: _Level,
+) -> tuple[tuple[np.ndarray, ...], tuple[tuple[np.ndarray, ...], ...]]:
+    """The examples of each combination, and of each cluster of each facet."""
+    members = tuple(
+        tuple(cluster[: level.n_members] for cluster in order.members)
+        for order in orders
+    )
+    return tuple(group[: level.n_here] for group in groups), members
+
+
+def _all(
+    here: Sequence[np.ndarray], members: Sequence[Sequence[np.ndarray]]
 ) -> np.ndarray:
-    """All examples that a level shows, each once."""
-    rows = [group[: level.n_here] for group in groups]
-    for order in orders:
-        rows += [row[: level.n_members] for row in order.members]
-    return np.unique(np.concatenate(rows))
+    return np.unique(np.concatenate([*here, *itertools.chain(*members)]))
 
 
 def explorer(
@@ -212,8 +202,8 @@ def explorer(
             )
         ],
         "n_possible": math.prod(o.n_components for o in chosen.orders),
-        "n_occurring": chosen.n_occurring + len(chosen.left_out[0]),
-        "n_generated": len(chosen.combinations),
+        "n_occurring": np.count_nonzero(chosen.counts),
+        "n_generated": chosen.n_generated,
         "sheets": {"generated": generated, "examples": examples},
         "data": _data(chosen, tiles, labelings) | {"columns": columns},
     }
@@ -221,51 +211,42 @@ def explorer(
 
 def _chips(order: figures.ClusterOrder, first: int) -> dict[str, Any]:
     """The clusters of one facet to choose from, empty ones last."""
-    sizes = dict(
-        zip(order.components.tolist(), map(len, order.members), strict=True)
-    )
-    empty = sorted(set(range(order.n_components)) - set(sizes))
-    return {
-        "n_used": len(sizes),
-        "chips": [
-            {"k": k, "n": sizes.get(k, 0), "is_first": k == first}
-            for k in [*sizes, *empty]
-        ],
+    sizes = {
+        int(k): len(everyone)
+        for k, everyone in zip(order.components, order.members, strict=True)
     }
+    n_used = len(sizes)
+    for k in range(order.n_components):
+        sizes.setdefault(k, 0)
+    chips = [{"k": k, "n": n, "is_first": k == first} for k, n in sizes.items()]
+    return {"n_used": n_used, "chips": chips}
 
 
 def _data(
-    chosen: Plan,
-    tiles: Tiles,
-    labelings: Sequence[str],
+    chosen: Plan, tiles: Tiles, labelings: Sequence[str]
 ) -> dict[str, Any]:
     """What the script reads; pictures by their place on the sheets."""
-    n_generated = len(chosen.combinations)
     slot = {int(i): at for at, i in enumerate(chosen.examples)}
-    held = zip(
-        chosen.combinations.tolist(),
-        chosen.counts.tolist(),
-        chosen.here,
-        strict=True,
-    )
     combinations: list[dict[str, Any]] = []
-    for i, (ks, n, here) in enumerate(held):
-        start = n_generated + i * chosen.n_samples
-        samples = range(start, start + chosen.n_samples if n else start)
+    for i, (ks, n, here) in enumerate(
+        itertools.zip_longest(
+            chosen.combinations.tolist(),
+            chosen.counts.tolist(),
+            chosen.here,
+            fillvalue=(),
+        )
+    ):
+        start = chosen.n_generated + i * chosen.n_samples
+        n_samples = chosen.n_samples if i < len(chosen.here) else 0
         combinations.append(
             {
                 "at": ks,
                 "n": n,
-                "mean": i,
-                "samples": list(samples),
+                "mean": i if i < chosen.n_generated else None,
+                "samples": list(range(start, start + n_samples)),
                 "here": [slot[int(x)] for x in here],
             }
         )
-    nothing: dict[str, Any] = {"mean": None, "samples": [], "here": []}
-    combinations += [
-        {"at": ks.tolist(), "n": int(n)} | nothing
-        for ks, n in zip(*chosen.left_out, strict=True)
-    ]
     return {
         "height": tiles.means.shape[1],
         "width": tiles.means.shape[2],

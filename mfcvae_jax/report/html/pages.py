@@ -4,8 +4,8 @@
 
 import base64
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import jinja2
 import markupsafe
@@ -13,86 +13,60 @@ from flax import traverse_util
 
 from mfcvae_jax.figures import style
 from mfcvae_jax.report import results as results_lib
-from mfcvae_jax.report.html import explorer as explorer_lib
 
-__all__ = ["RunReport", "run_page", "seeds_page"]
+__all__ = ["run_page", "seeds_page"]
 
 
-class RunReport(NamedTuple):
-    """All that the page of a run says.
+def run_page(
+    results: results_lib.Results, config: Mapping[str, Any], **rest: Any
+) -> str:
+    """Writes the page of a run, one HTML file that needs no other.
 
-    Attributes:
-        dataset: its name.
-        labelings: names of the M labelings.
-        n_steps: of the whole training.
+    Args:
         results: all numbers.
         config: the resolved settings, as in config.json.
-        environment: as in environment.json.
-        stages: of training: first epoch, facet that enters, epoch from which
-            it is in fully.
-        remarks: what else is to be said of the training, in sentences.
-        pictures: of each figure the caption, what it shows in words, and the
-            PNG file.
-        plan: what the explorer holds.
-        tiles: its pictures.
+        **rest: ``title``; ``n_steps`` of the whole training; ``environment``,
+            as in environment.json; ``stages`` of training: first epoch, facet
+            that enters, epoch from which it is in fully; ``remarks``,
+            sentences; ``pictures``, of each figure the caption, what it shows
+            in words, and the PNG file; ``explorer``, from the function of that
+            name.
     """
-
-    dataset: str
-    labelings: tuple[str, ...]
-    n_steps: int
-    results: results_lib.Results
-    config: Mapping[str, Any]
-    environment: Mapping[str, Any]
-    stages: Sequence[tuple[float, int, float]]
-    remarks: Sequence[str]
-    pictures: Sequence[tuple[str, str, bytes]]
-    plan: explorer_lib.Plan
-    tiles: explorer_lib.Tiles
-
-
-def run_page(report: RunReport) -> str:
-    """Writes the page of a run, one HTML file that needs no other."""
-    by_caption = {table.caption: table for table in report.results.tables()}
-    bounds = by_caption.pop(results_lib.BOUNDS.caption)
-    scores = by_caption.pop(results_lib.SCORES.caption, None)
-    settings = traverse_util.flatten_dict(dict(report.config), sep=".")
+    settings = traverse_util.flatten_dict(dict(config), sep=".")
+    by_caption = {table.caption: table for table in results.tables()}
     return _page(
         "run.html.j2",
-        report=report,
-        title=f"{report.dataset}, seed {report.config['seed']}",
-        explorer=explorer_lib.explorer(
-            report.plan, report.tiles, report.labelings
-        ),
-        bounds=bounds,
-        tables=list(by_caption.values()),
-        scores=scores,
+        results=results,
+        bounds=by_caption.pop(results_lib.BOUNDS.caption),
+        scores=by_caption.pop(results_lib.SCORES.caption, None),
+        tables=by_caption.values(),
+        config=config,
         settings=[(name, repr(value)) for name, value in settings.items()],
+        **rest,
     )
 
 
 def seeds_page(
     title: str,
-    seeds: Sequence[int],
-    tables: Mapping[str, results_lib.Table],
     pages: Mapping[int, str],
     given_up: Mapping[int, str],
+    tables: Mapping[str, results_lib.Table],
 ) -> str:
     """Writes the page of several seeds, one HTML file.
 
     Args:
         title: of the page.
-        seeds: that were trained, from the best bound to the worst.
-        tables: that sum them up, by the heading of their section.
-        pages: by seed, the page of each, as seen from this one.
+        pages: by seed, from the best bound to the worst, the page of each, as
+            seen from this one.
         given_up: by seed, what others did: such as "diverged".
+        tables: that sum them up, by the heading of their section.
     """
     return _page(
         "seeds.html.j2",
         title=title,
-        seeds=seeds,
-        tables=tables,
         pages=pages,
         given_up=given_up,
+        tables=tables,
     )
 
 
@@ -120,5 +94,4 @@ def _templates() -> jinja2.Environment:
 
 
 def _data_uri(png: bytes) -> str:
-    """Writes a PNG file as an address that holds it."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
