@@ -5,7 +5,6 @@
 Each arm is a run of several seeds; what is compared is what they recorded.
 """
 
-import itertools
 import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -49,29 +48,22 @@ def read_arms(folder: pathlib.Path) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         ValueError: if the arms are of several data sets, or of one without
             labels.
     """
-    homes = [
-        Workdir(path)
-        for path in sorted(folder.glob("*/"))
-        if (path / "config.json").is_file()
-    ]
+    homes = [Workdir(path.parent) for path in folder.glob("*/config.json")]
     if not homes:
         raise FileNotFoundError(
             f"no runs in {folder}: train them with experiments/sweep.py"
         )
     arms, missing = [], []
-    for home in homes:
+    for home in sorted(homes, key=lambda home: home.path):
         settings = home.settings()
         records = {}
         for seed, at in home.by_seed(settings).items():
             of_seed = [r for r in at.records() if r["split"] == "test"]
-            if at.not_kept.exists():
-                continue
-            if at.diverged.exists():
-                missing.append(f"{at.path}: diverged")
-            elif len(of_seed) > 1:
+            why = at.why_given_up()
+            if not why and len(of_seed) > 1:
                 records[seed] = of_seed
-            else:
-                missing.append(f"{at.path}: nothing recorded yet")
+            elif why != "was not kept":
+                missing.append(f"{at.path}: {why or 'nothing recorded yet'}")
         if records:
             arms.append(Arm(home.path.name, settings, records))
     data = {(arm.settings.data.name, arm.settings.data.path) for arm in arms}
@@ -86,12 +78,9 @@ def read_arms(folder: pathlib.Path) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
             f"the examples of the runs in {folder} have no labels, so there "
             "are no accuracies to compare"
         )
-    described = [_describe(arm.settings) for arm in arms]
-    if len(set(described)) == len(arms):
-        arms = [
-            arm._replace(name=name)
-            for arm, name in zip(arms, described, strict=True)
-        ]
+    described = {_describe(arm.settings): arm for arm in arms}
+    if len(described) == len(arms):
+        arms = [arm._replace(name=name) for name, arm in described.items()]
     return tuple(arms), tuple(missing)
 
 
@@ -111,15 +100,12 @@ def draw_accuracies(
             for arm in arms
             for facet in range(len(arm.settings.facets))
         ]
+        ylabel = f"many-to-one accuracy, {labeling}"
         for first in range(0, len(panels), _N_PANELS):
             number = f"_{first // _N_PANELS + 1}" if first else ""
-            name = labeling.replace("/", "_")
-            path = folder / f"accuracy_{name}{number}.png"
-            figures.accuracy_over_training(
-                panels[first : first + _N_PANELS],
-                path,
-                ylabel=f"many-to-one accuracy, {labeling}",
-            )
+            path = folder / f"accuracy_{labeling.replace('/', '_')}{number}.png"
+            some = panels[first : first + _N_PANELS]
+            figures.accuracy_over_training(some, path, ylabel=ylabel)
             paths.append(path)
     return paths
 
@@ -133,16 +119,15 @@ def end_table(arms: Sequence[Arm]) -> str:
     rows = []
     for arm in arms:
         ends = [of_seed[-1] for of_seed in arm.records.values()]
-        for (j, k), labeling in itertools.product(
-            enumerate(arm.settings.facets.n_components), _labelings(arms)
-        ):
-            scores = [
-                markdown.percent([end[f"{n}/{j}/{labeling}"] for end in ends])
-                for n in ("many_to_one", "one_to_one", "nmi")
-            ]
+        for j, k in enumerate(arm.settings.facets.n_components):
             n_used = np.mean([end[f"clusters/{j}"] for end in ends])
-            where = (arm.name, f"{j}, K = {k}", labeling)
-            rows.append((*where, *scores, f"{n_used:.1f}", len(ends)))
+            for labeling in _labelings(arms):
+                scores = [
+                    markdown.percent([r[f"{n}/{j}/{labeling}"] for r in ends])
+                    for n in ("many_to_one", "one_to_one", "nmi")
+                ]
+                where = (arm.name, f"{j}, K = {k}", labeling)
+                rows.append((*where, *scores, f"{n_used:.1f}", len(ends)))
     scores = ["many-to-one, %", "one-to-one, %", "NMI, %"]
     header = ("arm", "facet", "labeling", *scores, "clusters in use", "seeds")
     return markdown.table(header, rows)
@@ -166,15 +151,10 @@ def _labelings(arms: Sequence[Arm]) -> tuple[str, ...]:
 def _curves(arm: Arm, facet: int, labeling: str) -> figures.Arm:
     """The accuracy of one facet, NaN where a seed has no record."""
     epochs = sorted({r["epoch"] for rs in arm.records.values() for r in rs})
-    name = f"many_to_one/{facet}/{labeling}"
-    values = np.full((len(arm.records), len(epochs)), np.nan)
-    for row, of_seed in zip(values, arm.records.values(), strict=True):
-        found = {r["epoch"]: r[name] for r in of_seed}
-        row[:] = [found.get(epoch, np.nan) for epoch in epochs]
+    key = f"many_to_one/{facet}/{labeling}"
+    seeds = [{r["epoch"]: r[key] for r in rs} for rs in arm.records.values()]
+    values = np.array([[s.get(e, np.nan) for e in epochs] for s in seeds])
     starts = np.cumsum(arm.settings.progressive.stage_epochs)[:-1]
-    return figures.Arm(
-        f"{arm.name}: facet {facet}",
-        np.array(epochs),
-        values,
-        tuple(map(float, starts)),
-    )
+    name = f"{arm.name}: facet {facet}"
+    enters = tuple(map(float, starts))
+    return figures.Arm(name, np.array(epochs), values, enters)

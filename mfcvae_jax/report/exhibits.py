@@ -176,7 +176,7 @@ def _swaps(finished: Finished) -> bytes:
     facets = range(1 if n_facets == 2 else n_facets)
     outcomes = [finished.try_swap(tried, facet) for facet in facets]
     swapped, is_right = map(np.stack, zip(*outcomes, strict=True))
-    fails = ~is_right.all(axis=(2, 3))  # (facets, P)
+    fails = np.any(~is_right, axis=(2, 3))  # (facets, P)
     pages = [
         figures.SwapPage(
             f"Facet {facet} swapped",

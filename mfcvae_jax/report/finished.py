@@ -16,7 +16,6 @@ import numpy as np
 
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import diversity, pruning, redundancy, swaps
-from mfcvae_jax.inference.predictions import Predictions
 from mfcvae_jax.inference.trained import Trained
 from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import runs
@@ -78,13 +77,9 @@ class Finished:
     @property
     def stages(self) -> list[tuple[float, int, float]]:
         """Of each facet the epochs from which it enters and is in fully."""
-        run = self.run
-        return [
-            (start / run.steps_per_epoch, facet, active / run.steps_per_epoch)
-            for facet, (start, *_, active) in enumerate(
-                run.stepper.schedule.starts
-            )
-        ]
+        n = self.run.steps_per_epoch
+        starts = self.run.stepper.schedule.starts
+        return [(s / n, j, end / n) for j, (s, *_, end) in enumerate(starts)]
 
     @functools.cached_property
     def scored(self) -> runs.Scored:
@@ -108,23 +103,21 @@ class Finished:
 
     @functools.cached_property
     def shared(self) -> redundancy.Redundancy:
-        """What facets share and use on the held-out split."""
+        """What facets share and use."""
+        n_components = self.run.settings.facets.n_components
         return redundancy.facet_redundancy(
-            self.scored.predictions.assignments,
-            self.run.settings.facets.n_components,
+            self.scored.predictions.assignments, n_components
         )
 
     @functools.cached_property
     def shared_variance(self) -> np.ndarray:
-        """What deeper facets tell of each, on the held-out split; (J,).
+        """What deeper facets tell of each, shape (J,).
 
-        What ``progressive.redundancy_price`` is the price of.
+        ``progressive.redundancy_price`` is the price of it.
         """
-        shares = shared_variance.shares(
-            self.trained.posteriors(self.run.dataset.test.images),
-            self.scored.predictions.resp,
-        )
-        return np.sum(shares, axis=1)
+        posteriors = self.trained.posteriors(self.run.dataset.test.images)
+        resp = self.scored.predictions.resp
+        return np.sum(shared_variance.shares(posteriors, resp), axis=1)
 
     @functools.cached_property
     def pruned(
@@ -152,16 +145,15 @@ class Finished:
         In nats per held-out example, with the effective numbers of samples.
         """
         settings = self.run.settings
-        if not settings.evaluate.importance_samples:
+        n_samples = settings.evaluate.importance_samples
+        if not n_samples:
             return {}
-        found = self.trained.log_marginal(
-            self.run.dataset.test.images,
-            run_key(settings.seed, KeyUse.IMPORTANCE),
-            settings.evaluate.importance_samples,
+        key = run_key(settings.seed, KeyUse.IMPORTANCE)
+        log_p_x, effective = self.trained.log_marginal(
+            self.run.dataset.test.images, key, n_samples
         )
-        effective = found.effective_samples
         return {
-            "importance_log_p_x": float(np.mean(found.log_p_x)),
+            "importance_log_p_x": float(np.mean(log_p_x)),
             "importance_effective_samples": float(np.median(effective)),
             "importance_effective_samples_5_percent": float(
                 np.quantile(effective, 0.05)
@@ -175,38 +167,33 @@ class Finished:
         See ``evaluation.diversity``; ``spread_of_inputs`` is the same of the
         held-out inputs by their clusters.
         """
+        pixels = self.images.reshape(len(self.images), -1)
+        assignments = self.scored.predictions.assignments
         found = []
         for facet, mixture in enumerate(self.trained.mixtures):
             samples = self.sample_clusters(facet, _N_SAMPLES)
-            again = self.predict(samples.reshape(-1, *samples.shape[2:]))
+            weights = np.asarray(mixture.mixture_distribution.probs)
             of_samples = diversity.sample_diversity(
-                samples,
-                again.assignments.reshape(*samples.shape[:2], -1),
-                np.asarray(mixture.mixture_distribution.probs),
-                facet,
+                samples, self.assign(samples), weights, facet
+            )._asdict()
+            of_samples["reach"] = of_samples["reach"].tolist()
+            of_samples["spread_of_inputs"] = diversity.within_share(
+                pixels, assignments[:, facet]
             )
-            of_inputs = diversity.within_share(
-                self.images.reshape(len(self.images), -1),
-                self.scored.predictions.assignments[:, facet],
-            )
-            found.append(
-                of_samples._asdict()
-                | {
-                    "reach": of_samples.reach.tolist(),
-                    "spread_of_inputs": of_inputs,
-                }
-            )
+            found.append(of_samples)
         return found
 
     def key(self, use: KeyUse, index: int) -> chex.PRNGKey:
         """Returns a key for one of several draws of the same use."""
         return jax.random.fold_in(run_key(self.run.settings.seed, use), index)
 
-    def predict(self, images: np.ndarray) -> Predictions:
-        """Predicts for images, float in [0, 1] or uint8, (N, H, W, C)."""
-        return self.trained.predict(
-            images, run_key(self.run.settings.seed, KeyUse.EVALUATION)
+    def assign(self, images: np.ndarray) -> np.ndarray:
+        """Returns the clusters of images, (..., H, W, C) to (..., J)."""
+        found = self.trained.predict(
+            images.reshape(-1, *images.shape[-3:]),
+            run_key(self.run.settings.seed, KeyUse.EVALUATION),
         )
+        return found.assignments.reshape(*images.shape[:-3], -1)
 
     def sample_clusters(self, facet: int, n_samples: int) -> np.ndarray:
         """Draws images from every component of a facet, (K_j, n, H, W, C).
@@ -228,11 +215,9 @@ class Finished:
         self, components: np.ndarray, n_samples: int, temperature: float
     ) -> np.ndarray:
         """See ``Trained.sample_combinations``."""
+        key = self.key(KeyUse.SAMPLES, self.n_facets)
         return self.trained.sample_combinations(
-            self.key(KeyUse.SAMPLES, self.n_facets),
-            components,
-            n_samples,
-            temperature,
+            key, components, n_samples, temperature
         )
 
     @functools.cached_property
@@ -267,9 +252,6 @@ class Finished:
             cluster that it should be in, bool, (P, 2, J).
         """
         swapped = self.trained.swap(self.images[pairs], facet)
-        again = self.predict(swapped.reshape(-1, *swapped.shape[2:]))
-        return swapped, swaps.is_as_wanted(
-            self.scored.predictions.assignments[pairs],
-            again.assignments.reshape(*pairs.shape, -1),
-            facet,
-        )
+        of_inputs = self.scored.predictions.assignments[pairs]
+        again = self.assign(swapped)
+        return swapped, swaps.is_as_wanted(of_inputs, again, facet)

@@ -39,25 +39,25 @@ def probe(finished: Finished) -> str:
     spec, train, test = run.dataset.spec, run.dataset.train, run.dataset.test
     if not spec.labelings:
         raise NotDrawnError("these examples have no labels to tell")
-    parts = {
-        f"z of facet {j}": slice(j, j + 1) for j in range(finished.n_facets)
-    }
+    facets = range(finished.n_facets)
+    parts = {f"z of facet {j}": slice(j, j + 1) for j in facets}
     if finished.n_facets > 1:
         parts["z of all facets"] = slice(None)
     found = np.empty((len(parts), len(spec.labelings), _N_PROBES))
     for r in range(_N_PROBES):
-        train_z, test_z = (
+        splits = [
             finished.trained.sampled_latents(
                 split.images, finished.key(KeyUse.PROBES, 2 * r + i)
             )
             for i, split in enumerate((train, test))
-        )
+        ]
         for i, part in enumerate(parts.values()):
+            train_z, test_z = (np.concatenate(z[part], axis=1) for z in splits)
             for m in range(len(spec.labelings)):
                 found[i, m, r] = probes.probe_accuracy(
-                    np.concatenate(train_z[part], axis=1),
+                    train_z,
                     train.labels[:, m],
-                    np.concatenate(test_z[part], axis=1),
+                    test_z,
                     test.labels[:, m],
                     seed=r,
                 )
@@ -109,10 +109,8 @@ def diversity(finished: Finished) -> str:
     Returns:
         A Markdown table, in %; see ``evaluation.diversity``.
     """
-    nothing: dict = {}
-    (found,) = results.Results(
-        0, "", 0, nothing, [], finished.diversity, nothing
-    ).tables()
+    alone = results.Results(0, "", 0, {}, [], finished.diversity, {})
+    (found,) = alone.tables()
     return table(found.header, found.rows)
 
 
@@ -124,7 +122,6 @@ def pruning(finished: Finished) -> str:
     """
     spec, test = finished.run.dataset.spec, finished.run.dataset.test
     predictions = finished.scored.predictions
-    names = ("many_to_one", "one_to_one", "nmi")
     rows: list[tuple[Any, ...]] = []
     for j, (mixture, evidence) in enumerate(finished.pruned):
         family, z = mixture.components_distribution, predictions.latents[j]
@@ -133,25 +130,19 @@ def pruning(finished: Finished) -> str:
             [mixture.mixture_distribution.logits],
         )
         after = np.argmax(left.facets[0].log_resp, axis=-1)
-        n_before = predictions.resp[j].shape[-1]
-        facet = (j, n_before, evidence.n_kept)
+        n_before, n_after = predictions.resp[j].shape[-1], evidence.n_kept
+        facet = (j, n_before, n_after)
         for m, labeling in enumerate(spec.labelings):
-            before, after_it = (
-                accuracy.score(
-                    assignments, test.labels[:, m], k, labeling.n_classes
-                )
-                for assignments, k in (
-                    (predictions.assignments[:, j], n_before),
-                    (after, evidence.n_kept),
-                )
-            )
+            labels, n = test.labels[:, m], labeling.n_classes
+            first = predictions.assignments[:, j]
+            old = accuracy.score(first, labels, n_before, n)
+            new = accuracy.score(after, labels, n_after, n)
             cells = [
-                f"{100 * getattr(before, name):.1f} to "
-                f"{100 * getattr(after_it, name):.1f}"
-                for name in names
+                f"{100 * getattr(old, name):.1f} to "
+                f"{100 * getattr(new, name):.1f}"
+                for name in ("many_to_one", "one_to_one", "nmi")
             ]
-            labeling_cell = f"{labeling.name} ({labeling.n_classes})"
-            rows.append((*facet, labeling_cell, *cells))
+            rows.append((*facet, f"{labeling.name} ({n})", *cells))
         if not spec.labelings:
             rows.append((*facet, "", "", "", ""))
     scores = ("many-to-one, %", "one-to-one, %", "NMI, %")
@@ -200,22 +191,20 @@ def accuracies(dataset: str, summary: seeds.Summary) -> str:
         mean (standard deviation).
     """
     n = len(summary.seeds)
+    of_n_seeds = f"{n} seed" + "s" * (n > 1)
     kinds = ("many_to_one", "one_to_one")
     rows: list[tuple[str, ...]] = []
-    for labeling in dict.fromkeys(where[2] for where in summary.scores):
+    for labeling in dict.fromkeys(name for *_, name in summary.scores):
         for row in published.ACCURACIES.get((dataset, labeling), ()):
-            cells = {row.kind: mean_std(*row.value)}
-            rows.append(
-                (labeling, row.method, *(cells.get(kind, "") for kind in kinds))
-            )
+            text = mean_std(*row.value)
+            cells = [text if row.kind == kind else "" for kind in kinds]
+            rows.append((labeling, row.method, *cells))
         for (facet, k, name), scores in summary.scores.items():
             if name == labeling:
-                method = f"ours, facet {facet}, K = {k}, {n} seed"
-                values = [
-                    mean_std(scores[kind].mean, scores[kind].std)
-                    for kind in kinds
-                ]
-                rows.append((labeling, method + "s" * (n > 1), *values))
+                method = f"ours, facet {facet}, K = {k}, {of_n_seeds}"
+                ours = [scores[kind] for kind in kinds]
+                cells = [mean_std(spread.mean, spread.std) for spread in ours]
+                rows.append((labeling, method, *cells))
     return table(
         ("labeling", "method", "many-to-one, %", "one-to-one, %"), rows
     )

@@ -41,7 +41,7 @@ def rows(
         A row for each facet and what it is held against: each labeling, and,
         by NMI alone, each facet before it.
     """
-    found: list[dict[str, Any]] = [
+    found = [
         {c: score[c] for c in ("facet", "labeling", *_MEASURES)}
         for score in scores
     ] + [
@@ -49,10 +49,13 @@ def rows(
         for j in range(len(shared))
         for i in range(j)
     ]
-    for row in found:
-        row |= {m: round(float(row[m]), 4) for m in _MEASURES if m in row}
     times = {name: round(value, 1) for name, value in seconds.items()}
-    return [row | times for row in found]
+    return [
+        row
+        | {m: round(float(row[m]), 4) for m in row if m in _MEASURES}
+        | times
+        for row in found
+    ]
 
 
 def has(path: pathlib.Path, what: Mapping[str, str]) -> bool:
@@ -103,45 +106,29 @@ def table(study: Iterable[Mapping[str, str]]) -> str:
         A Markdown table: mean (standard deviation) over seeds, in %, and the
         medians of seconds.
     """
-    of_arms: dict[tuple[str, ...], dict[str, list[Mapping[str, str]]]] = {}
+    by_arm: dict[tuple[str, ...], dict[str, list[Mapping[str, str]]]] = {}
     for row in study:
         names = tuple(row[name] for name in _WHAT if name != "seed")
-        arm = of_arms.setdefault(names, {})
-        arm.setdefault(row["seed"], []).append(row)
+        by_seed = by_arm.setdefault(names, {})
+        by_seed.setdefault(row["seed"], []).append(row)
     lines = []
-    for names, seeds in of_arms.items():
-        found: dict[str, list[Mapping[str, str]]] = {}
-        for of_seed in seeds.values():
+    for names, by_seed in by_arm.items():
+        by_labeling: dict[str, list[Mapping[str, str]]] = {}
+        for of_seed in by_seed.values():
             for labeling, row in _of_labelings(of_seed).items():
-                found.setdefault(labeling, []).append(row)
-        for labeling, same in found.items():
-            values = {
-                m: [100 * float(row[m]) for row in same if row[m]]
-                for m in _MEASURES
-            }
+                by_labeling.setdefault(labeling, []).append(row)
+        for labeling, same in by_labeling.items():
             facets = sorted({row["facet"] for row in same})
-            seconds = [[r[c] for r in same if r.get(c)] for c in _SECONDS]
+            worst = min(100 * float(row["nmi"]) for row in same)
             lines.append(
                 (
                     *names,
                     len(same),
                     labeling,
                     " or ".join(facets),
-                    *(
-                        markdown.mean_std(
-                            statistics.mean(v),
-                            statistics.stdev(v) if len(v) > 1 else None,
-                            1,
-                        )
-                        if v
-                        else ""
-                        for v in values.values()
-                    ),
-                    f"{min(values['nmi']):.1f}",
-                    *(
-                        f"{statistics.median(map(float, v)):.0f}" if v else ""
-                        for v in seconds
-                    ),
+                    *(_mean_std(same, measure) for measure in _MEASURES),
+                    f"{worst:.1f}",
+                    *(_median(same, column) for column in _SECONDS),
                 )
             )
     header = "data|arm|images|device|seeds|labeling|facet|many-to-one"
@@ -149,25 +136,36 @@ def table(study: Iterable[Mapping[str, str]]) -> str:
     return markdown.table(header.split("|"), lines)
 
 
+def _mean_std(same: Iterable[Mapping[str, str]], measure: str) -> str:
+    values = [100 * float(row[measure]) for row in same if row[measure]]
+    if not values:
+        return ""
+    std = statistics.stdev(values) if len(values) > 1 else None
+    return markdown.mean_std(statistics.mean(values), std, 1)
+
+
+def _median(same: Iterable[Mapping[str, str]], column: str) -> str:
+    values = [float(row[column]) for row in same if row.get(column)]
+    return f"{statistics.median(values):.0f}" if values else ""
+
+
 def _of_labelings(
     of_seed: list[Mapping[str, str]],
 ) -> dict[str, Mapping[str, str]]:
     """Of each labeling the row of its own facet; of two facets, their row."""
     at = {(row["labeling"], int(row["facet"])): row for row in of_seed}
-    labelings = [
-        name
-        for name in dict.fromkeys(row["labeling"] for row in of_seed)
-        if not name.startswith("facet ")
-    ]
     n_facets = 1 + max(facet for _, facet in at)
+    names = dict.fromkeys(name for name, _ in at)
+    labelings = [name for name in names if not name.startswith("facet ")]
     nmi = [
         [float(at[name, j]["nmi"]) for name in labelings]
         for j in range(n_facets)
     ]
     own = own_facets(np.array(nmi))
     found = {n: at[n, int(j)] for n, j in zip(labelings, own, strict=True)}
-    return found | {
+    of_two = {
         f"{name} and {j}": row
         for (name, j), row in at.items()
         if name.startswith("facet ")
     }
+    return found | of_two
