@@ -342,10 +342,11 @@ def _rows(found: Results, measure: Measure) -> Iterator[Row]:
             elif value is not None:
                 yield row(str(j), "", (f"Facet {j}",), value)
     elif section is PAIRS:
-        for i, of_pairs in enumerate(known.get(key, ())):
+        matrix = known.get(key, ())
+        for i in range(len(matrix)):
             for j in range(i):
                 head = f"Facets {j} and {i}"
-                yield row(f"{j}, {i}", "", (head,), of_pairs[j])
+                yield row(f"{j}, {i}", "", (head,), matrix[j][i])
     elif section is SCORES:
         for score in found.scores:
             facet, labeling = str(score["facet"]), score["labeling"]

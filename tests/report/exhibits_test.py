@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the pictures of a run are given, for one to three facets."""
 
+import dataclasses
 import functools
 import tempfile
 from unittest import mock
@@ -13,7 +14,7 @@ from scipy import special
 from mfcvae_jax import figures
 from mfcvae_jax.evaluation import swaps
 from mfcvae_jax.report import exhibits
-from mfcvae_jax.report.finished import Finished, NotDrawnError
+from mfcvae_jax.report.finished import NotDrawnError
 from tests import oracles, untrained
 
 _TWO = (30, 4)  # more than a grid has room for
@@ -41,11 +42,8 @@ def _given(finished, name, figure):
     return call
 
 
-def _swap_pages(finished, pairs=None):
-    if pairs is not None:
-        finished = Finished(
-            finished.run, finished.state, finished.workdir, pairs=pairs
-        )
+def _swap_pages(finished, **known):
+    finished = dataclasses.replace(finished, **known) if known else finished
     return _given(finished, "swaps.png", "swapped_pairs").args[0]
 
 
@@ -145,7 +143,7 @@ class TestSwaps:
 
     def test_given_pairs_are_shown_as_they_are(self):
         finished, pairs = run(*_TWO), np.array([[3, 18], [7, 7]])
-        (page,) = _swap_pages(finished, pairs)
+        (page,) = _swap_pages(finished, pairs=pairs)
         np.testing.assert_array_equal(page.inputs, finished.images[pairs])
         # An input swapped with itself is its reconstruction, and stays.
         np.testing.assert_allclose(
@@ -154,11 +152,11 @@ class TestSwaps:
         flat = finished.images[pairs].reshape(-1, 8, 8, 1)
         np.testing.assert_allclose(
             page.reconstructions.reshape(-1, 8, 8, 1),
-            _decoded(finished, finished.predict(flat).latents),
+            _decoded(finished, finished.trained.modes(flat)),
             atol=1e-5,
         )
         with pytest.raises(NotDrawnError, match="there is one facet"):
-            _swap_pages(run(5), pairs)
+            _swap_pages(run(5), pairs=pairs)
 
     def test_all_in_one_cluster_leaves_nothing_to_swap(self):
         finished = run(*_TWO)
@@ -167,11 +165,8 @@ class TestSwaps:
         scored = finished.scored._replace(
             predictions=predictions._replace(resp=(predictions.resp[0], one))
         )
-        finished = Finished(
-            finished.run, finished.state, finished.workdir, known=scored
-        )
         with pytest.raises(NotDrawnError, match="no two inputs"):
-            _swap_pages(finished)
+            _swap_pages(finished, known=scored)
 
     @pytest.mark.slow
     def test_failures_of_all_facets_are_shown(self):

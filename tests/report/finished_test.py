@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A finished run: its facts, against the settings, the schedule and NumPy."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -9,7 +11,6 @@ from scipy import stats
 
 from mfcvae_jax import progressive
 from mfcvae_jax.randomness import KeyUse
-from mfcvae_jax.report.finished import Finished
 from tests import oracles, untrained
 from tests.report.exhibits_test import run
 
@@ -20,23 +21,15 @@ def test_stages_are_where_the_phases_change(tmp_path):
     # Fewer stages than facets: the first brings in two.
     overrides["progressive"] = {"stage_epochs": (1, 2), "fade_in_steps": 4}
     finished = untrained.finished(tmp_path / "run", **overrides)
-    schedule = finished.run.stepper.schedule
-    phases = [
-        progressive.phases(schedule, step)
-        for step in range(schedule.n_steps + 1)
-    ]
-    n = finished.run.steps_per_epoch
+    schedule, n = finished.run.stepper.schedule, finished.run.steps_per_epoch
+    steps = range(schedule.n_steps + 1)
+    phases = [progressive.phases(schedule, step) for step in steps]
     wanted = []
-    for facet in range(3):
-        of_facet = [at[facet] for at in phases]
-        enters = next(
-            step
-            for step, phase in enumerate(of_facet)
-            if phase != progressive.Phase.WAITING
-        )
+    for facet, of_facet in enumerate(zip(*phases, strict=True)):
+        waits = [phase == progressive.Phase.WAITING for phase in of_facet]
         is_in = of_facet.index(progressive.Phase.ACTIVE)
-        wanted.append((enters / n, facet, is_in / n))
-    assert sorted(finished.stages) == sorted(wanted)
+        wanted.append((waits.index(False) / n, facet, is_in / n))
+    assert finished.stages == wanted
 
 
 def test_images_are_the_held_out_ones_in_fractions():
@@ -46,11 +39,8 @@ def test_images_are_the_held_out_ones_in_fractions():
 
 
 def test_score_that_is_known_is_not_computed_again():
-    finished = run(30, 4)
-    again = Finished(
-        finished.run, finished.state, finished.workdir, known=finished.scored
-    )
-    assert again.scored is finished.scored
+    scored = run(30, 4).scored
+    assert dataclasses.replace(run(30, 4), known=scored).scored is scored
 
 
 @pytest.mark.parametrize(
@@ -62,14 +52,8 @@ def test_score_that_is_known_is_not_computed_again():
     ],
 )
 def test_bad_pairs_are_refused(pairs, message):
-    finished = run(5)
     with pytest.raises(ValueError, match=message):
-        Finished(
-            finished.run,
-            finished.state,
-            finished.workdir,
-            pairs=np.array(pairs),
-        )
+        dataclasses.replace(run(5), pairs=np.array(pairs))
 
 
 def test_swap_of_a_facet_is_judged_by_the_model_itself():
@@ -78,10 +62,10 @@ def test_swap_of_a_facet_is_judged_by_the_model_itself():
     clusters = finished.scored.predictions.assignments
     for facet in range(2):
         swapped, is_right = finished.try_swap(pairs, facet)
-        again = finished.predict(swapped.reshape(-1, 8, 8, 1)).assignments
+        again = finished.assign(swapped)
         for p, side, j in np.ndindex(3, 2, 2):
             of = pairs[p, 1 - side if j == facet else side]
-            wanted = again[2 * p + side, j] == clusters[of, j]
+            wanted = again[p, side, j] == clusters[of, j]
             assert is_right[p, side, j] == wanted
 
 
@@ -98,7 +82,7 @@ def test_diversity_of_samples_and_of_inputs():
             within / (359 * images.var(axis=0).sum()), abs=1e-6
         )
         samples = finished.sample_clusters(j, 50)
-        told = [finished.predict(x).assignments for x in samples]
+        told = finished.assign(samples)
         mixture = finished.trained.mixtures[j]
         log_weights = oracles.parts(mixture).log_weights
         weights = np.exp(log_weights.astype(np.float64))
