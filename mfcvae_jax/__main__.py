@@ -6,7 +6,6 @@ import difflib
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import cast
 
 import mfcvae_jax
 
@@ -42,9 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         module = importlib.import_module(
             f"mfcvae_jax.commands.{first.replace('-', '_')}"
         )
-        running.start(
-            cast(running.Command, module), [f"mfcvae {first}", *words[1:]]
-        )
+        running.start(module, [f"mfcvae {first}", *words[1:]])
     if first in ("--help", "-h", "help"):
         print(_usage())
         return 0

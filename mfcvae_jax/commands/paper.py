@@ -34,7 +34,6 @@ from mfcvae_jax.commands import running
 from mfcvae_jax.commands.finished import WORKDIR
 
 if TYPE_CHECKING:
-    from mfcvae_jax.report.exhibits import Made
     from mfcvae_jax.report.finished import Finished
     from mfcvae_jax.workdir import Workdir
 
@@ -76,21 +75,17 @@ def main(values: flags.FlagValues) -> int:
         made = exhibits.draw(finished, folder, parts[name])
         print(name)
         if all(one.reason for one in made):
-            print(f"not drawn: {made[0].reason}")
-        else:
-            for one in made:
-                print(_told(one))
+            print(f"not drawn: {made[0].reason}\n", flush=True)
+            continue
+        for one in made:
+            if one.reason:
+                print(f"{one.path.name}: not drawn: {one.reason}")
+            else:
+                print(one.path)
+                if isinstance(one.content, str):
+                    print(one.content)
         print(flush=True)
     return 0
-
-
-def _told(made: "Made") -> str:
-    """The path of what was made, with the text of a table; or why not."""
-    if made.reason:
-        return f"{made.path.name}: not drawn: {made.reason}"
-    if isinstance(made.content, bytes):
-        return str(made.path)
-    return f"{made.path}\n{made.content}"
 
 
 def _pairs(texts: list[str] | None) -> np.ndarray | None:
@@ -107,12 +102,12 @@ def _pairs(texts: list[str] | None) -> np.ndarray | None:
 def _of_seed(whole: "Workdir", seed: int | None) -> "Workdir":
     """The folder of one seed of a run."""
     folders = whole.by_seed(whole.settings())
-    if seed is not None and seed not in folders:
-        raise ValueError(
-            f"--seed={seed}: the run in {whole.path} has the seeds "
-            f"{', '.join(map(str, folders))}"
-        )
     if seed is not None:
+        if seed not in folders:
+            raise ValueError(
+                f"--seed={seed}: the run in {whole.path} has the seeds "
+                f"{', '.join(map(str, folders))}"
+            )
         return folders[seed]
     if len(folders) == 1:
         return whole

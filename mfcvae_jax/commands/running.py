@@ -12,13 +12,13 @@ import signal
 import sys
 import textwrap
 import traceback
+import types
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from absl import app, flags, logging
 
 __all__ = [
-    "Command",
     "Flag",
     "exit_code",
     "integer",
@@ -38,19 +38,6 @@ _HELP_WIDTH = 78
 
 # Defines a flag, given where and the command line.
 Flag = Callable[[flags.FlagValues, Sequence[str]], None]
-
-
-class Command(Protocol):
-    """What the file of a command holds; its docstring is the help."""
-
-    __doc__: str | None
-
-    @property
-    def FLAGS(self) -> Sequence[Flag]:
-        """What defines its flags, in the order of the help."""
-
-    def main(self, values: flags.FlagValues) -> int:
-        """Does the work, and returns the exit code."""
 
 
 def _flag(
@@ -74,7 +61,7 @@ switch = functools.partial(_flag, flags.DEFINE_bool, default=False)
 words = functools.partial(_flag, flags.DEFINE_list)
 
 
-def start(command: Command, argv: Sequence[str]) -> NoReturn:
+def start(command: types.ModuleType, argv: Sequence[str]) -> NoReturn:
     """Runs a command as this process, and ends it; argv has its name first."""
     app.run(
         lambda values: exit_code(lambda: command.main(values)),
@@ -84,7 +71,7 @@ def start(command: Command, argv: Sequence[str]) -> NoReturn:
     raise AssertionError("absl's app.run came back")
 
 
-def parse(command: Command, argv: Sequence[str]) -> flags.FlagValues:
+def parse(command: types.ModuleType, argv: Sequence[str]) -> flags.FlagValues:
     """Reads the flags of one command, and those of absl; argv as in ``start``.
 
     Raises:
@@ -195,7 +182,7 @@ def _is_worth_reading(record) -> bool:
     return not re.search(r"orbax|jax/_src|botocore", record.pathname)
 
 
-def _help(command: Command, values: flags.FlagValues) -> str:
+def _help(command: types.ModuleType, values: flags.FlagValues) -> str:
     """The command's docstring, and its flags in the order of definition."""
     lines = [(command.__doc__ or "").strip(), "", "flags:"]
     for name in values:

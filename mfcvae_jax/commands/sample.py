@@ -15,7 +15,6 @@ the components of the other facets are drawn. An .npz holds images, float32 in
 
 import io
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FLAGS", "main"]
 
-_ENDINGS = (".png", ".npz")
 # Of a plain sheet: fewest columns, and the side of a tile in pixels.
 _N_COLUMNS = 10
 _TILE_SIZE = 64
@@ -77,10 +75,9 @@ def main(values: flags.FlagValues) -> int:
 
     paths = {name: storage.locate(name) for name in values.out}
     for name, path in paths.items():
-        if path.suffix not in _ENDINGS:
+        if path.suffix not in (".png", ".npz"):
             raise ValueError(
-                f"--out={name}: expected a name that ends in "
-                f"{' or '.join(_ENDINGS)}"
+                f"--out={name}: expected a name that ends in .png or .npz"
             )
     if values.component is not None and values.facet is None:
         raise ValueError("--component needs --facet, whose component it is")
@@ -96,7 +93,17 @@ def main(values: flags.FlagValues) -> int:
         why = folder.why_given_up() or "diverged"
         raise ValueError(f"the run in {folder.path} {why}")
     (state,) = left
-    _check(values, run.settings.facets.n_components)
+    facet, component = values.facet, values.component
+    n_components = run.settings.facets.n_components
+    if facet is not None and facet >= len(n_components):
+        raise ValueError(
+            f"--facet={facet}: the run has facets 0 to {len(n_components) - 1}"
+        )
+    if component is not None and component >= n_components[facet]:
+        raise ValueError(
+            f"--component={component}: facet {facet} has components 0 to "
+            f"{n_components[facet] - 1}"
+        )
     images, components = _generate(values, run, state)
     for name, path in paths.items():
         file = io.BytesIO()
@@ -113,29 +120,10 @@ def main(values: flags.FlagValues) -> int:
     return 0
 
 
-def _check(values: flags.FlagValues, n_components: Sequence[int]) -> None:
-    """Raises ValueError unless the run has the facet and the component."""
-    facet, component = values.facet, values.component
-    if facet is not None and facet >= len(n_components):
-        raise ValueError(
-            f"--facet={facet}: the run has facets 0 to {len(n_components) - 1}"
-        )
-    if component is not None and component >= n_components[facet]:
-        raise ValueError(
-            f"--component={component}: facet {facet} has components 0 to "
-            f"{n_components[facet] - 1}"
-        )
-
-
 def _generate(
     values: flags.FlagValues, run: "Run", state: "TrainState"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draws what the flags ask for.
-
-    Returns:
-        E[x|z], clipped to [0, 1], float32, shape (N, H, W, C), and components,
-        int32, shape (N, J): those of --facet in order, n each.
-    """
+    """Images in [0, 1], float32, (N, H, W, C), and components, (N, J)."""
     import jax
 
     from mfcvae_jax.training import runs
@@ -165,19 +153,14 @@ def _draw(values: flags.FlagValues, images: np.ndarray, file: BinaryIO) -> None:
 
     n_images, *shape = images.shape
     if values.facet is not None and values.component is None:
-        figures.cluster_samples(
-            [images.reshape(-1, values.n, *shape)],
-            file,
-            titles=[f"Facet {values.facet}"],
-            n_rows=None,
-        )
+        rows = images.reshape(-1, values.n, *shape)
+        titles = [f"Facet {values.facet}"]
+        figures.cluster_samples([rows], file, titles=titles, n_rows=None)
         return
     n_columns = min(max(_N_COLUMNS, math.isqrt(n_images)), n_images)
     n_rows = -(-n_images // n_columns)
     grid = np.full((n_rows * n_columns, *shape), np.nan, np.float32)
     grid[:n_images] = images
-    sheet = tiles.sheet(
-        grid.reshape(n_rows, n_columns, *shape),
-        scale=tiles.scale_for(max(shape[:2]), _TILE_SIZE),
-    )
-    Image.fromarray(sheet).save(file, "png")
+    grid = grid.reshape(n_rows, n_columns, *shape)
+    scale = tiles.scale_for(max(shape[:2]), _TILE_SIZE)
+    Image.fromarray(tiles.sheet(grid, scale=scale)).save(file, "png")

@@ -3,14 +3,14 @@
 """Calls of the commands in this process, and a run that they can be given."""
 
 import contextlib
+import functools
 import importlib
 import io
 import pathlib
 import tempfile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from absl.testing import absltest
 
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.commands import running
@@ -24,6 +24,11 @@ class Done(NamedTuple):
     code: int
     out: str
     err: str
+
+    def error(self):
+        """The one line that an error is."""
+        assert (self.code, self.err.count("\n")) == (2, 1), self
+        return self.err.removeprefix("error: ")
 
 
 def in_process(function):
@@ -50,31 +55,30 @@ def call(name, *args):
     return in_process(run)
 
 
-class Untrained(absltest.TestCase):
-    """A run of the first state, adopted as if it had been trained."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        cls.folder = pathlib.Path(folder.name)
-        cls.workdir = workdir_lib.Workdir(cls.folder / "run")
-        cls.of_run = runs.make_run(
-            examples.settings(prior_init={"means": "glorot"})
-        )
-        state = runs.first_state(cls.of_run)
-        rng = np.random.default_rng(0)
-        params = dict(state.params)
-        # Mixing weights that are far from even, to be told from these.
-        for j, k in enumerate(cls.of_run.settings.facets.n_components):
-            params[f"priors_{j}"] = params[f"priors_{j}"] | {
-                "logits": rng.normal(size=k).astype(np.float32)
-            }
-        cls.variables = state.variables | {"params": params}
-        disk.adopt(cls.of_run, cls.workdir, cls.variables)
+class Adopted(NamedTuple):
+    workdir: workdir_lib.Workdir
+    run: runs.Run
+    variables: Any
 
     def call(self, name, *args):
+        """A command on the run, which must not fail."""
         done = call(name, f"--workdir={self.workdir.path}", *args)
-        self.assertEqual(done.code, 0, done.err)
+        assert done.code == 0, done.err
         return done
+
+
+@functools.cache
+def adopted():
+    """A run of the first state, adopted as if it had been trained."""
+    workdir = workdir_lib.Workdir(pathlib.Path(tempfile.mkdtemp(), "run"))
+    run = runs.make_run(examples.settings(prior_init={"means": "glorot"}))
+    state = runs.first_state(run)
+    rng = np.random.default_rng(0)
+    params = dict(state.params)
+    # Mixing weights that are far from even, to be told from these.
+    for j, k in enumerate(run.settings.facets.n_components):
+        logits = rng.normal(size=k).astype(np.float32)
+        params[f"priors_{j}"] = params[f"priors_{j}"] | {"logits": logits}
+    variables = state.variables | {"params": params}
+    disk.adopt(run, workdir, variables)
+    return Adopted(workdir, run, variables)

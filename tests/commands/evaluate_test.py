@@ -7,42 +7,44 @@ import re
 
 import pytest
 
-from tests.commands.calls import Untrained, call
+from tests.commands.calls import adopted, call
+
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.slow
-class EvaluateAndReportTest(Untrained):
-    def test_evaluate_prints_what_report_writes_and_writes_nothing(self):
-        def files():
-            return {
-                path: path.stat().st_mtime_ns
-                for path in self.workdir.path.rglob("*")
-                if path.is_file()
-            }
+def test_evaluate_prints_what_report_writes_and_writes_nothing():
+    workdir = adopted().workdir
 
-        before = files()
-        printed = self.call("evaluate").out
-        self.assertEqual(files(), before)
-        # Report says the same, and then what it has written.
-        self.assertStartsWith(self.call("report").out, printed.rstrip())
-        self.assertTrue(self.workdir.report.exists())
-        self.assertTrue((self.workdir.figures / "clusters.png").exists())
-        results = json.loads(self.workdir.results.read_text())
-        self.assertIn(f"{results['n_examples']} held-out examples", printed)
-        bound = results["terms"]["mixture_bound"]
-        self.assertRegex(printed, rf"(?m)^mixture bound M +{bound:.2f}$")
-        for score in results["scores"]:
-            row = f"Facet {score['facet']}, K = {score['n_components']} .* "
-            cell = re.escape(f"{100 * score['many_to_one']:.1f}")
-            self.assertRegex(printed, rf"(?m)^{row}{cell} ")
+    def files():
+        return {
+            path: path.stat().st_mtime_ns
+            for path in workdir.path.rglob("*")
+            if path.is_file()
+        }
 
-    def test_no_best_checkpoint_was_told(self):
-        done = call("evaluate", f"--workdir={self.workdir.path}", "--best")
-        self.assertEqual(done.code, 2)
-        self.assertIn("no checkpoint", done.err)
+    before = files()
+    printed = adopted().call("evaluate").out
+    assert files() == before
+    # Report says the same, and then what it has written.
+    assert adopted().call("report").out.startswith(printed.rstrip())
+    assert workdir.report.exists()
+    assert (workdir.figures / "clusters.png").exists()
+    results = json.loads(workdir.results.read_text())
+    assert f"{results['n_examples']} held-out examples" in printed
+    bound = results["terms"]["mixture_bound"]
+    assert re.search(rf"(?m)^mixture bound M +{bound:.2f}$", printed)
+    for score in results["scores"]:
+        row = f"Facet {score['facet']}, K = {score['n_components']} .* "
+        cell = re.escape(f"{100 * score['many_to_one']:.1f}")
+        assert re.search(rf"(?m)^{row}{cell} ", printed)
 
-    def test_no_run(self):
-        for name in ("evaluate", "report"):
-            done = call(name, f"--workdir={self.folder}")
-            self.assertEqual(done.code, 2)
-            self.assertStartsWith(done.err, "error: no run in workdir")
+
+def test_no_best_checkpoint_was_told():
+    at = f"--workdir={adopted().workdir.path}"
+    assert "no checkpoint" in call("evaluate", at, "--best").error()
+
+
+@pytest.mark.parametrize("name", ["evaluate", "report"])
+def test_no_run(tmp_path, name):
+    done = call(name, f"--workdir={tmp_path}")
+    assert done.error().startswith("no run in workdir")

@@ -2,77 +2,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """Official weights become a run; PyTorch's part is played by NumPy."""
 
-import contextlib
-import io
-import json
-import pathlib
-import tempfile
-import types
+import dataclasses
 from unittest import mock
 
 import numpy as np
-from absl.testing import absltest
 
-from mfcvae_jax import official
-from mfcvae_jax.commands import config_flag, import_weights
-from tests import examples
-
-# One facet of two components on a line, from an encoder of its own.
-_SHAPES = {
-    "_pi_p_c_j_list.0": (2,),
-    "mu_p_z_j_c_j_list.0": (1, 2),
-    "_sigma_square_p_z_j_c_j_list.0": (1, 2),
-    "encoder.net_list.0.0.weight": (4, 64),
-    "encoder.net_list.0.0.bias": (4,),
-    "fc_mu_q_z_x_list.0.weight": (1, 4),
-    "fc_mu_q_z_x_list.0.bias": (1,),
-    "fc_log_sigma_square_q_z_x_list.0.weight": (1, 4),
-    "fc_log_sigma_square_q_z_x_list.0.bias": (1,),
-    "decoder.net.0.weight": (3, 1),
-    "decoder.net.0.bias": (3,),
-    "layer_x_hat_z.weight": (64, 3),
-    "layer_x_hat_z.bias": (64,),
-}
+from mfcvae_jax import config as config_lib
+from mfcvae_jax import json_files, official, workdir
+from mfcvae_jax.training import disk, runs
+from tests import examples, fixtures
+from tests.commands.calls import call
+from tests.training import small_runs
 
 
-class ImportWeightsTest(absltest.TestCase):
-    def test_encoders_of_one_facet_each_get_relu_whatever_the_config_says(self):
-        folder = pathlib.Path(
-            self.enterContext(tempfile.TemporaryDirectory()), "run"
-        )
-        rng = np.random.default_rng(0)
-        weights = {
-            key: rng.normal(size=shape).astype(np.float32)
-            for key, shape in _SHAPES.items()
-        }
-        self.enterContext(
-            mock.patch.object(official, "read_state_dict", return_value=weights)
-        )
-        settings = examples.settings(
-            facets={
-                "n_components": (2,),
-                "latent_dim": (1,),
-                "covariance": ("diagonal",),
-                "learn_weights": (True,),
-            },
-            net={
-                "kind": "separate_encoders",
-                "encoders": ((4,),),
-                "decoder": (3,),
-                "activation": "elu",
-                "batch_norm": False,
-            },
-            progressive={"stage_epochs": (1,)},
-        )
-        self.enterContext(
-            mock.patch.object(config_flag, "read", return_value=settings)
-        )
-        values = types.SimpleNamespace(
-            weights="model.pt", workdir=str(folder), glorot=False
-        )
-        with contextlib.redirect_stdout(io.StringIO()) as printed:
-            self.assertEqual(import_weights.main(values), 0)
-        self.assertIn("encoder_activation is relu", printed.getvalue())
-        net = json.loads((folder / "config.json").read_text())["net"]
-        self.assertEqual(net["encoder_activation"], "relu")
-        self.assertEqual(net["activation"], "elu")
+def test_encoders_of_one_facet_each_get_relu_whatever_the_config_says(tmp_path):
+    fixture = fixtures.load("G3")
+    settings = fixture.settings()
+    net = dataclasses.replace(
+        settings.net, encoder_activation=settings.net.activation
+    )
+    config = config_lib.to_config(dataclasses.replace(settings, net=net))
+    # The weights are of images of 16 pixels.
+    config["data"] |= {"name": "npz", "path": str(tmp_path / "small.npz")}
+    np.savez(config["data"]["path"], images=examples.images(300)[:, ::2, ::2])
+    folder = workdir.Workdir(tmp_path / "run")
+    _, _, *given = small_runs.command(tmp_path, config, folder)
+    weights = fixture.under("param/")
+    with mock.patch.object(official, "read_state_dict", return_value=weights):
+        done = call("import-weights", "--weights=model.pt", *given)
+    assert done.code == 0, done.err
+    assert "encoder_activation is relu" in done.out
+    found = json_files.read(folder.config)["net"]
+    assert (found["encoder_activation"], found["activation"]) == ("relu", "elu")
+    (state,) = disk.restore(runs.make_run(folder.settings()), folder)
+    np.testing.assert_array_equal(
+        state.params["priors_0"]["means"], weights["mu_p_z_j_c_j_list.0"].T
+    )
