@@ -56,7 +56,7 @@ class Finished:
     known: runs.Scored | None = None
 
     def __post_init__(self):
-        """Raises ValueError if there is no pair, or one has no example."""
+        """Checks the pairs."""
         if self.pairs is None:
             return
         if not self.pairs.size:

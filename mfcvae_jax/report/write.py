@@ -196,15 +196,15 @@ def _explorer(finished: Finished) -> dict[str, Any]:
     resp = finished.scored.predictions.resp
     plan = explorer.plan(resp, dataset.spec.image_shape)
     combinations = plan.combinations[: plan.n_generated]
-    tiles = explorer.Tiles(
-        means=finished.sample_combinations(combinations, 1, 0.0)[:, 0],
-        samples=finished.sample_combinations(
+    return explorer.explorer(
+        plan,
+        finished.sample_combinations(combinations, 1, 0.0)[:, 0],
+        finished.sample_combinations(
             combinations[: len(plan.here)],
             plan.n_samples,
             finished.run.settings.figures.temperature,
         ),
-        examples=np.asarray(dataset.test.images[plan.examples]),
-        labels=np.asarray(dataset.test.labels[plan.examples]),
+        np.asarray(dataset.test.images[plan.examples]),
+        np.asarray(dataset.test.labels[plan.examples]),
+        [labeling.name for labeling in dataset.spec.labelings],
     )
-    labelings = [labeling.name for labeling in dataset.spec.labelings]
-    return explorer.explorer(plan, tiles, labelings)

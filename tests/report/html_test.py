@@ -95,14 +95,9 @@ def report(
     plan = explorer.plan(resp, shape)
     images = rng.integers(0, 256, (n, *shape), np.uint8)
     labels = rng.integers(0, 3, (n, len(labelings)))
-    tiles = explorer.Tiles(
-        means=rng.random((plan.n_generated, *shape), np.float32),
-        samples=rng.random(
-            (len(plan.here), plan.n_samples, *shape), np.float32
-        ),
-        examples=images[plan.examples],
-        labels=labels[plan.examples],
-    )
+    means = rng.random((plan.n_generated, *shape), np.float32)
+    of_each = (len(plan.here), plan.n_samples)
+    samples = rng.random((*of_each, *shape), np.float32)
     config = config_lib.to_config(examples.settings())
     config["facets"] |= {
         "n_components": n_components,
@@ -116,13 +111,21 @@ def report(
         "stages": [(0.0, 1, 0.0), (3.0, 0, 4.5)],
         "remarks": ["Facet 1 was trained on random views"],
         "pictures": [("Swaps", "What is swapped", b"PNG")],
-        "explorer": explorer.explorer(plan, tiles, labelings),
+        "explorer": explorer.explorer(
+            plan,
+            means,
+            samples,
+            images[plan.examples],
+            labels[plan.examples],
+            labelings,
+        ),
     }
     return types.SimpleNamespace(
         text=html_lib.run_page(results, config, **(values | rest)),
         results=results,
         plan=plan,
-        tiles=tiles,
+        means=means,
+        samples=samples,
         assignments=np.stack([r.argmax(1) for r in resp], 1),
         images=images,
     )
@@ -182,9 +185,9 @@ class TestRunPage:
             shown = [indices[slot] for slot in found["here"]]
             assert is_here[shown].all()
             assert bool(shown) == bool(found["samples"]) == (found["n"] > 0)
-            pairs = [(found["mean"], about.tiles.means[i])]
+            pairs = [(found["mean"], about.means[i])]
             if shown:
-                pairs.append((found["samples"], about.tiles.samples[i]))
+                pairs.append((found["samples"], about.samples[i]))
             for slots, wanted in pairs:
                 np.testing.assert_allclose(
                     generated[slots], wanted, atol=0.51 / 255
@@ -328,7 +331,7 @@ def test_explorer_in_a_browser(tmp_path):
             assert len(generated) == 1 + (about.plan.n_samples if n else 0)
             np.testing.assert_allclose(
                 generated[0][..., :3] / 255,
-                about.tiles.means[row],
+                about.means[row],
                 atol=0.51 / 255,
             )
             here = about.plan.here[row] if n else ()

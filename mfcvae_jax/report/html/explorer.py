@@ -20,7 +20,7 @@ from PIL import Image
 from mfcvae_jax import figures
 from mfcvae_jax.figures import tiles as tiles_lib
 
-__all__ = ["MAX_COMBINATIONS", "Plan", "Tiles", "explorer", "plan"]
+__all__ = ["MAX_COMBINATIONS", "Plan", "explorer", "plan"]
 
 MAX_COMBINATIONS = 2000
 
@@ -69,23 +69,6 @@ class Plan(NamedTuple):
     n_generated: int
     n_samples: int
     examples: np.ndarray
-
-
-class Tiles(NamedTuple):
-    """The pictures that a plan asks for, floats in [0, 1]; or all are uint8.
-
-    Attributes:
-        means: decoded from the component means, shape (n_generated, H, W, C).
-        samples: of the first len(here) combinations, which occur, shape
-            (U, n_samples, H, W, C).
-        examples: held out, shape (E, H, W, C).
-        labels: of the examples, integers, shape (E, M).
-    """
-
-    means: np.ndarray
-    samples: np.ndarray
-    examples: np.ndarray
-    labels: np.ndarray
 
 
 def plan(
@@ -176,113 +159,105 @@ def _all(
 
 
 def explorer(
-    chosen: Plan, tiles: Tiles, labelings: Sequence[str]
+    chosen: Plan,
+    means: np.ndarray,
+    samples: np.ndarray,
+    examples: np.ndarray,
+    labels: np.ndarray,
+    labelings: Sequence[str],
 ) -> dict[str, Any]:
     """Gathers what the template of the explorer shows.
 
     Args:
         chosen: what it holds.
-        tiles: its pictures.
+        means: decoded from component means, shape (n_generated, H, W, C).
+        samples: of the first len(here) combinations, which occur, shape
+            (len(here), n_samples, H, W, C); floats in [0, 1], as the means.
+        examples: those chosen, floats in [0, 1] or uint8, shape (E, H, W, C).
+        labels: of these, integers, shape (E, M).
         labelings: names of the M labelings.
 
     Returns:
         Values for explorer.html.j2; ``data`` is for the script.
     """
-    shape = tiles.means.shape[1:]
     generated, generated_columns = _sheet(
-        np.concatenate([tiles.means, tiles.samples.reshape(-1, *shape)])
+        np.concatenate([means, samples.reshape(-1, *means.shape[1:])])
     )
-    examples, example_columns = _sheet(tiles.examples)
-    columns = {"generated": generated_columns, "examples": example_columns}
-    return {
-        "facets": [
-            _chips(order, int(first))
-            for order, first in zip(
-                chosen.orders, chosen.combinations[0], strict=True
-            )
+    held_out, held_out_columns = _sheet(examples)
+    data = {
+        "height": means.shape[1],
+        "width": means.shape[2],
+        "labelings": list(labelings),
+        "examples": [
+            {"index": int(i), "labels": row.tolist()}
+            for i, row in zip(chosen.examples, labels, strict=True)
         ],
+        **_data(chosen),
+        "columns": {
+            "generated": generated_columns,
+            "examples": held_out_columns,
+        },
+    }
+    return {
+        "facets": list(map(_chips, chosen.orders, chosen.combinations[0])),
         "n_possible": math.prod(o.n_components for o in chosen.orders),
         "n_occurring": np.count_nonzero(chosen.counts),
         "n_generated": chosen.n_generated,
-        "sheets": {"generated": generated, "examples": examples},
-        "data": _data(chosen, tiles, labelings) | {"columns": columns},
+        "sheets": {"generated": generated, "examples": held_out},
+        "data": data,
     }
 
 
 def _chips(order: figures.ClusterOrder, first: int) -> dict[str, Any]:
     """The clusters of one facet to choose from, empty ones last."""
-    sizes = {
-        int(k): len(everyone)
-        for k, everyone in zip(order.components, order.members, strict=True)
-    }
-    n_used = len(sizes)
+    sizes = dict(zip(order.components, map(len, order.members), strict=True))
     for k in range(order.n_components):
         sizes.setdefault(k, 0)
-    chips = [{"k": k, "n": n, "is_first": k == first} for k, n in sizes.items()]
-    return {"n_used": n_used, "chips": chips}
+    return {
+        "n_used": len(order.members),
+        "chips": [
+            {"k": k, "n": n, "is_first": k == first} for k, n in sizes.items()
+        ],
+    }
 
 
-def _data(
-    chosen: Plan, tiles: Tiles, labelings: Sequence[str]
-) -> dict[str, Any]:
-    """What the script reads; pictures by their place on the sheets."""
-    slot = {int(i): at for at, i in enumerate(chosen.examples)}
-    combinations: list[dict[str, Any]] = []
-    for i, (ks, n, here) in enumerate(
-        itertools.zip_longest(
-            chosen.combinations.tolist(),
-            chosen.counts.tolist(),
-            chosen.here,
-            fillvalue=(),
-        )
+def _data(chosen: Plan) -> dict[str, Any]:
+    """Clusters and combinations; pictures by their place on the sheets."""
+    slot = {i: at for at, i in enumerate(chosen.examples.tolist())}
+    combinations = []
+    for i, (ks, n) in enumerate(
+        zip(chosen.combinations.tolist(), chosen.counts.tolist(), strict=True)
     ):
+        is_shown = i < len(chosen.here)
         start = chosen.n_generated + i * chosen.n_samples
-        n_samples = chosen.n_samples if i < len(chosen.here) else 0
+        end = start + chosen.n_samples if is_shown else start
+        here = chosen.here[i].tolist() if is_shown else []
         combinations.append(
             {
                 "at": ks,
                 "n": n,
                 "mean": i if i < chosen.n_generated else None,
-                "samples": list(range(start, start + n_samples)),
-                "here": [slot[int(x)] for x in here],
+                "samples": list(range(start, end)),
+                "here": [slot[x] for x in here],
             }
         )
-    return {
-        "height": tiles.means.shape[1],
-        "width": tiles.means.shape[2],
-        "labelings": list(labelings),
-        "examples": [
-            {"index": int(i), "labels": row.tolist()}
-            for i, row in zip(chosen.examples, tiles.labels, strict=True)
-        ],
-        "facets": [
+    facets = []
+    for order, members in zip(chosen.orders, chosen.members, strict=True):
+        clusters = zip(order.components, order.members, members, strict=True)
+        facets.append(
             {
                 str(k): {
                     "n": len(everyone),
-                    "members": [slot[int(x)] for x in shown],
+                    "members": [slot[x] for x in shown.tolist()],
                 }
-                for k, everyone, shown in zip(
-                    order.components, order.members, members, strict=True
-                )
+                for k, everyone, shown in clusters
             }
-            for order, members in zip(
-                chosen.orders, chosen.members, strict=True
-            )
-        ],
-        "combinations": combinations,
-    }
+        )
+    return {"facets": facets, "combinations": combinations}
 
 
 def _sheet(images: np.ndarray) -> tuple[bytes, int]:
-    """Sets images into one nearly square sheet, filled up with black.
-
-    Args:
-        images: shape (N, H, W, C), N >= 1, uint8 or floats, which are clipped
-            to [0, 1].
-
-    Returns:
-        A PNG file without gaps, and its columns.
-    """
+    """A nearly square PNG file of images, without gaps, and its columns."""
     n, height, width, channels = images.shape
     columns = math.ceil(math.sqrt(n * height / width))
     rows = math.ceil(n / columns)
