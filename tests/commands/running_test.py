@@ -98,9 +98,7 @@ def test_flags_of_two_commands_do_not_meet():
     [
         ("--config.train.batch_sise=3", "train.batch_size?"),
         ("--config.train.batch_size=5000", "train.batch_size"),
-        ("--config.facets.n_components=(10,)", "n_components"),
         ("--config.progressive.stage_epochs=(1,1,1)", "stage_epochs"),
-        ("--config.net.activation=tanh", "net.activation"),
         ("--config.data.name=digitz", "Did you mean 'digits'"),
         ("--resume", "--resume"),
     ],

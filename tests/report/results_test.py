@@ -3,6 +3,7 @@
 """Rows of a result, against the numbers that went in; and through JSON."""
 
 import json
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,13 +16,16 @@ def example(n_facets=2, seed=0, labelings=("digit", "hue")):
     rng = np.random.default_rng(seed)
     shared = rng.random((2, n_facets, n_facets))
     shared += shared.swapaxes(1, 2)
+    counts = rng.integers(1, 9, (2, n_facets)).tolist()
     terms = {"mixture_bound": -80.5, "mean_field_bound": -81.0}
     terms["log_p_x_z"] = -70.0
     for j in range(n_facets):
         for name in ("gap", "kl_z", "kl_c"):
             terms[f"{name}/{j}"] = float(rng.normal())
-    scores = ("many_to_one", "one_to_one", "balanced", "nmi", "ari", "majority")
-    counts = rng.integers(1, 9, (2, n_facets)).tolist()
+
+    def fractions(*names):
+        return {name: float(rng.random()) for name in names}
+
     return results.Results(
         step=20,
         split="test",
@@ -29,15 +33,13 @@ def example(n_facets=2, seed=0, labelings=("digit", "hue")):
         terms=terms,
         scores=[
             {"facet": j, "n_components": 9, "labeling": name, "n_classes": 3}
-            | {score: float(rng.random()) for score in scores}
+            | fractions("many_to_one", "one_to_one", "balanced")
+            | fractions("nmi", "ari", "majority")
             for j in range(n_facets)
             for name in labelings
         ],
         diversity=[
-            {
-                name: float(rng.random())
-                for name in ("kept", "spread", "spread_of_inputs")
-            }
+            fractions("kept", "spread", "spread_of_inputs")
             | {"reach": rng.random(n_facets).tolist()}
             for _ in range(n_facets)
         ],
@@ -57,13 +59,12 @@ def test_every_number_has_one_row():
         (row.measure.name, row.facet, row.labeling): row for row in found.rows()
     }
     assert len(rows) == len(list(found.rows()))
+    normalised = found.measures["normalised_mutual_information"]
     for (name, facet, labeling), value in {
         ("mixture_bound", "", ""): -80.5,
         ("gap", "1", ""): found.terms["gap/1"],
         ("clusters_needed", "0", ""): found.measures["clusters_needed"][0],
-        ("redundancy", "0, 1", ""): found.measures[
-            "normalised_mutual_information"
-        ][1][0],
+        ("redundancy", "0, 1", ""): normalised[1][0],
         ("reach", "1", "facet 0"): found.diversity[1]["reach"][0],
         ("nmi", "1", "hue"): found.scores[3]["nmi"],
     }.items():
@@ -71,10 +72,8 @@ def test_every_number_has_one_row():
     n_numbers = 3 + 2 * 6 + 2 + 2 * (3 + 2) + 4 * 6
     assert len(rows) == n_numbers
     assert rows["gap", "1", ""].label == "-log Z, facet 1, nats"
-    assert (
-        rows["redundancy", "0, 1", ""].label
-        == "redundancy of facets 0 and 1, %"
-    )
+    shared = rows["redundancy", "0, 1", ""].label
+    assert shared == "redundancy of facets 0 and 1, %"
     kept = rows["kept", "0", ""]
     assert kept.label == "kept by samples, facet 0, %"
     assert kept.shown == 100 * kept.value
@@ -104,9 +103,8 @@ def test_json_and_back():
     assert results.Results.from_json(plain) == found
     assert plain["clusters_needed"] == found.measures["clusters_needed"]
     del plain["clusters_needed"]  # before this number came in
-    names = {
-        row.measure.name for row in results.Results.from_json(plain).rows()
-    }
+    rows = results.Results.from_json(plain).rows()
+    names = {row.measure.name for row in rows}
     assert "clusters_needed" not in names
     assert "clusters_in_use" in names
     del plain["diversity"], plain["scores"]
@@ -114,3 +112,11 @@ def test_json_and_back():
         results.OldResultsError, match="scores, diversity: .* report"
     ):
         results.Results.from_json(plain)
+
+
+def test_a_number_of_the_whole_run_that_is_found_has_its_row():
+    found = example()._replace(measures={"mine": 3.5})
+    measure = results.Measure(results.BOUNDS, "mine", find=lambda _: 3.5)
+    with mock.patch.object(results, "MEASURES", [measure]):
+        (row,) = found.rows()
+    assert (row.label, row.value) == ("mine", 3.5)

@@ -19,9 +19,8 @@ _BOUNDS = {4: -80.0, 7: -95.0, 8: -90.0}
 
 
 def _results(labelings=("digit",)):
-    found = {}
+    found = {seed: example(seed=seed, labelings=labelings) for seed in _BOUNDS}
     for seed, bound in _BOUNDS.items():
-        found[seed] = example(seed=seed, labelings=labelings)
         found[seed].terms["mixture_bound"] = bound
         for score in found[seed].scores:
             score["many_to_one"] = _ACCURACIES[seed]
@@ -61,10 +60,7 @@ def test_mean_and_sample_deviation_and_the_bound_chooses():
 def test_tables_and_json_say_the_same():
     found = seeds.summarise(_results(), _assignments())
     numbers, scores = seeds.tables(found)
-    assert numbers.header[2:] == (
-        "seed 4, best bound",
-        "seed 7, worst bound",
-    )
+    assert numbers.header[2:] == ("seed 4, best bound", "seed 7, worst bound")
     assert numbers.rows[0] == ("M, nats", "-88.33 (7.64)", "-80.00", "-95.00")
     assert "agreement of the seeds in facet 0" in numbers.rows[-2][0]
     assert scores.rows[1][:3] == ("Facet 1, K = 9", "digit", "71.7 (20.2)")
