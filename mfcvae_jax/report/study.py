@@ -6,6 +6,7 @@ A study is a CSV file with a row for each data set, arm, device, seed, facet and
 labeling. It grows as seeds are done, so a study goes on where it was stopped.
 """
 
+import collections
 import pathlib
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -106,31 +107,23 @@ def table(study: Iterable[Mapping[str, str]]) -> str:
         A Markdown table: mean (standard deviation) over seeds, in %, and the
         medians of seconds.
     """
-    by_arm: dict[tuple[str, ...], dict[str, list[Mapping[str, str]]]] = {}
+    of_seeds = collections.defaultdict(list)
     for row in study:
         names = tuple(row[name] for name in _WHAT if name != "seed")
-        by_seed = by_arm.setdefault(names, {})
-        by_seed.setdefault(row["seed"], []).append(row)
+        of_seeds[names, row["seed"]].append(row)
+    of_labelings = collections.defaultdict(list)
+    for (names, _), of_seed in of_seeds.items():
+        for labeling, row in _of_labelings(of_seed).items():
+            of_labelings[names, labeling].append(row)
     lines = []
-    for names, by_seed in by_arm.items():
-        by_labeling: dict[str, list[Mapping[str, str]]] = {}
-        for of_seed in by_seed.values():
-            for labeling, row in _of_labelings(of_seed).items():
-                by_labeling.setdefault(labeling, []).append(row)
-        for labeling, same in by_labeling.items():
-            facets = sorted({row["facet"] for row in same})
-            worst = min(100 * float(row["nmi"]) for row in same)
-            lines.append(
-                (
-                    *names,
-                    len(same),
-                    labeling,
-                    " or ".join(facets),
-                    *(_mean_std(same, measure) for measure in _MEASURES),
-                    f"{worst:.1f}",
-                    *(_median(same, column) for column in _SECONDS),
-                )
-            )
+    for (names, labeling), same in of_labelings.items():
+        facets = " or ".join(sorted({row["facet"] for row in same}))
+        measures = [_mean_std(same, measure) for measure in _MEASURES]
+        worst = f"{min(100 * float(row['nmi']) for row in same):.1f}"
+        seconds = [_median(same, column) for column in _SECONDS]
+        lines.append(
+            (*names, len(same), labeling, facets, *measures, worst, *seconds)
+        )
     header = "data|arm|images|device|seeds|labeling|facet|many-to-one"
     header += "|one-to-one|NMI|ARI|worst NMI|CPU, s|wall, s"
     return markdown.table(header.split("|"), lines)
