@@ -23,16 +23,11 @@ _N_PANELS = 8  # of a picture
 
 
 class Arm(NamedTuple):
-    """The records of one arm.
+    """The records of one arm."""
 
-    Attributes:
-        name: what sets it apart from the other arms.
-        settings: of all its seeds.
-        records: by seed, those of the held-out split, oldest first.
-    """
-
-    name: str
-    settings: settings_lib.Settings
+    name: str  # what sets it apart from the other arms
+    settings: settings_lib.Settings  # of all its seeds
+    # By seed, those of the held-out split, oldest first.
     records: dict[int, list[dict[str, Any]]]
 
 

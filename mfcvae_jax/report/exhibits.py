@@ -31,36 +31,23 @@ _TRAVERSAL = np.linspace(-2.0, 2.0, 9)  # standard deviations of p(z_j)
 class Exhibit(NamedTuple):
     """A picture or a table of a run.
 
-    Attributes:
-        name: of its file, which ends in .png or .md.
-        make: gives the file, or raises NotDrawnError if a run cannot have it.
-        paper: what ``mfcvae paper --make`` calls it, alone or with others; ""
-            if it is none of its.
-        title: its caption on the page; "" if it is not there.
-        alt: what a picture shows, in words; ``facts`` fill what is in braces.
+    ``make`` raises NotDrawnError if a run cannot have it.
     """
 
-    name: str
+    name: str  # of its file, which ends in .png or .md
     make: Callable[[Finished], bytes | str]
-    paper: str = ""
-    title: str = ""
-    alt: str = ""
+    paper: str = ""  # what `mfcvae paper --make` calls it, maybe with others
+    title: str = ""  # its caption on the page; "" if it is not there
+    alt: str = ""  # what it shows, in words; `facts` fill what is in braces
 
 
 class Made(NamedTuple):
-    """What came of an exhibit.
-
-    Attributes:
-        exhibit: which.
-        path: of its file.
-        content: of the file; empty if it was not drawn.
-        reason: why not; "" if it was.
-    """
+    """What came of an exhibit."""
 
     exhibit: Exhibit
     path: storage.Path
-    content: bytes | str
-    reason: str
+    content: bytes | str  # of the file; empty if it was not drawn
+    reason: str  # why it was not drawn; "" if it was
 
 
 def draw(

@@ -34,17 +34,11 @@ class OldResultsError(ValueError):
 
 
 class Section(NamedTuple):
-    """A table of measures.
+    """A table of measures."""
 
-    Attributes:
-        caption: what it shows.
-        heads: names of the cells that open each line.
-        note: how to read it.
-    """
-
-    caption: str
-    heads: tuple[str, ...]
-    note: str = ""
+    caption: str  # what it shows
+    heads: tuple[str, ...]  # names of the cells that open each line
+    note: str = ""  # how to read it
 
 
 BOUNDS = Section(
@@ -173,21 +167,13 @@ MEASURES = [
 
 
 class Row(NamedTuple):
-    """One value of a measure.
-
-    Attributes:
-        measure: of which it is a value.
-        facet: "" for the whole run, "0" for a facet, "0, 1" for two.
-        labeling: its name; or the other facet, of samples; or "".
-        heads: the cells that open its line in a table.
-        value: in nats, a fraction for "%", or a count.
-    """
+    """One value of a measure."""
 
     measure: Measure
-    facet: str
-    labeling: str
-    heads: tuple[str, ...]
-    value: float
+    facet: str  # "" for the whole run, "0" for a facet, "0, 1" for two
+    labeling: str  # its name; or the other facet, of samples; or ""
+    heads: tuple[str, ...]  # the cells that open its line in a table
+    value: float  # in nats, a fraction for "%", or a count
 
     @property
     def shown(self) -> float:
@@ -215,43 +201,25 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table for a terminal or a page.
+    """A table for a terminal or a page."""
 
-    Attributes:
-        caption: what it shows.
-        header: of the columns.
-        rows: of cells.
-        n_heads: cells of each row that name it; the others are numbers.
-        note: how to read it; may be empty.
-    """
-
-    caption: str
+    caption: str  # what it shows
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    n_heads: int
-    note: str = ""
+    n_heads: int  # cells of each row that name it; the others are numbers
+    note: str = ""  # how to read it
 
 
 class Results(NamedTuple):
-    """What is known of a seed, as in its results.json.
+    """What is known of a seed, as in its results.json."""
 
-    Attributes:
-        step: optimiser steps taken.
-        split: that was scored.
-        n_examples: in it.
-        terms: bounds and their terms, means in nats per example.
-        scores: of each facet against each labeling, fractions.
-        diversity: of the samples of each facet; see ``Finished.diversity``.
-        measures: all others by their key.
-    """
-
-    step: int
-    split: str
-    n_examples: int
-    terms: dict[str, float]
-    scores: list[dict[str, Any]]
-    diversity: list[dict[str, Any]]
-    measures: dict[str, Any]
+    step: int  # optimiser steps taken
+    split: str  # that was scored
+    n_examples: int  # in it
+    terms: dict[str, float]  # of the bounds, means in nats per example
+    scores: list[dict[str, Any]]  # of facets against labelings, fractions
+    diversity: list[dict[str, Any]]  # of each facet, see Finished.diversity
+    measures: dict[str, Any]  # all others by their key
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain values, for results.json."""

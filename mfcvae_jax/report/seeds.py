@@ -30,35 +30,21 @@ __all__ = ["Spread", "Summary", "read", "summarise", "tables", "to_json"]
 
 
 class Spread(NamedTuple):
-    """One number over the seeds.
-
-    Attributes:
-        mean: over the seeds.
-        std: sample standard deviation; NaN of one seed.
-        best: that of the seed with the best held-out bound.
-        worst: that of the seed with the worst held-out bound.
-    """
+    """One number over the seeds."""
 
     mean: float
-    std: float
-    best: float
-    worst: float
+    std: float  # sample standard deviation; NaN of one seed
+    best: float  # that of the seed with the best held-out bound
+    worst: float  # that of the seed with the worst held-out bound
 
 
 class Summary(NamedTuple):
-    """What several seeds came to.
+    """What several seeds came to."""
 
-    Attributes:
-        seeds: from the best held-out mixture bound to the worst.
-        numbers: all that is known without labels, by ``Row.label``.
-        stability: of each facet, see ``evaluation.stability``; empty of one
-            seed.
-        scores: in %, by (facet, K, labeling) and name of the measure.
-    """
-
-    seeds: tuple[int, ...]
-    numbers: dict[str, Spread]
-    stability: tuple[float, ...]
+    seeds: tuple[int, ...]  # from the best held-out mixture bound to the worst
+    numbers: dict[str, Spread]  # all that is without labels, by `Row.label`
+    stability: tuple[float, ...]  # of each facet; empty of one seed
+    # In %, by (facet, K, labeling) and name of the measure.
     scores: dict[tuple[int, int, str], dict[str, Spread]]
 
 
