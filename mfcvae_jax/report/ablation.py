@@ -43,13 +43,14 @@ def read_arms(folder: pathlib.Path) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         ValueError: if the arms are of several data sets, or of one without
             labels.
     """
-    homes = [Workdir(path.parent) for path in folder.glob("*/config.json")]
-    if not homes:
+    configs = sorted(folder.glob("*/config.json"))
+    if not configs:
         raise FileNotFoundError(
             f"no runs in {folder}: train them with experiments/sweep.py"
         )
     arms, missing = [], []
-    for home in sorted(homes, key=lambda home: home.path):
+    for path in configs:
+        home = Workdir(path.parent)
         settings = home.settings()
         records = {}
         for seed, at in home.by_seed(settings).items():

@@ -28,24 +28,22 @@ _RECORDS = {
 }
 
 
-def _folders(path, *, is_over):
-    found = {}
-    for seed, records in _RECORDS.items():
-        folder = workdir.Workdir(path / f"seed_{seed}")
+def _table(path, *, is_over):
+    folders = {seed: workdir.Workdir(path / f"{seed}") for seed in _RECORDS}
+    for seed, folder in folders.items():
         folder.path.mkdir()
-        lines = [json.dumps({"step": 50, "epoch": 5.0, "split": "test"})]
-        lines += [json.dumps(r) for r in records if is_over or r["step"] < 90]
-        folder.metrics.write_text("\n".join(lines) + "\n")
-        found[seed] = folder
-    found[4].not_kept.write_text("at step 50\n")
-    found[6].diverged.write_text("at step 3\n")
+        lines = [{"step": 50, "epoch": 5.0, "split": "test"}]
+        lines += [r for r in _RECORDS[seed] if is_over or r["step"] < 90]
+        folder.metrics.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    folders[4].not_kept.write_text("at step 50\n")
+    folders[6].diverged.write_text("at step 3\n")
     if is_over:
-        found[5].not_kept.write_text("at step 90\n")
-    return found
+        folders[5].not_kept.write_text("at step 90\n")
+    return starts.table(folders)
 
 
 def test_each_start_has_a_row(tmp_path):
-    table = starts.table(_folders(tmp_path, is_over=True))
+    table = _table(tmp_path, is_over=True)
     assert table.caption.startswith("4 starts")
     assert table.rows == (
         ("seed 3", "is kept", "90", "-29.00"),
@@ -56,13 +54,8 @@ def test_each_start_has_a_row(tmp_path):
 
 
 def test_before_the_end_several_go_on(tmp_path):
-    table = starts.table(_folders(tmp_path, is_over=False))
-    assert [row[1] for row in table.rows] == [
-        "goes on",
-        "was not kept",
-        "goes on",
-        "diverged",
-    ]
+    fates = [row[1] for row in _table(tmp_path, is_over=False).rows]
+    assert fates == ["goes on", "was not kept", "goes on", "diverged"]
 
 
 def test_each_start_says_how_it_fared():
