@@ -97,7 +97,13 @@ def write_reports(
         for seed, folder in folders.items()
         if seed not in found
     }
-    page = html.seeds_page(title, pages, given_up, tables)
+    page = html.page(
+        "seeds.html.j2",
+        title=title,
+        pages=pages,
+        given_up=given_up,
+        tables=tables,
+    )
     storage.write(workdir.report, page)
     texts += [
         f"{t.caption}\n\n{markdown.table(t.header, t.rows)}"

@@ -272,11 +272,12 @@ def test_page_of_seeds_links_to_each_and_has_its_tables():
     }
     clusters = np.arange(40).reshape(20, 2) % 4
     summary = seeds.summarise(results, dict.fromkeys(results, clusters))
-    text = html_lib.seeds_page(
-        "mine, 3 seeds",
-        {seed: f"seed_{seed}/report.html" for seed in summary.seeds},
-        {4: "diverged"},
-        dict(zip(("Without", "With"), seeds.tables(summary), strict=True)),
+    text = html_lib.page(
+        "seeds.html.j2",
+        title="mine, 3 seeds",
+        pages={seed: f"seed_{seed}/report.html" for seed in summary.seeds},
+        given_up={4: "diverged"},
+        tables=dict(enumerate(seeds.tables(summary))),
     )
     page = check(text)
     assert [a["href"] for a in page.all("a")] == [

@@ -7,6 +7,6 @@ file. The templates ``*.html.j2`` escape what they are given; ``report.css`` and
 ``explorer.js`` go into the page as they are.
 """
 
-from mfcvae_jax.report.html.pages import run_page, seeds_page
+from mfcvae_jax.report.html.pages import page, run_page
 
-__all__ = ["run_page", "seeds_page"]
+__all__ = ["page", "run_page"]

@@ -14,7 +14,7 @@ from flax import traverse_util
 from mfcvae_jax.figures import style
 from mfcvae_jax.report import results as results_lib
 
-__all__ = ["run_page", "seeds_page"]
+__all__ = ["page", "run_page"]
 
 
 def run_page(
@@ -34,7 +34,7 @@ def run_page(
     """
     settings = traverse_util.flatten_dict(dict(config), sep=".")
     by_caption = {table.caption: table for table in results.tables()}
-    return _page(
+    return page(
         "run.html.j2",
         results=results,
         bounds=by_caption.pop(results_lib.BOUNDS.caption),
@@ -46,31 +46,14 @@ def run_page(
     )
 
 
-def seeds_page(
-    title: str,
-    pages: Mapping[int, str],
-    given_up: Mapping[int, str],
-    tables: Mapping[str, results_lib.Table],
-) -> str:
-    """Writes the page of several seeds, one HTML file.
+def page(template: str, **values: Any) -> str:
+    """Fills in a template of this folder.
 
-    Args:
-        title: of the page.
-        pages: by seed, from the best bound to the worst, the page of each, as
-            seen from this one.
-        given_up: by seed, what others did: such as "diverged".
-        tables: that sum them up, by the heading of their section.
+    That of several seeds, seeds.html.j2, needs ``title``; ``pages``, by seed,
+    from the best bound to the worst, the page of each, as seen from this one;
+    ``given_up``, by seed, what others did, such as "diverged"; and ``tables``
+    that sum them up, by the heading of their section.
     """
-    return _page(
-        "seeds.html.j2",
-        title=title,
-        pages=pages,
-        given_up=given_up,
-        tables=tables,
-    )
-
-
-def _page(template: str, **values: Any) -> str:
     return _templates().get_template(template).render(values)
 
 
