@@ -40,20 +40,16 @@ def test_percent_is_mean_and_sample_deviation(n):
 
 
 class TestProbe:
-    def _probe(self, finished, accuracy):
+    def _probe(self, finished, accuracies):
         """The table, with a quicker classifier; and what that was given."""
-        calls = []
-
-        def probe_accuracy(train_z, train_y, test_z, test_y, seed):
-            calls.append((train_z, test_z, seed))
-            return accuracy()
-
-        with mock.patch.object(probes, "probe_accuracy", probe_accuracy):
-            return _cells(paper.probe(finished)), calls
+        with mock.patch.object(
+            probes, "probe_accuracy", side_effect=accuracies
+        ) as probe:
+            return _cells(paper.probe(finished)), probe.call_args_list
 
     def test_probes_are_of_each_facet_and_of_all_three_times_each(self):
-        finished, found = run(30, 4), iter(np.arange(9) / 10)
-        (header, rows), calls = self._probe(finished, lambda: next(found))
+        finished = run(30, 4)
+        (header, rows), calls = self._probe(finished, np.arange(9) / 10)
         assert header == ["inputs", "digit, %"]
         parts = ["z of facet 0", "z of facet 1", "z of all facets"]
         assert [row[0] for row in rows] == parts
@@ -61,31 +57,31 @@ class TestProbe:
             values = 10 * (np.arange(3) * 3 + i)
             wanted = f"{values.mean():.2f} ({values.std(ddof=1):.2f})"
             assert row[1] == wanted
-        assert [seed for *_, seed in calls] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
-        train, test = finished.run.dataset.train, finished.images
-        for r in range(3):
-            first, second, both = calls[3 * r : 3 * r + 3]
-            for split, n in enumerate((len(train.images), len(test))):
-                assert first[split].shape == (n, 3)
-                np.testing.assert_array_equal(
-                    both[split],
-                    np.concatenate([first[split], second[split]], axis=1),
-                )
-        # Every run and split has samples of its own.
-        noise = [calls[3 * r][s][:300] for r in range(3) for s in range(2)]
-        assert len({z.tobytes() for z in noise}) == 6
+        seeds = [call.kwargs["seed"] for call in calls]
+        assert seeds == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+        n_train = len(finished.run.dataset.train.images)
+        noise = set()
+        for split, n in ((0, n_train), (2, len(finished.images))):
+            z = [call.args[split] for call in calls]
+            for first, second, both in zip(
+                z[::3], z[1::3], z[2::3], strict=True
+            ):
+                assert first.shape == (n, 3)
+                np.testing.assert_array_equal(both, np.hstack([first, second]))
+                noise.add(first[:300].tobytes())
+        assert len(noise) == 6  # every run and split has samples of its own
 
     def test_probes_of_the_paper_stand_beside_ours(self):
         values = ((1.5, 0.25), (2.0, None), (3.0, 1.0))
         known = {("digits", "digit"): values}
         with mock.patch.dict(published.PROBES, known):
-            (header, rows), _ = self._probe(run(30, 4), lambda: 0.5)
+            (header, rows), _ = self._probe(run(30, 4), 9 * [0.5])
         assert header == ["inputs", "digit, %", "digit, the paper"]
         wanted = ["1.50 (0.25)", "2.00", "3.00 (1.00)"]
         assert [row[2] for row in rows] == wanted
 
     def test_of_one_facet_there_is_no_row_of_all(self):
-        (_, rows), _ = self._probe(run(5), lambda: 0.5)
+        (_, rows), _ = self._probe(run(5), 3 * [0.5])
         assert [row[0] for row in rows] == ["z of facet 0"]
 
 
