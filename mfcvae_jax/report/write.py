@@ -207,7 +207,7 @@ def _explorer(finished: Finished) -> dict[str, Any]:
         finished.sample_combinations(combinations, 1, 0.0)[:, 0],
         finished.sample_combinations(
             combinations[: len(plan.here)],
-            plan.n_samples,
+            plan.level.n_samples,
             finished.run.settings.figures.temperature,
         ),
         np.asarray(dataset.test.images[plan.examples]),

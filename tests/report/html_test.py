@@ -96,7 +96,7 @@ def report(
     images = rng.integers(0, 256, (n, *shape), np.uint8)
     labels = rng.integers(0, 3, (n, len(labelings)))
     means = rng.random((plan.n_generated, *shape), np.float32)
-    of_each = (len(plan.here), plan.n_samples)
+    of_each = (len(plan.here), plan.level.n_samples)
     samples = rng.random((*of_each, *shape), np.float32)
     config = config_lib.to_config(examples.settings())
     config["facets"] |= {
@@ -329,7 +329,9 @@ def test_explorer_in_a_browser(tmp_path):
             assert status.startswith(f"{words}: {n or 'no'} held-out input")
             (row,) = np.flatnonzero((about.plan.combinations == at).all(axis=1))
             generated = shown("generated")
-            assert len(generated) == 1 + (about.plan.n_samples if n else 0)
+            assert len(generated) == 1 + (
+                about.plan.level.n_samples if n else 0
+            )
             np.testing.assert_allclose(
                 generated[0][..., :3] / 255,
                 about.means[row],

@@ -30,7 +30,7 @@ _BUDGET = 7_000_000
 
 
 class _Level(NamedTuple):
-    """How much is shown: of these, the first that the budget allows."""
+    """How much is shown: of ``_LEVELS``, the first that the budget allows."""
 
     n_samples: int  # of each combination that occurs
     n_here: int  # examples of each combination
@@ -51,24 +51,44 @@ class Plan(NamedTuple):
 
     Attributes:
         orders: of the clusters of each facet, as in the figures.
-        members: the examples to be shown of each cluster in use of each facet,
-            indices, in the order of ``orders``.
         combinations: of clusters, the most frequent first, shape (M, J).
         counts: held-out examples in each of them, shape (M,).
-        here: the same as ``members`` for each that occurs and is generated.
+        groups: these examples, indices, the most confident first, for each
+            combination that occurs.
         n_generated: of so many, the first, there are generated images.
-        n_samples: of each of these that occurs, beside that of the means.
-        examples: indices of all examples to be shown, ascending, shape (E,).
+        level: how many of each.
     """
 
     orders: tuple[figures.ClusterOrder, ...]
-    members: tuple[tuple[np.ndarray, ...], ...]
     combinations: np.ndarray
     counts: np.ndarray
-    here: tuple[np.ndarray, ...]
+    groups: Sequence[np.ndarray]
     n_generated: int
-    n_samples: int
-    examples: np.ndarray
+    level: _Level
+
+    @property
+    def here(self) -> list[np.ndarray]:
+        """The examples shown of each that occurs and is generated."""
+        shown = self.groups[: self.n_generated]
+        return [group[: self.level.n_here] for group in shown]
+
+    @property
+    def members(self) -> list[list[np.ndarray]]:
+        """The examples shown of each cluster in use of each facet."""
+        n = self.level.n_members
+        return [[row[:n] for row in order.members] for order in self.orders]
+
+    @property
+    def examples(self) -> np.ndarray:
+        """All examples that are shown, ascending, shape (E,)."""
+        shown = itertools.chain(self.here, *self.members)
+        return np.unique(np.concatenate(list(shown)))
+
+    @property
+    def n_tiles(self) -> int:
+        """How many pictures these are."""
+        n_samples = len(self.here) * self.level.n_samples
+        return self.n_generated + n_samples + len(self.examples)
 
 
 def plan(
@@ -91,71 +111,31 @@ def plan(
     by_group = np.argsort(inverse.ravel()[by_confidence], kind="stable")
     groups = np.split(by_confidence[by_group], np.cumsum(counts)[:-1])
     ranks = np.argsort(-counts, kind="stable")
-    groups = [groups[rank] for rank in ranks]
     combinations = occurring[ranks].tolist()
     if len(orders) <= 2:
         known = set(map(tuple, combinations))
         every = np.ndindex(*(order.n_components for order in orders))
         combinations += [ks for ks in every if ks not in known]
 
-    n_tiles = _BUDGET // math.prod(image_shape)
-    level, n_generated = _fitting(orders, groups, len(combinations), n_tiles)
-    n_held = max(n_generated, len(groups))  # what occurs has its count
-    here, members = _shown(orders, groups[:n_generated], level)
-    return Plan(
+    found = Plan(
         orders=orders,
-        members=members,
-        combinations=np.array(combinations[:n_held], np.int32),
-        counts=np.pad(counts[ranks], (0, n_held - len(groups))),
-        here=here,
-        n_generated=n_generated,
-        n_samples=level.n_samples,
-        examples=_all(here, members),
+        combinations=np.array(combinations, np.int32),
+        counts=np.pad(counts[ranks], (0, len(combinations) - len(counts))),
+        groups=[groups[rank] for rank in ranks],
+        n_generated=min(len(combinations), MAX_COMBINATIONS),
+        level=_LEVELS[0],
     )
-
-
-def _fitting(
-    orders: Sequence[figures.ClusterOrder],
-    groups: Sequence[np.ndarray],
-    n_possible: int,
-    n_tiles: int,
-) -> tuple[_Level, int]:
-    """The greatest level, and number of combinations, that the budget allows.
-
-    ``groups`` are the examples of each combination that occurs; of
-    ``n_possible`` combinations that may be generated.
-    """
-    n_kept = min(n_possible, MAX_COMBINATIONS)
+    n_tiles = _BUDGET // math.prod(image_shape)
     for level in _LEVELS:
         if len(orders) == 1:  # a combination is a cluster
             level = level._replace(n_here=level.n_members)
-        here, members = _shown(orders, groups[:n_kept], level)
-        n_samples = len(here) * level.n_samples
-        if n_kept + n_samples + len(_all(here, members)) <= n_tiles:
-            return level, n_kept
+        found = found._replace(level=level)
+        if found.n_tiles <= n_tiles:
+            return found
     # Too many even so: fewer combinations at the least level.
-    n_left = n_tiles - len(_all((), members))
-    n_kept = n_left // (1 + level.n_samples + level.n_here)
-    return level, max(n_kept, 1)
-
-
-def _shown(
-    orders: Sequence[figures.ClusterOrder],
-    groups: Sequence[np.ndarray],
-    level: _Level,
-) -> tuple[tuple[np.ndarray, ...], tuple[tuple[np.ndarray, ...], ...]]:
-    """The examples of each combination, and of each cluster of each facet."""
-    members = tuple(
-        tuple(cluster[: level.n_members] for cluster in order.members)
-        for order in orders
-    )
-    return tuple(group[: level.n_here] for group in groups), members
-
-
-def _all(
-    here: Sequence[np.ndarray], members: Sequence[Sequence[np.ndarray]]
-) -> np.ndarray:
-    return np.unique(np.concatenate([*here, *itertools.chain(*members)]))
+    n_left = n_tiles - found._replace(n_generated=0).n_tiles
+    n_generated = n_left // (1 + level.n_samples + level.n_here)
+    return found._replace(n_generated=max(n_generated, 1))
 
 
 def explorer(
@@ -224,21 +204,20 @@ def _chips(order: figures.ClusterOrder, first: int) -> dict[str, Any]:
 def _data(chosen: Plan) -> dict[str, Any]:
     """Clusters and combinations; pictures by their place on the sheets."""
     slot = {i: at for at, i in enumerate(chosen.examples.tolist())}
+    here, n_samples = chosen.here, chosen.level.n_samples
     combinations = []
-    for i, (ks, n) in enumerate(
-        zip(chosen.combinations.tolist(), chosen.counts.tolist(), strict=True)
-    ):
-        is_shown = i < len(chosen.here)
-        start = chosen.n_generated + i * chosen.n_samples
-        end = start + chosen.n_samples if is_shown else start
-        here = chosen.here[i].tolist() if is_shown else []
+    # What occurs has its count, though it may be too rare to be generated.
+    for i in range(max(chosen.n_generated, len(chosen.groups))):
+        start = chosen.n_generated + i * n_samples
+        shown = here[i].tolist() if i < len(here) else []
+        end = start + n_samples if shown else start
         combinations.append(
             {
-                "at": ks,
-                "n": n,
+                "at": chosen.combinations[i].tolist(),
+                "n": int(chosen.counts[i]),
                 "mean": i if i < chosen.n_generated else None,
                 "samples": list(range(start, end)),
-                "here": [slot[x] for x in here],
+                "here": [slot[x] for x in shown],
             }
         )
     facets = []
