@@ -38,22 +38,16 @@ class NotDrawnError(Exception):
 class Finished:
     """A state of a run of one seed, at the coefficients in force.
 
-    Attributes:
-        run: of one seed.
-        state: trained, to the end or not.
-        workdir: of the run, for what was recorded.
-        whole: folder of all its seeds; None if there is one.
-        pairs: held-out examples that a user wants swapped, shape (P, 2); None
-            for the most confident ones.
-        known: the state on the held-out split, if it was scored already.
+    Raises ValueError if there is no pair in ``pairs``, or one has no example.
     """
 
     run: Run
-    state: TrainState
-    workdir: Workdir
-    whole: Workdir | None = None
+    state: TrainState  # trained, to the end or not
+    workdir: Workdir  # of this seed, for what was recorded
+    whole: Workdir | None = None  # folder of all seeds; None if there is one
+    # Held-out examples to swap, shape (P, 2); None for the most confident ones.
     pairs: np.ndarray | None = None
-    known: runs.Scored | None = None
+    known: runs.Scored | None = None  # the held-out split, if scored already
 
     def __post_init__(self):
         """Checks the pairs."""
@@ -61,12 +55,12 @@ class Finished:
             return
         if not self.pairs.size:
             raise ValueError("expected at least one pair of examples, got none")
-        n_examples = len(self.run.dataset.test.images)
+        last = len(self.run.dataset.test.images) - 1
         low, high = self.pairs.min(), self.pairs.max()
-        if low < 0 or high >= n_examples:
+        if low < 0 or high > last:
             raise ValueError(
-                f"pairs must name held-out examples 0 to {n_examples - 1}, got "
-                f"{low} to {high}"
+                f"pairs must name held-out examples 0 to {last}, got {low} to "
+                f"{high}"
             )
 
     @property
