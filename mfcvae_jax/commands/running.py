@@ -32,9 +32,6 @@ __all__ = [
 ]
 
 _HELP = {"--help", "-help", "-h", "-?", "--helpshort", "--helpfull"}
-_HELP_INDENT = " " * 6
-_HELP_WIDTH = 78
-
 
 # Defines a flag, given where and the command line.
 Flag = Callable[[flags.FlagValues, Sequence[str]], None]
@@ -191,11 +188,11 @@ def _help(command: types.ModuleType, values: flags.FlagValues) -> str:
         text = " ".join(flag.help.split())
         if flag.default is not None and not flag.boolean:
             text += f" (default {flag.default})"
-        wrapped = textwrap.fill(text, _HELP_WIDTH - len(_HELP_INDENT))
-        lines += [f"  {shown}", textwrap.indent(wrapped, _HELP_INDENT)]
+        wrapped = textwrap.fill(text, 72)
+        lines += [f"  {shown}", textwrap.indent(wrapped, " " * 6)]
     lines += [
         "  --verbosity",
-        _HELP_INDENT + "1 shows where an error came from, -1 warnings only.",
+        "      1 shows where an error came from, -1 warnings only.",
         "",
         "--helpfull lists the flags of absl, too.",
     ]
