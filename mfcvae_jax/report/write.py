@@ -210,7 +210,7 @@ def _explorer(finished: Finished) -> dict[str, Any]:
             plan.level.n_samples,
             finished.run.settings.figures.temperature,
         ),
-        np.asarray(dataset.test.images[plan.examples]),
-        np.asarray(dataset.test.labels[plan.examples]),
+        dataset.test.images,
+        dataset.test.labels,
         [labeling.name for labeling in dataset.spec.labelings],
     )

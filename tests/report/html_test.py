@@ -99,10 +99,8 @@ def report(
     of_each = (len(plan.here), plan.level.n_samples)
     samples = rng.random((*of_each, *shape), np.float32)
     config = config_lib.to_config(examples.settings())
-    config["facets"] |= {
-        "n_components": n_components,
-        "latent_dim": (2,) * n_facets,
-    }
+    sizes = {"n_components": n_components, "latent_dim": (2,) * n_facets}
+    config["facets"] |= sizes
     results = example(n_facets, labelings=labelings)
     values = {
         "title": "mine",
@@ -112,12 +110,7 @@ def report(
         "remarks": ["Facet 1 was trained on random views"],
         "pictures": [("Swaps", "What is swapped", b"PNG")],
         "explorer": explorer.explorer(
-            plan,
-            means,
-            samples,
-            images[plan.examples],
-            labels[plan.examples],
-            labelings,
+            plan, means, samples, images, labels, labelings
         ),
     }
     return types.SimpleNamespace(

@@ -142,7 +142,7 @@ def explorer(
     chosen: Plan,
     means: np.ndarray,
     samples: np.ndarray,
-    examples: np.ndarray,
+    images: np.ndarray,
     labels: np.ndarray,
     labelings: Sequence[str],
 ) -> dict[str, Any]:
@@ -153,8 +153,8 @@ def explorer(
         means: decoded from component means, shape (n_generated, H, W, C).
         samples: of the first len(here) combinations, which occur, shape
             (len(here), n_samples, H, W, C); floats in [0, 1], as the means.
-        examples: those chosen, floats in [0, 1] or uint8, shape (E, H, W, C).
-        labels: of these, integers, shape (E, M).
+        images: all held-out ones, in [0, 1] or uint8, shape (N, H, W, C).
+        labels: of these, integers, shape (N, M).
         labelings: names of the M labelings.
 
     Returns:
@@ -163,14 +163,14 @@ def explorer(
     generated, generated_columns = _sheet(
         np.concatenate([means, samples.reshape(-1, *means.shape[1:])])
     )
-    held_out, held_out_columns = _sheet(examples)
+    held_out, held_out_columns = _sheet(images[chosen.examples])
     data = {
         "height": means.shape[1],
         "width": means.shape[2],
         "labelings": list(labelings),
         "examples": [
-            {"index": int(i), "labels": row.tolist()}
-            for i, row in zip(chosen.examples, labels, strict=True)
+            {"index": i, "labels": labels[i].tolist()}
+            for i in chosen.examples.tolist()
         ],
         **_data(chosen),
         "columns": {
