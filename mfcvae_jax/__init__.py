@@ -18,7 +18,7 @@ __version__ = "0.2.0"
 
 def __getattr__(name: str):
     # Whoever reads the version, or a file deeper down, need not wait for JAX.
-    if name in ("Facet", "MultiFacetClustering", "compare_facets"):
+    if name in __all__:
         from mfcvae_jax import estimator
 
         return getattr(estimator, name)

@@ -11,7 +11,7 @@ import mfcvae_jax
 
 __all__ = ["main"]
 
-# Name -> what it does; the file in commands/ has the same name.
+# What each does; the file in commands/ has the same name.
 _COMMANDS = {
     "train": "train a model, and report on it",
     "evaluate": "print the held-out scores of a run",
@@ -20,6 +20,19 @@ _COMMANDS = {
     "sample": "generate images with the model of a run",
     "import-weights": "make a run of weights of the official PyTorch code",
 }
+
+_USAGE = """\
+Multi-facet clustering variational autoencoders.
+
+    mfcvae COMMAND [flags]
+    mfcvae COMMAND --help
+    mfcvae --version
+
+commands:
+{}
+
+for instance:
+  mfcvae train --config=experiments/configs/digits.py --workdir=runs/digits"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,8 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"mfcvae_jax.commands.{first.replace('-', '_')}"
         )
         running.start(module, [f"mfcvae {first}", *words[1:]])
+    width = max(map(len, _COMMANDS))
+    usage = _USAGE.format(
+        "\n".join(
+            f"  {name:{width}}  {does}" for name, does in _COMMANDS.items()
+        )
+    )
     if first in ("--help", "-h", "help"):
-        print(_usage())
+        print(usage)
         return 0
     if first == "--version":
         print(f"mfcvae {mfcvae_jax.__version__}")
@@ -52,28 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         close = difflib.get_close_matches(first, _COMMANDS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         print(f"error: unknown command {first!r}.{hint}\n", file=sys.stderr)
-    print(_usage(), file=sys.stderr)
+    print(usage, file=sys.stderr)
     return 2
-
-
-def _usage() -> str:
-    width = max(map(len, _COMMANDS))
-    return "\n".join(
-        [
-            "Multi-facet clustering variational autoencoders.",
-            "",
-            "    mfcvae COMMAND [flags]",
-            "    mfcvae COMMAND --help",
-            "    mfcvae --version",
-            "",
-            "commands:",
-            *(f"  {name:{width}}  {does}" for name, does in _COMMANDS.items()),
-            "",
-            "for instance:",
-            "  mfcvae train --config=experiments/configs/digits.py "
-            "--workdir=runs/digits",
-        ]
-    )
 
 
 if __name__ == "__main__":

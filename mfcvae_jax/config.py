@@ -16,6 +16,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from flax import traverse_util
 from ml_collections import ConfigDict
 
 from mfcvae_jax.settings import KINDS, Settings
@@ -23,7 +24,6 @@ from mfcvae_jax.settings import KINDS, Settings
 __all__ = [
     "changed",
     "differences",
-    "flatten",
     "from_config",
     "load",
     "make_config",
@@ -89,8 +89,8 @@ def load(
 
     Args:
         path: of the file.
-        beside: a file in whose folder a relative path starts: a config that
-            builds on another one names itself, ``load("digits.py", __file__)``.
+        beside: a file from whose folder the path starts: a config that builds
+            on another one names itself, ``load("digits.py", __file__)``.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -155,9 +155,6 @@ def from_config(config: Mapping[str, Any]) -> Settings:
             parts of those of ``facets.view`` name their form by a key ``kind``.
             An entry or part may also be the kind alone.
 
-    Returns:
-        The settings.
-
     Raises:
         ValueError: if a key is unknown or missing, or a value is not allowed;
             the message names the key, what came and what is expected.
@@ -180,25 +177,6 @@ def to_config(settings: Any) -> dict[str, Any]:
     return config
 
 
-def flatten(config: Mapping[str, Any], within: str = "") -> dict[str, Any]:
-    """Gives every setting of a nested config its dotted name.
-
-    Args:
-        config: nested mapping, such as ``to_config`` returns.
-        within: what the names start with.
-
-    Returns:
-        Plain values by name, such as ``train.batch_size``, in their order.
-    """
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{within}{key}.")
-        else:
-            flat[f"{within}{key}"] = value
-    return flat
-
-
 def differences(left: Settings, right: Settings) -> list[str]:
     """Lists the settings in which two runs differ.
 
@@ -208,7 +186,10 @@ def differences(left: Settings, right: Settings) -> list[str]:
     Returns:
         One line per differing key, ``section.key: left value != right value``.
     """
-    ours, theirs = flatten(to_config(left)), flatten(to_config(right))
+    ours, theirs = (
+        traverse_util.flatten_dict(to_config(settings), sep=".")
+        for settings in (left, right)
+    )
     return [
         f"{key}: {ours.get(key, 'absent')!r} != {theirs.get(key, 'absent')!r}"
         for key in sorted(ours | theirs)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run was made with: versions, device and git revision."""
 
+import contextlib
 import importlib.metadata
 import pathlib
 import platform
@@ -27,12 +28,10 @@ _PACKAGES = (
 
 def describe() -> dict[str, Any]:
     """Returns what can be known, as plain values for JSON."""
-    versions: dict[str, str | None] = {}
+    versions = dict.fromkeys(_PACKAGES)
     for package in _PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
     device = jax.devices()[0]
     return {
         "python": platform.python_version(),

@@ -40,25 +40,17 @@ def read_records(path: storage.Path) -> list[dict[str, Any]]:
     """Reads a file of one record a line, see ``Workdir.records``."""
     if not path.exists():
         return []
-    *lines, last = path.read_bytes().split(b"\n")
-    records, damaged = [], []
-    for number, line in enumerate(lines, 1):
-        record = _parse_record(line)
-        if record is None:
-            damaged.append(number)
-        else:
-            records.append(record)
+    records = [_parse_record(line) for line in path.read_bytes().split(b"\n")]
+    damaged = [str(i) for i, r in enumerate(records[:-1], 1) if r is None]
     if damaged:
-        shown = ", ".join(map(str, damaged[:5]))
         logging.warning(
             "%s: %d lines are no records, or damaged, and are left out "
             "(line %s)",
             path,
             len(damaged),
-            shown + (", ..." if damaged[5:] else ""),
+            ", ".join(damaged[:5]) + (", ..." if damaged[5:] else ""),
         )
-    record = _parse_record(last)
-    return records if record is None else [*records, record]
+    return [record for record in records if record is not None]
 
 
 def _parse_record(line: bytes) -> dict[str, Any] | None:

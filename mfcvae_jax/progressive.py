@@ -123,13 +123,7 @@ class Coefficients(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Some facets entered a phase.
-
-    Attributes:
-        step: number of optimiser steps taken when it happened.
-        phase: the phase that they entered.
-        facets: which facets.
-    """
+    """When ``step`` steps had been taken, some facets entered a phase."""
 
     step: int
     phase: Phase
@@ -142,8 +136,8 @@ def make_schedule(
     """Turns the settings' stages, in epochs, into the steps of each facet.
 
     Args:
-        settings: stages in epochs.
-        n_facets: J, at least the number of stages.
+        settings: at most one stage for each of the facets.
+        n_facets: J.
         steps_per_epoch: optimiser steps in an epoch.
     """
     ends = [int(n) * steps_per_epoch for n in np.cumsum(settings.stage_epochs)]
@@ -170,13 +164,12 @@ def make_schedule(
 
 
 def phases(schedule: Schedule, step: chex.Numeric) -> chex.Array:
-    """Returns the phase of each facet after a number of steps. Pure.
+    """Returns the phase of each facet after a number of steps.
 
     Args:
         schedule: when they begin.
         step: optimiser steps taken, shape (). A Python number gives a NumPy
-            array, and so nothing is sent to a device; one that is traced gives
-            a traced array.
+            array, and nothing is sent to a device.
 
     Returns:
         Values of ``Phase``, integers, shape (J,).
@@ -186,41 +179,23 @@ def phases(schedule: Schedule, step: chex.Numeric) -> chex.Array:
 
 @functools.partial(jax.jit, static_argnames="schedule", inline=True)
 def coefficients(schedule: Schedule, step: chex.Numeric) -> Coefficients:
-    """Returns the coefficients in force. Pure.
-
-    Args:
-        schedule: of the run.
-        step: optimiser steps taken, shape ().
-
-    Returns:
-        The coefficients of the next optimiser step, or of an evaluation now.
-    """
-    of_phase = _table(
-        _fade(schedule, step),
-        schedule.pretrain_weight_z,
-        schedule.pretrain_weight_c,
-    )
+    """Returns the coefficients after ``step`` optimiser steps, shape ()."""
+    fade = _fade(schedule, step)
+    pre_z, pre_c = schedule.pretrain_weight_z, schedule.pretrain_weight_c
+    fade_z, fade_c = (pre + (1.0 - pre) * fade for pre in (pre_z, pre_c))
+    # The table of the module's docstring: (alpha, gamma_z, gamma_c, noise).
+    of_phase = {
+        Phase.WAITING: (0.0, pre_z, pre_c, 1.0),
+        Phase.WARMING_UP: (fade, 0.0, 0.0, 0.0),
+        Phase.FADING_IN: (fade, fade_z, fade_c, 1.0),
+        Phase.ACTIVE: (1.0, 1.0, 1.0, 1.0),
+    }
     now = phases(schedule, step)
     columns = zip(*of_phase.values(), strict=True)
     pays = (now > Phase.WAITING)[:, None] & (now > Phase.WARMING_UP)
     factors = [jnp.select([now == p for p in of_phase], c) for c in columns]
     price = schedule.price * jnp.triu(jnp.asarray(pays, dtype=float), 1)
     return Coefficients._make([*factors, price])
-
-
-def _table(fade, pre_z, pre_c):
-    """The table of the module's docstring: (alpha, gamma_z, gamma_c, noise)."""
-    return {
-        Phase.WAITING: (0.0, pre_z, pre_c, 1.0),
-        Phase.WARMING_UP: (fade, 0.0, 0.0, 0.0),
-        Phase.FADING_IN: (
-            fade,
-            pre_z + (1.0 - pre_z) * fade,
-            pre_c + (1.0 - pre_c) * fade,
-            1.0,
-        ),
-        Phase.ACTIVE: (1.0, 1.0, 1.0, 1.0),
-    }
 
 
 def _fade(schedule: Schedule, step: chex.Numeric) -> chex.Array:
@@ -242,10 +217,7 @@ def full_coefficients(n_facets: int) -> Coefficients:
 
 
 def fitted_at(schedule: Schedule, step: int) -> tuple[int, ...]:
-    """Returns the facets whose warm-up ends at a step, on the host.
-
-    Their priors are to be fitted before the next step.
-    """
+    """Returns the facets whose warm-up ends and whose priors are fitted now."""
     return tuple(
         j
         for j, (entered, warm, _) in enumerate(schedule.starts)
@@ -261,10 +233,6 @@ def choices(settings: Progressive, n_starts: int) -> dict[int, int]:
     the run, all but one. None goes earlier: a facet that takes two ways of
     sorting at once has the better bound until others have come in
     (docs/recipe.md).
-
-    Args:
-        settings: stages in epochs.
-        n_starts: with which the run begins.
 
     Returns:
         How many starts go on after an epoch, by the number of epochs taken;
@@ -285,10 +253,10 @@ def choices(settings: Progressive, n_starts: int) -> dict[int, int]:
 
 
 def events(schedule: Schedule, after: int, upto: int) -> tuple[Event, ...]:
-    """Lists the phases that facets enter in a span of steps, on the host.
+    """Lists, in order, the phases that facets enter in a span of steps.
 
     What happened up to and including the step ``after`` is left out; it is -1
-    for the start of the run. Events come in the order in which they happen.
+    for the start of the run.
     """
     steps = {start for row in schedule.starts for start in row}
     found = []

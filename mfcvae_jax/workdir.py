@@ -84,11 +84,7 @@ class Workdir:
         return {seed: Workdir(self.path / f"seed_{seed}") for seed in seeds}
 
     def why_given_up(self) -> str:
-        """Says what this seed did if it was given up, else "".
-
-        Returns:
-            "diverged" or "was not kept"; the file of that name says more.
-        """
+        """Says that this seed "diverged" or "was not kept", else ""."""
         if self.diverged.exists():
             return "diverged"
         return "was not kept" if self.not_kept.exists() else ""
@@ -148,14 +144,13 @@ class Workdir:
             raise NotWrittenError(self._why_not_written(error)) from error
 
     def _why_not_written(self, error: Exception) -> str:
-        mend = storage.mend(self.path, error)
-        has_begun = False
+        go_on = "start again"
         with contextlib.suppress(storage.failures(self.path)):
-            has_begun = self.config.exists()
-        go_on = "continue with --resume" if has_begun else "start again"
+            if self.config.exists():
+                go_on = "continue with --resume"
         return (
             f"cannot write in workdir {self.path}{storage.room(self.path)} "
-            f"({error}): {mend} and {go_on}"
+            f"({error}): {storage.mend(self.path, error)} and {go_on}"
         )
 
     def _is_run(self) -> bool:
@@ -223,8 +218,7 @@ class Workdir:
             ValueError: if they differ, or data.json is damaged. A run of a
                 version that wrote none may have had any data.
         """
-        if self.data.exists():
-            self._check_data(fingerprint.of(dataset))
+        self._check_data(fingerprint.of(dataset))
 
     def _check_data(self, now: dict[str, Any]) -> None:
         if not self.data.exists():
@@ -280,16 +274,16 @@ class Workdir:
             return _known(config)
         except ValueError as error:
             unknown = error
-        file = self._config_file()
+        file, version = self._made_with()
         try:
-            if file is not None and file.is_file():
+            if file and os.path.isfile(file):
                 config_lib.load(file)
                 return _known(config)
         except ValueError as error:
             unknown = error
-        where = "" if file is None else f" (the run's was {file})"
+        where = f" (the run's was {file})" if file else ""
         raise ValueError(
-            f"{self.config}, which mfcvae-jax {self._version()} wrote, cannot "
+            f"{self.config}, which mfcvae-jax {version} wrote, cannot "
             f"be used by mfcvae-jax {__version__}: {unknown}. If that is a "
             "part of your own, import the module that registers it first, or "
             f"bring back the config file that does{where}"
@@ -305,29 +299,21 @@ class Workdir:
             return {}
         return json_files.read(self.environment)
 
-    def _config_file(self) -> pathlib.Path | None:
-        """Where the config file of the run was, as far as it is known."""
-        with contextlib.suppress(ValueError, AttributeError):
-            found = self.read_environment().get("config_file")
-            return pathlib.Path(found) if isinstance(found, str) else None
-        return None
-
-    def _version(self) -> str:
-        """The version that wrote the run, as far as it is known."""
-        with contextlib.suppress(ValueError, AttributeError):
-            versions = self.read_environment().get("versions", {})
-            return versions.get("mfcvae-jax") or "?"
-        return "?"
+    def _made_with(self) -> tuple[str, str]:
+        """The config file ("" if there was none) and version, if known."""
+        try:
+            found = self.read_environment()
+        except ValueError:  # damaged
+            found = {}
+        versions = found.get("versions") or {}
+        return found.get("config_file", ""), versions.get("mfcvae-jax") or "?"
 
     def records(self) -> list[dict[str, Any]]:
         """Returns the records of metrics.jsonl, oldest first.
 
-        A line that is damaged or no record is left out, with a warning unless
-        it is the last one, which a killed process may have cut short.
-
-        Returns:
-            Flat dicts, see ``training.recording``; none if nothing was trained
-            here.
+        They are flat dicts, see ``training.recording``. A line that is damaged
+        or no record is left out, with a warning unless it is the last one,
+        which a killed process may have cut short.
         """
         return json_files.read_records(self.metrics)
 

@@ -8,6 +8,7 @@ import pathlib
 import typing
 
 import pytest
+from flax import traverse_util
 
 import mfcvae_jax
 from mfcvae_jax import config as config_lib
@@ -238,7 +239,7 @@ def test_suggestion_is_made_only_for_what_is_alike():
 
 def test_every_missing_key_is_named():
     optional = {"data.data_dir", "data.path", "data.on_device_gb"}
-    for name in config_lib.flatten(examples.config()):
+    for name in traverse_util.flatten_dict(examples.config(), sep="."):
         config = examples.config()
         section, _, key = name.rpartition(".")
         del (config[section] if section else config)[key]
