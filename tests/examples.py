@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small model and data that many tests share."""
 
+import pathlib
 from typing import Any
 
 import jax
@@ -15,23 +16,15 @@ from mfcvae_jax import settings as settings_lib
 
 def config(**overrides: Any) -> dict[str, Any]:
     """A config of two small facets on digits; sections may be replaced."""
-    base = {
-        "seed": 0,
-        "n_seeds": 1,
-        "precision": "float32",
-        "data": {
-            "name": "digits",
-            "data_dir": "",
-            "path": "",
-            "on_device_gb": 4.0,
-        },
-        "facets": {
+    base = config_lib.make_config(
+        data={"name": "digits"},
+        facets={
             "n_components": (6, 10),
             "latent_dim": (2, 3),
             "covariance": ("diagonal", "diagonal"),
             "learn_weights": (True, True),
         },
-        "net": {
+        net={
             "kind": "dense_ladder",
             "encoder_backbone": ((32,), (48,)),
             "encoder_rungs": ((), ()),
@@ -41,37 +34,37 @@ def config(**overrides: Any) -> dict[str, Any]:
             "batch_norm": False,
             "merge": "gated_add",
         },
-        "likelihood": {"kind": "bernoulli"},
-        "prior_init": {"means": "gmm", "variance": 0.01},
-        "progressive": {
-            "stage_epochs": (2, 2),
-            "fade_in_steps": 10,
-            "fade_in": "linear",
-            "pretrain_weight_z": 0.0,
-            "pretrain_weight_c": 0.0,
-        },
-        "train": {
+        likelihood={"kind": "bernoulli"},
+        progressive={"stage_epochs": (2, 2), "fade_in_steps": 10},
+        train={
             "batch_size": 128,
             "learning_rate": 1e-3,
-            "n_samples": 1,
-            "estimator": "five_terms",
             "data_dependent_init": False,
             "steps_per_dispatch": 4,
         },
-        "evaluate": {
+        evaluate={
             "every_epochs": 1,
             "batch_size": 200,
             "importance_samples": 0,
         },
-        "checkpoint": {"every_epochs": 1, "keep": 2},
-        "figures": {"temperature": 1.0},
-    }
+        checkpoint={"every_epochs": 1},
+        figures={"temperature": 1.0},
+    ).to_dict()
     for name, value in overrides.items():
         if isinstance(value, dict) and "kind" not in value:
             base[name] = {**base[name], **value}
         else:
             base[name] = value
     return base
+
+
+def config_file(path: pathlib.Path, config: dict[str, Any]) -> str:
+    """Writes a file whose ``get_config`` gives a config; returns its path."""
+    path.write_text(
+        "from ml_collections import ConfigDict\n"
+        f"get_config = lambda: ConfigDict({config!r})\n"
+    )
+    return str(path)
 
 
 def settings(**overrides: Any) -> settings_lib.Settings:

@@ -32,192 +32,167 @@ SEPARATE = {
 GAUSSIAN = {"kind": "gaussian", "std": 0.6, "output": "sigmoid"}
 
 
-def _ladder(**changes):
-    return {"net": {**examples.config()["net"], **changes}}
+_FACETS = examples.config()["facets"]
+_STACKS = (
+    *("encoder_backbone", "encoder_rungs"),
+    *("decoder_rungs", "decoder_backbone"),
+)
 
 
-def _gated(rungs, trunk):
-    return _ladder(decoder_rungs=rungs, decoder_backbone=trunk)
+def _gated(rungs, trunk, **changes):
+    """The dense ladder with other parts of its decoder."""
+    return {
+        **examples.config()["net"],
+        "decoder_rungs": rungs,
+        "decoder_backbone": trunk,
+        **changes,
+    }
 
 
-def _likelihood(**changes):
-    return {"likelihood": {**GAUSSIAN, **changes}}
-
-
-# What is changed in a good config, and parts of the message: the setting, what
-# came, and what is expected.
+# A setting of a good config, a value, and what else the message says beside the
+# name of the setting: what came, and what is expected.
 FAULTS = [
     # A key that does not exist, with those that do.
-    ({"train": {"bach_size": 3}}, "train.bach_size=3", "n_samples"),
-    ({"train": {"bach_size": 3}}, "did you mean train.batch_size?"),
-    ({"train": {"kind": "adam"}}, "train.kind='adam'", "n_samples"),
-    ({"sead": 3}, "sead=3", "did you mean seed?", "progressive"),
-    (_likelihood(zzz=1), "likelihood.zzz=1. Known", "std, output"),
+    ("train.bach_size", 3, "=3; did you mean train.batch_size?", "n_samples"),
+    ("train.kind", "adam", "='adam'", "n_samples"),
+    ("sead", 3, "sead=3", "did you mean seed?", "progressive"),
+    ("likelihood", {**GAUSSIAN, "zzz": 1}, ".zzz=1. Known", "std, output"),
     (
-        {"net": {**SHARED, "encoder_rungs": ()}},
+        "net",
+        {**SHARED, "encoder_rungs": ()},
         "net.encoder_rungs=()",
         "for net.kind='shared_encoder': encoder, decoder, activation",
     ),
-    (
-        {"likelihood": {"kind": "bernoulli", "std": 0.3}},
-        "likelihood.std=0.3. Known here for likelihood.kind='bernoulli': none.",
-    ),
+    ("likelihood.std", 0.3, "=0.3. Known here for", ".kind='bernoulli': none."),
     # A key that is missing.
     (
-        {"likelihood": {"kind": "gaussian", "std": 0.3}},
+        "likelihood",
+        {"kind": "gaussian", "std": 0.3},
         "setting likelihood.output is missing",
         "for likelihood.kind='gaussian' it needs std, output",
     ),
     # Another type.
-    ({"seed": "1"}, "seed", "int", "'1'", "str"),
-    ({"train": {"batch_size": 8.0}}, "train.batch_size", "int", "8.0", "float"),
-    ({"train": {"batch_size": True}}, "train.batch_size", "int", "True"),
-    ({"train": {"data_dependent_init": 1}}, "dependent_init", "bool", "1"),
-    ({"train": {"learning_rate": True}}, "learning_rate", "float", "bool"),
-    ({"facets": {"latent_dim": 3}}, "facets.latent_dim", "tuple", "3"),
-    ({"facets": {"latent_dim": "23"}}, "facets.latent_dim", "tuple", "'23'"),
-    ({"facets": {"latent_dim": (2, "3")}}, "facets.latent_dim[1]", "int"),
-    (_ladder(encoder_rungs=((), 5)), "net.encoder_rungs[1]", "tuple", "5"),
-    (_ladder(encoder_rungs=((1, "x"), ())), "net.encoder_rungs[0][1]", "'x'"),
-    ({"data": "digits"}, "data must be a section of settings", "'digits'"),
+    ("seed", "1", "int", "'1'", "str"),
+    ("train.batch_size", 8.0, "int", "8.0", "float"),
+    ("train.batch_size", True, "int", "True"),
+    ("train.data_dependent_init", 1, "bool", "1"),
+    ("train.learning_rate", True, "float", "bool"),
+    ("facets.latent_dim", 3, "tuple", "3"),
+    ("facets.latent_dim", "23", "tuple", "'23'"),
+    ("facets.latent_dim", (2, "3"), "facets.latent_dim[1]", "int"),
+    ("net.encoder_rungs", ((), 5), "net.encoder_rungs[1]", "tuple", "5"),
+    ("net.encoder_rungs", ((1, "x"), ()), "net.encoder_rungs[0][1]", "'x'"),
+    ("data", "digits", "data must be a section of settings", "'digits'"),
     # Another choice, with those that exist.
-    ({"net": "dense_ladder"}, "net.kind", "shared_encoder", "None"),
-    ({"net": {**SHARED, "kind": "cnn"}}, "net.kind", "conv_ladder", "'cnn'"),
-    ({"likelihood": {"kind": None}}, "likelihood.kind", "bernoulli", "None"),
+    ("net", "dense_ladder", "net.kind", "shared_encoder", "None"),
+    ("net", {**SHARED, "kind": "cnn"}, "net.kind", "conv_ladder", "'cnn'"),
+    ("likelihood.kind", None, "bernoulli", "None"),
+    ("net.activation", "gelu", "must be one of ['relu', 'leaky_relu', 'elu']"),
+    ("net.merge", "sum", "gated_add", "concatenate", "'sum'"),
+    ("facets.prior", ("gaussian", "cauchy"), "[1].kind", "['gaussian'", "'ca"),
+    ("facets.covariance", ("full", "Full"), "[1]", "diagonal", "'Full'"),
+    ("progressive.fade_in", "step", "cosine"),
+    ("prior_init.means", 3, "gmm", "glorot", "3"),
+    ("likelihood", {**GAUSSIAN, "output": "tanh"}, ".output", "linear", "tanh"),
+    ("precision", "float16", "fast_products", "'float16'"),
     (
-        {"net": {**SHARED, "activation": "gelu"}},
-        "net.activation must be one of ['relu', 'leaky_relu', 'elu'], got",
-    ),
-    (_ladder(merge="sum"), "net.merge", "gated_add", "concatenate", "'sum'"),
-    (
-        {"facets": {"covariance": ("full", "Full")}},
-        "facets.covariance[1]",
-        "diagonal",
-        "'Full'",
-    ),
-    ({"progressive": {"fade_in": "step"}}, "progressive.fade_in", "cosine"),
-    ({"prior_init": {"means": 3}}, "prior_init.means", "gmm", "glorot", "3"),
-    (_likelihood(output="tanh"), "likelihood.output", "linear", "'tanh'"),
-    ({"precision": "float16"}, "precision", "fast_products", "'float16'"),
-    # A number out of its range.
-    ({"seed": -1}, "seed must be in [0, 2**32), got -1"),
-    ({"seed": 2**32}, "seed", "got 4294967296"),
-    ({"n_seeds": 0}, "n_seeds must be at least 1, got 0"),
-    ({"data": {"on_device_gb": -1.0}}, "data.on_device_gb", "at least 0"),
-    ({"facets": {"n_components": (6, 0)}}, "facets.n_components[1]", "got 0"),
-    ({"facets": {"latent_dim": (-1, 3)}}, "facets.latent_dim[0]", "got -1"),
-    (_ladder(decoder_rungs=((24,), (0,))), "net.decoder_rungs[1][0]"),
-    ({"net": {**SHARED, "encoder": (30, -1)}}, "net.encoder[1]", "at least 1"),
-    ({"net": {**SEPARATE, "encoders": ((3,), (0,))}}, "net.encoders[1][0]"),
-    ({"net": {**SEPARATE, "decoder": (0,)}}, "net.decoder[0]", "at least 1"),
-    (_likelihood(std=0.0), "likelihood.std", "positive and finite", "got 0.0"),
-    (_likelihood(std=float("nan")), "likelihood.std", "got nan"),
-    ({"prior_init": {"variance": 0.0}}, "prior_init.variance", "positive"),
-    ({"progressive": {"stage_epochs": (0,)}}, "progressive.stage_epochs[0]"),
-    ({"progressive": {"fade_in_steps": 0}}, "progressive.fade_in_steps"),
-    ({"progressive": {"pretrain_weight_z": 1.1}}, "weight_z", "in [0, 1]"),
-    ({"progressive": {"pretrain_weight_c": -0.1}}, "weight_c", "in [0, 1]"),
-    ({"train": {"batch_size": 0}}, "train.batch_size must be at least 1"),
-    ({"train": {"n_samples": 0}}, "train.n_samples must be at least 1"),
-    ({"train": {"steps_per_dispatch": 0}}, "train.steps_per_dispatch"),
-    ({"train": {"learning_rate": -1.0}}, "train.learning_rate", "positive"),
-    ({"train": {"learning_rate": float("inf")}}, "learning_rate", "finite"),
-    ({"evaluate": {"every_epochs": 0}}, "evaluate.every_epochs", "at least 1"),
-    ({"evaluate": {"batch_size": 0}}, "evaluate.batch_size", "at least 1"),
-    ({"evaluate": {"importance_samples": -1}}, "importance_samples", "least 0"),
-    ({"checkpoint": {"every_epochs": 0}}, "checkpoint.every_epochs", "least 1"),
-    ({"checkpoint": {"keep": 0}}, "checkpoint.keep must be at least 1, got 0"),
-    ({"figures": {"temperature": -0.1}}, "figures.temperature", "at least 0"),
-    # Settings that do not go together.
-    (
-        {"n_seeds": 3, "checkpoint": {"keep": 1}},
-        "3 seeds or starts need checkpoint.keep >= 2, got 1",
-    ),
-    ({"data": {"name": "npz"}}, "data.name='npz' needs the file or folder"),
-    (
-        {"data": {"path": "mine.npz"}},
-        "data.path='mine.npz'",
-        "npz, npy, folder, hdf5 only",
-        "'digits'",
-    ),
-    (
-        {"facets": {"latent_dim": (2, 3, 4)}},
-        "facets",
-        "'n_components': 2",
-        "'latent_dim': 3",
-    ),
-    (
-        {"facets": {"covariance": ("full",)}},
-        "'covariance': 1",
-        "components': 2",
-    ),
-    ({"facets": {"learn_weights": ()}}, "'learn_weights': 0", "nents': 2"),
-    (
-        {
-            "facets": dict.fromkeys(
-                ("n_components", "latent_dim", "covariance", "learn_weights"),
-                (),
-            )
-        },
-        "facets.n_components is empty",
-    ),
-    (
-        {"progressive": {"stage_epochs": (1, 2, 3)}},
-        "progressive.stage_epochs",
-        "from 1 to 2",
-        "got 3: (1, 2, 3)",
-    ),
-    ({"progressive": {"stage_epochs": ()}}, "from 1 to 2", "got 0: ()"),
-    (
-        {"progressive": {"stage_epochs": (2, 2), "warm_up_epochs": (1,)}},
-        "progressive.warm_up_epochs",
-        "(2, 2)",
-        "got (1,)",
-    ),
-    (
-        {"progressive": {"stage_epochs": (2, 2), "warm_up_epochs": (0, 2)}},
-        "less than that",
-        "got (0, 2)",
-    ),
-    ({"progressive": {"redundancy_price": -1.0}}, "progressive.redundancy_pr"),
-    *(
-        (_ladder(**{name: ((24,),)}), f"net.{name}", "(2,", "got 1: ((24,),)")
-        for name in (
-            "encoder_backbone",
-            "encoder_rungs",
-            "decoder_rungs",
-            "decoder_backbone",
-        )
-    ),
-    ({"net": {**SEPARATE, "encoders": ((30,),)}}, "net.encoders", "(2,"),
-    (
-        {"net": {**SEPARATE, "encoder_activation": "tanh"}},
-        "net.encoder_activation",
-        "relu",
+        "net",
+        {**SEPARATE, "encoder_activation": "tanh"},
+        "net.encoder_activation must be one of ['relu'",
         "'tanh'",
     ),
+    # A number out of its range.
+    ("seed", -1, "seed must be in [0, 2**32), got -1"),
+    ("seed", 2**32, "got 4294967296"),
+    *(
+        (name, 0, "must be at least 1, got 0")
+        for name in (
+            "n_seeds",
+            "progressive.fade_in_steps",
+            *("train.batch_size", "train.n_samples"),
+            "train.steps_per_dispatch",
+            *("evaluate.every_epochs", "evaluate.batch_size"),
+            *("checkpoint.every_epochs", "checkpoint.keep"),
+        )
+    ),
+    *(
+        (name, value, "[1]", "must be at least 1, got 0")
+        for name, value in (
+            ("facets.n_components", (6, 0)),
+            ("facets.latent_dim", (2, 0)),
+            ("net.decoder_rungs", ((24,), (0,))),
+            ("progressive.stage_epochs", (2, 0)),
+        )
+    ),
+    ("net", {**SHARED, "encoder": (30, -1)}, "net.encoder[1]", "at least 1"),
+    ("net", {**SEPARATE, "encoders": ((3,), (0,))}, "net.encoders[1][0]"),
+    ("net", {**SEPARATE, "decoder": (0,)}, "net.decoder[0]", "at least 1"),
+    ("likelihood", {**GAUSSIAN, "std": 0.0}, ".std", "positive and", "got 0.0"),
+    ("likelihood", {**GAUSSIAN, "std": float("nan")}, ".std", "got nan"),
+    ("prior_init.variance", 0.0, "positive"),
+    ("train.learning_rate", -1.0, "positive"),
+    ("train.learning_rate", float("inf"), "finite"),
+    ("progressive.pretrain_weight_z", 1.1, "in [0, 1]"),
+    ("progressive.pretrain_weight_c", -0.1, "in [0, 1]"),
+    ("progressive.redundancy_price", -1.0, "at least 0"),
+    ("data.on_device_gb", -1.0, "at least 0"),
+    ("evaluate.importance_samples", -1, "at least 0"),
+    ("figures.temperature", -0.1, "at least 0"),
+    # Settings that do not go together.
+    ("data.name", "npz", "='npz' needs the file or folder"),
+    ("data.path", "a.npz", "'a.npz'", "npz, npy, folder, hdf5 only", "digits'"),
+    *(
+        (
+            "facets",
+            _FACETS | {name: value},
+            "'n_components': 2",
+            f"{name}': {n}",
+        )
+        for name, value, n in (
+            ("latent_dim", (2, 3, 4), 3),
+            ("covariance", ("full",), 1),
+            ("learn_weights", (), 0),
+        )
+    ),
+    ("facets", dict.fromkeys(_FACETS, ()), "facets.n_components is empty"),
+    ("progressive.stage_epochs", (1, 2, 3), "from 1 to 2", "got 3: (1, 2, 3)"),
+    ("progressive.stage_epochs", (), "from 1 to 2", "got 0: ()"),
+    ("progressive.warm_up_epochs", (1,), "(2, 2)", "got (1,)"),
+    ("progressive.warm_up_epochs", (0, 2), "less than that", "got (0, 2)"),
+    *((f"net.{name}", ((24,),), "(2,", "got 1: ((24,),)") for name in _STACKS),
+    ("net", {**SEPARATE, "encoders": ((30,),)}, "net.encoders", "(2,"),
     # Widths that are added must be equal; without layers, D_j is the width.
     (
+        "net",
         _gated(((24,), (40,)), ((32,), (25,))),
         "facet 0 (last width 24, from net.decoder_rungs[0])",
         "(width 25, from net.decoder_backbone[1])",
         "concatenate",
     ),
-    (_gated(((), (40,)), ((32,), (24,))), "width 2,", "width 24,"),
-    (_gated(((24,), (40,)), ((32,), ())), "width 24,", "width 40,"),
-    (_gated(((), ()), ((32,), ())), "width 2,", "width 3,"),
+    ("net", _gated(((), (40,)), ((32,), (24,))), "width 2,", "width 24,"),
+    ("net", _gated(((24,), (40,)), ((32,), ())), "width 24,", "width 40,"),
+    ("net", _gated(((), ()), ((32,), ())), "width 2,", "width 3,"),
 ]
 
 
 @pytest.mark.parametrize(
-    "fault", FAULTS, ids=[f"{i}: {fault[1]}" for i, fault in enumerate(FAULTS)]
+    "fault", FAULTS, ids=[f"{i}: {fault[0]}" for i, fault in enumerate(FAULTS)]
 )
 def test_fault_is_named(fault):
-    changes, *fragments = fault
+    name, value, *fragments = fault
+    config = examples.config()
+    section, _, key = name.rpartition(".")
+    (config[section] if section else config)[key] = value
     with pytest.raises(ValueError) as caught:
-        examples.settings(**changes)
-    for fragment in fragments:
+        config_lib.from_config(config)
+    for fragment in (name, *fragments):
         assert fragment in str(caught.value)
+
+
+def test_several_seeds_need_two_checkpoints():
+    message = "3 seeds or starts need checkpoint.keep >= 2, got 1"
+    with pytest.raises(ValueError, match=message):
+        examples.settings(n_seeds=3, checkpoint={"keep": 1})
 
 
 def test_encoders_of_one_facet_each_take_the_activation_of_the_net():
@@ -237,54 +212,54 @@ def test_suggestion_is_made_only_for_what_is_alike():
     assert "did you mean" not in str(caught.value)
 
 
-def test_every_missing_key_is_named():
-    optional = {"data.data_dir", "data.path", "data.on_device_gb"}
-    for name in traverse_util.flatten_dict(examples.config(), sep="."):
+def test_key_that_is_missing_is_named_unless_it_has_a_published_value():
+    published = {
+        "n_init",
+        *("data.data_dir", "data.path", "data.on_device_gb"),
+        *("facets.prior", "facets.view"),
+        *("progressive.warm_up_epochs", "progressive.redundancy_price"),
+    }
+    names = traverse_util.flatten_dict(examples.config(), sep=".")
+    for name in (*names, "data", "facets", "net", "figures"):
         config = examples.config()
         section, _, key = name.rpartition(".")
         del (config[section] if section else config)[key]
-        if name in optional:
-            config_lib.from_config(config)
+        if name in published:
+            assert config_lib.from_config(config) == examples.settings()
             continue
         expected = f"{name} must be" if key == "kind" else f"{name} is missing"
         with pytest.raises(ValueError, match=expected):
             config_lib.from_config(config)
-    for section in ("data", "facets", "net", "figures"):
-        config = examples.config()
-        del config[section]
-        with pytest.raises(ValueError, match=f"setting {section} is missing"):
-            config_lib.from_config(config)
 
 
 def test_widths_that_are_concatenated_may_differ():
-    net = _gated(((), ()), ((32,), ()))["net"]
+    net = _gated(((), ()), ((32,), ()))
     examples.settings(net={**net, "merge": "concatenate"})
     found = examples.settings(facets={"latent_dim": (3, 3)}, net=net)
     assert found.net.decoder_rungs == ((), ())
 
 
-@pytest.mark.parametrize("last", [6, 7])
-def test_every_merge_of_a_deeper_ladder_is_checked(last):
-    changes = {
-        "facets": {
-            "n_components": (2, 2, 2),
-            "latent_dim": (1, 1, 1),
-            "covariance": ("diagonal",) * 3,
-            "learn_weights": (True,) * 3,
-        },
-        "progressive": {"stage_epochs": (1, 1, 1)},
-        **_ladder(
-            encoder_backbone=((4,),) * 3,
-            encoder_rungs=((),) * 3,
-            decoder_rungs=((5,), (6,), (9,)),
-            decoder_backbone=((4,), (5,), (6, last)),
-        ),
-    }
-    if last == 6:
-        examples.settings(**changes)
-        return
+def test_every_merge_of_a_deeper_ladder_is_checked():
+    def ladder(last):
+        return examples.settings(
+            facets={
+                "n_components": (2, 2, 2),
+                "latent_dim": (1, 1, 1),
+                "covariance": ("diagonal",) * 3,
+                "learn_weights": (True,) * 3,
+            },
+            progressive={"stage_epochs": (1, 1, 1)},
+            net=_gated(
+                ((5,), (6,), (9,)),
+                ((4,), (5,), (6, last)),
+                encoder_backbone=((4,),) * 3,
+                encoder_rungs=((),) * 3,
+            ),
+        )
+
+    ladder(6)
     with pytest.raises(ValueError, match=r"facet 1 .*width 6"):
-        examples.settings(**changes)
+        ladder(7)
 
 
 def test_settings_can_be_neither_changed_nor_unhashed():
