@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose folder it is, and what is in it."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -22,42 +23,38 @@ class _Folder(parameterized.TestCase):
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
         self.workdir = workdir.Workdir(f"{self.folder}/run")
 
-    def _claim(self, settings, *, resume=False, folder=None, dataset=None):
-        with (folder or self.workdir).claim(
-            settings, resume=resume, dataset=dataset
+    def _claim(self, *, resume=False, dataset=None, **overrides):
+        with self.workdir.claim(
+            examples.settings(**overrides), resume=resume, dataset=dataset
         ):
             pass
 
+    def _save_checkpoint(self):
+        (self.workdir.checkpoints / "11").mkdir(parents=True)
+
 
 class WorkdirTest(_Folder):
-    def test_claimed_folder_gives_back_its_settings(self):
-        settings = examples.settings(seed=7)
-        self._claim(settings)
-        self.assertEqual(self.workdir.settings(), settings)
-        self._claim(settings, resume=True)
-
     def test_run_is_not_overwritten_without_resume(self):
-        self._claim(examples.settings())
+        self._claim(seed=7)
         # Nothing is lost by starting again before the first checkpoint.
-        self._claim(examples.settings())
-        (self.workdir.checkpoints / "11").mkdir(parents=True)
+        self._claim(seed=7)
+        self._save_checkpoint()
         with self.assertRaisesRegex(ValueError, "--resume"):
-            self._claim(examples.settings())
+            self._claim(seed=7)
+        self._claim(seed=7, resume=True)
+        self.assertEqual(self.workdir.settings(), examples.settings(seed=7))
 
     def test_another_config_is_refused_and_every_difference_named(self):
-        self._claim(examples.settings())
-        other = examples.settings(seed=1, facets={"n_components": (6, 11)})
+        self._claim()
         with self.assertRaisesRegex(
             ValueError,
             r"(?s)n_components: \(6, 10\) != \(6, 11\).*seed: 0 != 1",
         ):
-            self._claim(other, resume=True)
+            self._claim(resume=True, seed=1, facets={"n_components": (6, 11)})
         self.assertEqual(self.workdir.settings(), examples.settings())
 
     def test_other_addresses_are_refused_and_no_folder_is_made(self):
-        here = pathlib.Path.cwd()
-        os.chdir(self.folder)
-        self.addCleanup(os.chdir, here)
+        self.enterContext(contextlib.chdir(self.folder))
         for path in ("http://host/run", "s3:///run", pathlib.Path("gs://b")):
             with self.assertRaisesRegex(ValueError, "is an address"):
                 workdir.Workdir(path)
@@ -66,45 +63,42 @@ class WorkdirTest(_Folder):
         self.assertEqual(workdir.Workdir("a:b").path.name, "a:b")
 
     def test_folder_of_something_else_is_refused(self):
-        pathlib.Path(self.folder, "thesis.tex").write_text("years of work")
+        self.workdir.path.mkdir()
+        (self.workdir.path / "thesis.tex").write_text("years of work")
         with self.assertRaisesRegex(ValueError, "holds no run"):
-            self._claim(
-                examples.settings(), folder=workdir.Workdir(self.folder)
-            )
-        self.assertEqual(os.listdir(self.folder), ["thesis.tex"])
+            self._claim()
+        self.assertEqual(os.listdir(self.workdir.path), ["thesis.tex"])
 
     def test_compiled_programs_of_another_process_may_be_there_first(self):
         self.workdir.compilation_cache.mkdir(parents=True)
-        self._claim(examples.settings())
-        self.assertEqual(self.workdir.settings(), examples.settings())
+        self._claim()
 
     def test_resume_of_nothing_and_settings_of_nothing_say_so(self):
         with self.assertRaisesRegex(FileNotFoundError, "no run"):
-            self._claim(examples.settings(), resume=True)
+            self._claim(resume=True)
         with self.assertRaisesRegex(FileNotFoundError, "no run"):
             self.workdir.settings()
 
     def test_what_leaves_the_model_as_it_is_may_change(self):
-        self._claim(examples.settings())
-        moved = examples.settings(
-            data={"data_dir": "/elsewhere", "on_device_gb": 0.5},
-            checkpoint={"keep": 5},
-        )
-        self._claim(moved, resume=True)
-        self.assertEqual(self.workdir.settings(), moved)
+        self._claim()
+        moved = {
+            "data": {"data_dir": "/elsewhere", "on_device_gb": 0.5},
+            "checkpoint": {"keep": 5},
+        }
+        self._claim(resume=True, **moved)
+        self.assertEqual(self.workdir.settings(), examples.settings(**moved))
 
     def test_two_at_once_are_one_too_many(self):
-        settings = examples.settings()
         with (
-            self.workdir.claim(settings, resume=False),
+            self.workdir.claim(examples.settings(), resume=False),
             self.assertRaisesRegex(RuntimeError, "another process.*run"),
         ):
-            self._claim(settings)
-        self._claim(settings)
+            self._claim()
+        self._claim()
 
     def test_every_seed_has_the_folder_of_a_run_of_its_own(self):
-        settings = examples.settings(seed=3, n_seeds=2)
-        self._claim(settings)
+        self._claim(seed=3, n_seeds=2)
+        settings = self.workdir.settings()
         folders = [*self.workdir.by_seed(settings).values()]
         self.assertEqual([f.path.name for f in folders], ["seed_3", "seed_4"])
         self.assertEqual(
@@ -113,10 +107,10 @@ class WorkdirTest(_Folder):
         )
         (folders[1].checkpoints / "11").mkdir(parents=True)
         with self.assertRaisesRegex(ValueError, "--resume"):
-            self._claim(settings)
+            self._claim(seed=3, n_seeds=2)
 
     def test_writer_goes_on_after_a_step_and_drops_what_came_later(self):
-        self._claim(examples.settings())
+        self._claim()
         self.assertEqual(self.workdir.records(), [])
         with writers.MetricsWriter(self.workdir, 0) as writer:
             for step in (1, 2, 3):
@@ -142,7 +136,7 @@ def _record(step, **values):
 class DamagedTest(_Folder):
     def setUp(self):
         super().setUp()
-        self._claim(examples.settings(), dataset=_dataset())
+        self._claim(dataset=_dataset())
 
     @parameterized.product(
         name=("config", "environment", "data"),
@@ -206,16 +200,12 @@ class DamagedTest(_Folder):
 
 
 class DataTest(_Folder):
-    def _trained_on(self, dataset, *, resume=False, **overrides):
-        settings = examples.settings(**overrides)
-        self._claim(settings, resume=resume, dataset=dataset)
-
     def test_other_data_are_refused_and_named(self):
-        self._trained_on(_dataset())
+        self._claim(dataset=_dataset())
         # Nothing is lost by other data before the first checkpoint.
-        self._trained_on(_dataset(n=20))
-        (self.workdir.checkpoints / "11").mkdir(parents=True)
-        self._trained_on(_dataset(n=20), resume=True)
+        self._claim(dataset=_dataset(n=20))
+        self._save_checkpoint()
+        self._claim(dataset=_dataset(n=20), resume=True)
         self.workdir.check_data(_dataset(n=20))
         for other, message in (
             (_dataset(n=30), "training images: 20 of .* then, 30 of .* now"),
@@ -225,20 +215,20 @@ class DataTest(_Folder):
             with self.assertRaisesRegex(ValueError, message):
                 self.workdir.check_data(other)
             with self.assertRaisesRegex(ValueError, message):
-                self._trained_on(other, resume=True)
+                self._claim(dataset=other, resume=True)
 
     def test_run_of_a_version_that_recorded_no_data_is_read(self):
-        self._trained_on(None)
-        (self.workdir.checkpoints / "11").mkdir(parents=True)
+        self._claim()
+        self._save_checkpoint()
         self.assertFalse(self.workdir.data.exists())
         self.workdir.check_data(_dataset())
-        self._trained_on(_dataset(), resume=True)
+        self._claim(dataset=_dataset(), resume=True)
         self.assertTrue(self.workdir.data.exists())
 
     def test_folder_of_each_seed_knows_the_data(self):
-        self._trained_on(_dataset(), n_seeds=2)
-        folders = [*self.workdir.by_seed(examples.settings(n_seeds=2)).values()]
-        for folder in folders:
+        self._claim(dataset=_dataset(), n_seeds=2)
+        folders = self.workdir.by_seed(self.workdir.settings())
+        for folder in folders.values():
             with self.assertRaisesRegex(ValueError, "data are not"):
                 folder.check_data(_dataset(n=30))
 
