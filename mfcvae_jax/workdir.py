@@ -175,9 +175,10 @@ class Workdir:
         made_with = environment.describe()
         if config_file:
             made_with["config_file"] = str(pathlib.Path(config_file).resolve())
-        folders = self.by_seed(settings).values()
-        seeds = zip(folders, settings.of_each_seed, strict=True)
-        for folder, own in ((self, settings), *seeds):
+        of_seeds = self.by_seed(settings).values()
+        folders = {self: settings}
+        folders |= zip(of_seeds, settings.of_each_seed, strict=True)
+        for folder, own in folders.items():
             storage.make_folder(folder.path)
             json_files.write(folder.config, config_lib.to_config(own))
             json_files.write(folder.environment, made_with)

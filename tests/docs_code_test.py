@@ -13,7 +13,6 @@ Training is made short in both: the estimator's own choice of epochs, and the
 stages of a config.
 """
 
-import configparser
 import contextlib
 import io
 import re
@@ -24,7 +23,6 @@ import nbformat
 import pytest
 from absl import flags
 from absl.testing import parameterized
-from packaging.requirements import Requirement
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import model, settings
@@ -32,8 +30,7 @@ from mfcvae_jax.estimator import defaults
 from mfcvae_jax.evaluation import probes
 from mfcvae_jax.variational import elbo
 from tests import documented
-from tests.documented import DOCS, NOTEBOOKS, PAGES, ROOT
-from tests.packaging_test import parse
+from tests.documented import NOTEBOOKS, PAGES, ROOT
 
 _SHELL = {"", "sh", "bash", "shell"}
 
@@ -179,20 +176,3 @@ class PlainTextTest(parameterized.TestCase):
                     section, _, name = setting.rpartition(".")
                     place = known[section] if section else known
                     self.assertIn(name, place, code)
-
-    def test_pins_of_the_site_are_in_the_ranges_of_its_extra(self):
-        config = configparser.ConfigParser()
-        config.read(ROOT / "setup.cfg")
-        pins = {
-            pin.name: next(iter(pin.specifier)).version
-            for pin in parse((DOCS / "requirements.txt").read_text())
-        }
-        wanted: list[Requirement] = parse(
-            config["options.extras_require"]["docs"]
-        )
-        self.assertNotEmpty(wanted)
-        for requirement in wanted:
-            self.assertTrue(
-                requirement.specifier.contains(pins[requirement.name]),
-                requirement,
-            )

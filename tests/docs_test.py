@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page of maths says what the code says, and its code runs."""
 
+import dataclasses
 import importlib
 import pathlib
 import re
+from unittest import mock
 
 import jax
 import numpy as np
@@ -71,13 +73,7 @@ class WorkedExampleTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
         (code,) = re.findall(r"```python\n(.*?)```", _MATHS, re.DOTALL)
-        before = dict(elbo.ESTIMATORS)
-
-        def restore():
-            elbo.ESTIMATORS.clear()
-            elbo.ESTIMATORS.update(before)
-
-        self.addCleanup(restore)
+        self.enterContext(mock.patch.dict(elbo.ESTIMATORS))
         exec(code, {"__name__": "docs"})
 
     @pytest.mark.slow
@@ -85,12 +81,10 @@ class WorkedExampleTest(absltest.TestCase):
         facet = oracles.random_facet(0, 3, 2, Covariance.FULL, n=1)
         rng = np.random.default_rng(1)
         n = 5000
-        alike = oracles.Facet(
-            facet.weights,
-            facet.means,
-            facet.scale,
-            np.tile(facet.q_mean, (n, 1)),
-            np.tile(facet.q_std, (n, 1)),
+        alike = dataclasses.replace(
+            facet,
+            q_mean=np.tile(facet.q_mean, (n, 1)),
+            q_std=np.tile(facet.q_std, (n, 1)),
         )
         z = alike.draw(rng, 1)
         log_p_z = special.logsumexp(

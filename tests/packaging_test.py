@@ -71,15 +71,16 @@ def parse(text):
 def ranges():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    options = config["options"]["install_requires"]
-    extras = config["options.extras_require"]["test"]
-    return parse(options) + parse(extras)
+    extras = config["options.extras_require"]
+    installed = config["options"]["install_requires"]
+    return parse("\n".join([installed, extras["test"], extras["docs"]]))
 
 
 def pins(python_version):
     environment = {"python_version": python_version}
+    files = (ROOT / "requirements.txt", ROOT / "docs" / "requirements.txt")
     found = {}
-    for pin in parse((ROOT / "requirements.txt").read_text()):
+    for pin in parse("".join(file.read_text() for file in files)):
         if pin.marker is None or pin.marker.evaluate(environment):
             (specifier,) = pin.specifier
             assert specifier.operator == "==", pin

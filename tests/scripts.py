@@ -1,11 +1,17 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Imports the scripts of experiments/ and benchmarks/ side by side."""
+"""The scripts of experiments/ and benchmarks/, imported or run."""
 
 import importlib
+import pathlib
+import subprocess
+import sys
 import types
 
 from absl import flags
+
+ROOT = pathlib.Path(__file__).parents[1]
+CONFIGS = ROOT / "experiments" / "configs"
 
 
 def load(name: str) -> types.ModuleType:
@@ -15,3 +21,13 @@ def load(name: str) -> types.ModuleType:
     for flag in set(flags.FLAGS) - before:
         delattr(flags.FLAGS, flag)
     return script
+
+
+def run(script: str, *args: object) -> subprocess.CompletedProcess[str]:
+    """Runs a script, such as "benchmarks/gpu.py", in a process of its own."""
+    return subprocess.run(
+        [sys.executable, ROOT / script, *map(str, args)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )

@@ -2,26 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The GPU's benchmark in the form that runs without one."""
 
-import pathlib
-import subprocess
-import sys
-
 import pytest
 
 from mfcvae_jax.settings import Precision
-
-_SCRIPT = pathlib.Path(__file__).parents[2] / "benchmarks" / "gpu.py"
+from tests import scripts
 
 
 @pytest.mark.slow
 def test_each_precision_has_a_row_that_adds_up():
     flags = ["--models=mnist", "--seeds=2", "--rounds=1", "--steps=1"]
-    done = subprocess.run(
-        [sys.executable, _SCRIPT, *flags],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    done = scripts.run("benchmarks/gpu.py", *flags)
+    assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line[:3] == "| m"]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     assert rows[0][0] == "model"

@@ -2,13 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a method is near its last NMI for good, and the page that says so."""
 
-import pathlib
-
 from mfcvae_jax.report import csv_rows
 from tests import scripts
 
 time_to_quality = scripts.load("time_to_quality")
-_DOCS = pathlib.Path(__file__).parents[2] / "docs"
+_DOCS = scripts.ROOT / "docs"
 
 
 def test_a_method_is_near_when_it_is_no_longer_far():

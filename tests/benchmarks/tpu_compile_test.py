@@ -3,7 +3,6 @@
 """Training compiled for TPUs, and what is read in the compiled text."""
 
 import importlib.util
-import pathlib
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from mfcvae_jax.report import csv_rows
 from tests import scripts
 
-_ROOT = pathlib.Path(__file__).parents[2]
 tpu_compile = scripts.load("tpu_compile")
 tpu_program = scripts.load("tpu_program")
 
@@ -102,11 +100,11 @@ def test_roofline_is_the_slower_of_products_and_memory():
 
 
 def test_page_has_the_numbers_of_the_committed_file():
-    rows = csv_rows.read(_ROOT / "docs" / "results" / "tpu_compile.csv")
+    rows = csv_rows.read(scripts.ROOT / "docs" / "results" / "tpu_compile.csv")
     compiled = {tuple(map(str, program)) for program in tpu_compile.PROGRAMS}
     for row in rows:
         assert tuple(row[f] for f in tpu_compile.Program._fields) in compiled
-    page = (_ROOT / "docs" / "scaling.md").read_text()
+    page = (scripts.ROOT / "docs" / "scaling.md").read_text()
     assert tpu_compile.table(rows) in page
 
 

@@ -1,7 +1,10 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
 
+import re
+
 import numpy as np
+import pytest
 
 from tests import scripts
 from tests.figures import pages
@@ -42,3 +45,24 @@ class BoundsTest(pages.FigureCase):
             bounds.bounds_and_estimates(
                 (1, 2), {"one": self.values}, {}, self.path
             )
+
+    @pytest.mark.slow
+    def test_estimates_lie_between_the_bounds(self):
+        self.path.parent.mkdir()
+        done = scripts.run("experiments/bounds.py", f"--out={self.path}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreater(self.path.stat().st_size, 5000)
+
+        def values(name):
+            (line,) = re.findall(rf"^{name}.*", done.stdout, re.MULTILINE)
+            return [float(v) for v in re.findall(r"-\d+\.\d+", line)]
+
+        (m,), (f,) = values("M, mixture"), values("F, mean-field")
+        five, below = values("five_terms"), values("gaussian_kl")
+        self.assertAlmostEqual(five[0], m, delta=0.02)
+        self.assertEqual(five, sorted(five, reverse=True))
+        self.assertEqual(below, sorted(below))
+        self.assertBetween(five[-1], f, m)
+        self.assertLess(below[-1], f)
+        self.assertLess(five[-1] - below[-1], 0.1)
+        np.testing.assert_allclose(values("closed_form"), f, atol=1e-3)

@@ -39,13 +39,9 @@ def _points(axes):
 
 def _lengths(ellipse, points):
     """Standard deviations from the mean of a cluster, one per point."""
-    apart = np.array([row[:2] for row in points]) - ellipse.center
-    turn = np.radians(ellipse.angle)
-    rotation = np.array(
-        [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]
-    )
-    axes = np.array([ellipse.width, ellipse.height]) / 4
-    return np.linalg.norm(apart @ rotation.T / axes, axis=-1)
+    to_circle = ellipse.get_patch_transform().inverted()
+    places = to_circle.transform([row[:2] for row in points])
+    return 2 * np.linalg.norm(places, axis=-1)  # the rim is at two of them
 
 
 def _clusters(axes):
@@ -87,12 +83,10 @@ class FigureTest(pages.FigureCase):
             self.assertLen(clusters, len(names))
             for points in clusters:
                 # The area of a marker also depends on its shape.
-                seen = [
-                    {row[2] for row in points},
-                    {row[3] for row in points},
-                    {row[4] > 20 for row in points},
+                kinds = [(row[2], row[3], row[4] > 20) for row in points]
+                counts = [
+                    len(set(values)) for values in zip(*kinds, strict=True)
                 ]
-                counts = [len(values) for values in seen]
                 expected = [3, 3, 2]
                 expected[j] = 1
                 self.assertEqual(counts, expected)

@@ -10,45 +10,24 @@ import pytest
 from absl.testing import absltest
 from gradient_noise import gradient_noise
 
-from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
-from mfcvae_jax.training import optimiser, state, steps
+from mfcvae_jax.randomness import draw_noise
+from mfcvae_jax.training import runs
 from mfcvae_jax.variational import elbo
-from tests import examples
+from tests import examples, untrained
 
 
 @pytest.mark.slow
 class GradientNoiseTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
-        settings = examples.settings(
-            facets={
-                "n_components": (6,),
-                "latent_dim": (2,),
-                "covariance": ("diagonal",),
-                "learn_weights": (True,),
-            },
-            net={
-                **examples.config()["net"],
-                "encoder_backbone": ((16,),),
-                "encoder_rungs": ((),),
-                "decoder_rungs": ((16,),),
-                "decoder_backbone": ((),),
-            },
-            progressive={"stage_epochs": (1,)},
+        run = runs.make_run(
+            examples.settings(
+                prior_init={"means": "glorot"}, **untrained.facets(6)
+            )
         )
-        self.stepper = steps.Stepper(
-            model=model_lib.make_model(settings, (8, 8, 1)),
-            likelihood=settings.likelihood,
-            optimiser=optimiser.make_optimiser(1e-3, settings.facets),
-            schedule=progressive.Schedule(((0, 0, 0),), 1, 1),
-            estimate=elbo.five_terms,
-        )
-        self.state = state.make_state(
-            state.initial_variables(self.stepper.model, jax.random.key(0)),
-            self.stepper.optimiser,
-            jax.random.key(1),
-        )
+        self.stepper = run.stepper
+        self.state = runs.first_state(run)
         self.x = examples.images(16)
 
     def _noise(self, estimate, n_samples, n_draws=20):
@@ -83,7 +62,7 @@ class GradientNoiseTest(absltest.TestCase):
                 self.state.params,
                 {},
                 self.x,
-                state.draw_noise(key, (2,), 1, 16),
+                draw_noise(key, (3,), 1, 16),
                 coefficients,
             )[0]
             for key in jax.random.split(jax.random.key(2), 2)

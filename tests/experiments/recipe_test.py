@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The study of the recipe: its arms, and the pages that quote it."""
 
-import pathlib
 import re
 
 import numpy as np
@@ -13,8 +12,6 @@ from mfcvae_jax.datasets import reader
 from mfcvae_jax.report import csv_rows, study
 from tests import scripts
 
-_ROOT = pathlib.Path(__file__).parents[2]
-_CONFIGS = _ROOT / "experiments" / "configs"
 recipe = scripts.load("recipe")
 
 
@@ -36,8 +33,7 @@ def test_held_back_images_are_not_trained_on():
     assert len(part.test.images) == n // 5
     assert len(part.train.images) == n - n // 5
     both = np.concatenate([part.train.images, part.test.images])
-    key = lambda images: sorted(image.tobytes() for image in images)  # noqa: E731
-    assert key(both) == key(whole.train.images)
+    assert sorted(map(bytes, both)) == sorted(map(bytes, whole.train.images))
 
 
 @pytest.mark.slow
@@ -46,7 +42,7 @@ def test_seeds_are_trained_once_and_read_again(tmp_path):
     group = recipe.of_seeds(
         config_lib.from_config(
             config_lib.changed(
-                config_lib.load(_CONFIGS / "digits_tinted.py").to_dict(),
+                config_lib.load(scripts.CONFIGS / "digits_tinted.py").to_dict(),
                 {
                     "progressive.stage_epochs": (1, 1),
                     "progressive.warm_up_epochs": (),
@@ -80,7 +76,7 @@ def test_seeds_are_trained_once_and_read_again(tmp_path):
 
 
 def test_pages_have_the_numbers_of_the_committed_file():
-    docs = _ROOT / "docs"
+    docs = scripts.ROOT / "docs"
     for page, name in (
         ("results.md", "recipe.csv"),
         ("rivals.md", "rivals.csv"),
@@ -88,7 +84,7 @@ def test_pages_have_the_numbers_of_the_committed_file():
         table = study.table(csv_rows.read(docs / "results" / name))
         assert table in (docs / page).read_text()
     results = (docs / "results.md").read_text()
-    readme = (_ROOT / "README.md").read_text()
+    readme = (scripts.ROOT / "README.md").read_text()
     section = readme.split("## Results")[1].split("\n## ")[0]
     rivals = (docs / "rivals.md").read_text()
     numbers = re.findall(r"\d+\.\d \(\d+\.\d\)", section)

@@ -55,7 +55,7 @@ class SlurmTest(absltest.TestCase):
             cls.enterClassContext(tempfile.TemporaryDirectory())
         )
         cls.environment = cls.cluster.environment
-        _write(_CONFIG, cls.folder / "small.py")
+        examples.config_file(cls.folder / "small.py", _CONFIG)
         cls.here = cls.folder / "here"
         cls._run(*_sweep(cls.here))
 
@@ -89,8 +89,8 @@ class SlurmTest(absltest.TestCase):
 
     def test_job_that_is_cancelled_goes_on_and_one_that_fails_is_named(self):
         """Neither keeps the results of other arms back."""
-        bad = {**_CONFIG["data"], "name": "npy", "path": "nowhere"}
-        _write({**_CONFIG, "data": bad}, self.folder / "bad.py")
+        bad = {"data": {"name": "npy", "path": "nowhere"}}
+        examples.config_file(self.folder / "bad.py", _CONFIG | bad)
         there = self.folder / "cancelled"
         command = [
             *_sweep(there, "bad.py,small.py", _EPOCHS[1:]),
@@ -165,14 +165,6 @@ class SlurmTest(absltest.TestCase):
             text, _ = process.communicate(timeout=_PATIENCE_SECONDS)
         assert process.returncode == code, text
         return text
-
-
-def _write(config, file):
-    file.write_text(
-        "import ml_collections\n"
-        "def get_config():\n"
-        f"    return ml_collections.ConfigDict({config!r})\n"
-    )
 
 
 def _sweep(workdir, configs="small.py", epochs=_EPOCHS):

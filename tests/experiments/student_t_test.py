@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A prior from outside the library, through a whole run."""
 
-import pathlib
 import shutil
 
 import jax
@@ -15,9 +14,9 @@ from mfcvae_jax.report import exhibits, write
 from mfcvae_jax.report.finished import Finished
 from mfcvae_jax.training import disk, loop, runs
 from mfcvae_jax.workdir import Workdir
+from tests import scripts
 
-_CONFIGS = pathlib.Path(__file__).parents[2] / "experiments/configs"
-_FILE = _CONFIGS / "published" / "digits_student_t.py"
+_FILE = scripts.CONFIGS / "published" / "digits_student_t.py"
 
 
 @pytest.fixture(scope="module")
