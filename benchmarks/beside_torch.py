@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import published_step
 from absl import flags
 
-from mfcvae_jax.training import devices, state
+from mfcvae_jax.training import devices
 from mfcvae_jax.training.steps import Stepper
 
 TORCH_PYTHON = flags.DEFINE_string(
@@ -72,12 +73,6 @@ class PyTorch:
         self._child.communicate()
 
 
-def first_state(stepper: Stepper) -> state.TrainState:
-    """Returns the state that training starts from."""
-    variables = state.initial_variables(stepper.model, jax.random.key(0))
-    return state.make_state(variables, stepper.optimiser, jax.random.key(1))
-
-
 class Jax:
     """The step in the scan that training uses, of one or several seeds."""
 
@@ -89,7 +84,8 @@ class Jax:
         n_seeds: int = 1,
     ):
         self._program = devices.Program(stepper, batch_size, n_seeds)
-        self._state = self._program.place([first_state(stepper)] * n_seeds)
+        start = published_step.first_state(stepper)
+        self._state = self._program.place([start] * n_seeds)
         self._images = self._program.place_images(images)
         order = np.random.default_rng(1).permutation(len(images))
         orders = np.tile(order.astype(np.int32), (n_seeds, 1))

@@ -27,12 +27,13 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
+import published_step
 from absl import app, flags
 from ml_collections import config_flags
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax.datasets import batches, reader
-from mfcvae_jax.training import compilation, devices, runs, state
+from mfcvae_jax.training import compilation, devices, runs
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="File with the settings.", lock_config=True
@@ -62,15 +63,9 @@ class Engine:
     def __init__(self, settings, n_seeds=1):
         stepper = make_stepper(settings)
         batch_size = settings.train.batch_size
-        images = np.random.default_rng(0).integers(
-            0, 256, (8 * batch_size, *stepper.model.image_shape), np.uint8
-        )
+        images = published_step.random_images(stepper, 8 * batch_size)
         self.program = devices.Program(stepper, batch_size, n_seeds)
-        start = state.make_state(
-            state.initial_variables(stepper.model, jax.random.key(0)),
-            stepper.optimiser,
-            jax.random.key(1),
-        )
+        start = published_step.first_state(stepper)
         self.state = self.program.place([start] * n_seeds)
         self.images = self.program.place_images(images)
         order = np.tile(np.arange(len(images), dtype=np.int32), (n_seeds, 8))

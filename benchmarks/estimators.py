@@ -11,6 +11,7 @@ times every estimator once, and a figure is the median over the rounds of the
 time over that of ``five_terms`` in the same round.
 """
 
+import dataclasses
 import functools
 import statistics
 import time
@@ -21,11 +22,11 @@ import distrax
 import jax
 import jax.numpy as jnp
 import numpy as np
+import published_step
 from absl import app, flags
 
-from mfcvae_jax import model, progressive
-from mfcvae_jax import settings as settings_lib
-from mfcvae_jax.training import devices, optimiser, state, steps
+from mfcvae_jax import model
+from mfcvae_jax.training import devices
 from mfcvae_jax.variational import elbo, posterior
 from mfcvae_jax.variational.elliptical import Gaussians
 
@@ -62,18 +63,19 @@ def _arguments(case: Case, is_full: bool) -> tuple:
         diagonal = scale
         scale = 0.1 * np.tril(rng.normal(size=(k, d, d)), -1)
         scale[:, range(d), range(d)] = diagonal
-    mixture = distrax.MixtureSameFamily(
-        distrax.Categorical(logits=np.zeros(k)),
-        Gaussians(rng.normal(size=(k, d)), scale),
-    )
-    q = posterior.Posterior(rng.normal(size=(n, d)), -np.ones((n, d)))
+    of_mixture = (np.zeros(k), rng.normal(size=(k, d)), scale)
+    of_q = (rng.normal(size=(n, d)), -np.ones((n, d)))
     noise = rng.normal(size=(case.n_samples, n, d))
-    return jax.tree.map(jnp.float32, (mixture, q, noise))
+    return tuple(map(jnp.float32, (*of_mixture, *of_q, noise)))
 
 
 def _compiled(estimator: elbo.Estimator, arguments: tuple):
-    @functools.partial(jax.value_and_grad, argnums=(0, 1))
-    def gradient(mixture, q, noise):
+    @functools.partial(jax.value_and_grad, argnums=(0, 1, 2, 3, 4))
+    def gradient(logits, means, scale, q_mean, q_log_var, noise):
+        mixture = distrax.MixtureSameFamily(
+            distrax.Categorical(logits=logits), Gaussians(means, scale)
+        )
+        q = posterior.Posterior(q_mean, q_log_var)
         z = posterior.sample(q, noise)
         terms = estimator(model.densities(q, mixture, z))
         return jnp.sum(terms.kl_z + terms.kl_c)
@@ -90,42 +92,13 @@ def _seconds(run, arguments: tuple, n_calls: int) -> float:
 
 def _training_steps(n_steps: int) -> dict[str, Callable[[], Any]]:
     """Calls that take so many training steps with each estimator."""
-    covariance = (settings_lib.Covariance.DIAGONAL,) * 2
-    net = settings_lib.DenseLadder(
-        encoder_backbone=((500,), (2000,)),
-        encoder_rungs=((), ()),
-        decoder_rungs=((500,), (2000,)),
-        decoder_backbone=((500,), (500,)),
-        activation=settings_lib.Activation.RELU,
-        batch_norm=False,
-        merge=settings_lib.Merge.GATED_ADD,
-    )
-    mfcvae = model.MFCVAE(
-        facets=settings_lib.Facets((25, 25), (5, 5), covariance, (True, True)),
-        net=net,
-        initial_variance=0.01,
-        image_shape=(28, 28, 1),
-    )
-    images = np.random.default_rng(0).integers(
-        0, 256, (n_steps * _BATCH_SIZE.value, 28, 28, 1), np.uint8
-    )
+    plain = published_step.make_stepper("mnist")
+    images = published_step.random_images(plain, n_steps * _BATCH_SIZE.value)
     order = np.arange(len(images))
     calls: dict[str, Callable[[], Any]] = {}
     for name, estimate in elbo.ESTIMATORS.items():
-        stepper = steps.Stepper(
-            model=mfcvae,
-            likelihood=settings_lib.Bernoulli(),
-            optimiser=optimiser.make_optimiser(5e-4, mfcvae.facets),
-            schedule=progressive.Schedule(
-                ((0, 0, 0),) * len(mfcvae.facets), 10**6, 1
-            ),
-            estimate=estimate,
-        )
-        start = state.make_state(
-            state.initial_variables(mfcvae, jax.random.key(0)),
-            stepper.optimiser,
-            jax.random.key(1),
-        )
+        stepper = dataclasses.replace(plain, estimate=estimate)
+        start = published_step.first_state(stepper)
         program = devices.Program(stepper, _BATCH_SIZE.value)
         calls[name] = functools.partial(
             program.run,

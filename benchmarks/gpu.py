@@ -19,9 +19,8 @@ import statistics
 
 import beside_torch
 import jax
-import mnist_step
 import numpy as np
-import svhn_step
+import published_step
 from absl import app, flags
 
 from mfcvae_jax.report import markdown
@@ -31,9 +30,7 @@ from mfcvae_jax.training.steps import Stepper
 _MODELS = flags.DEFINE_list("models", ["mnist", "svhn"], "Which.")
 _SEEDS = flags.DEFINE_list("seeds", ["1", "10"], "Seeds in one program.")
 
-# Of a model its images, step, batch and steps in 402 epochs.
-_SHAPES = {"mnist": (28, 28, 1), "svhn": (32, 32, 3)}
-_STEPPERS = {"mnist": mnist_step.make_stepper, "svhn": svhn_step.make_stepper}
+# Of a model its batch and steps in 402 epochs.
 _BATCH_SIZES = {"mnist": 512, "svhn": 150}
 _N_STEPS = {"mnist": 402 * 117, "svhn": 402 * 488}
 # TFLOP/s of dense products and TB/s, as the maker states them.
@@ -58,7 +55,7 @@ def least_ms(stepper: Stepper, batch_size: int) -> float | None:
     card = next((card for name, card in _CARDS.items() if name in kind), None)
     if card is None:
         return None
-    start = beside_torch.first_state(stepper)
+    start = published_step.first_state(stepper)
     x = np.zeros((batch_size, *stepper.model.image_shape), np.float32)
     compiled = jax.jit(stepper.step).lower(start, x).compile()
     cost = compiled.cost_analysis() or {}
@@ -72,9 +69,8 @@ def measure(model: str) -> list[tuple[str, ...]]:
     """Returns the rows of a model's table."""
     batch_size, rounds = _BATCH_SIZES[model], beside_torch.ROUNDS.value
     n_steps = beside_torch.STEPS.value
-    images = np.random.default_rng(0).integers(
-        0, 256, (n_steps * batch_size, *_SHAPES[model]), np.uint8
-    )
+    plain = published_step.make_stepper(model)
+    images = published_step.random_images(plain, n_steps * batch_size)
 
     def row(name: str, seeds: int, side, least: float | None):
         side.take_turn(n_steps)  # compiles
@@ -102,7 +98,7 @@ def measure(model: str) -> list[tuple[str, ...]]:
         print(rows[-1], flush=True)
         theirs.close()
     for precision in Precision:
-        stepper = dataclasses.replace(_STEPPERS[model](), precision=precision)
+        stepper = dataclasses.replace(plain, precision=precision)
         least = least_ms(stepper, batch_size)
         for seeds in map(int, _SEEDS.value):
             side = beside_torch.Jax(stepper, batch_size, images, seeds)
