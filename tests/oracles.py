@@ -64,11 +64,23 @@ def parts(of: distrax.MixtureSameFamily) -> Parts:
 
 def log_joint(of: distrax.MixtureSameFamily, z: np.ndarray) -> np.ndarray:
     """log p(z, c) by SciPy, shape (N, K), of z of shape (N, D)."""
-    columns = []
-    for log_weight, mean, scale in zip(*parts(of), strict=True):
-        root = np.float64(np.diag(scale) if scale.ndim == 1 else scale)
-        law = stats.multivariate_normal(mean, root @ root.T)
-        columns.append(log_weight + law.logpdf(z))
+    log_weights, means, scale = parts(of)
+    return log_weights + _log_p_z_c(means, _covariances(scale), z)
+
+
+def _covariances(scale: np.ndarray) -> np.ndarray:
+    """Of standard deviations (K, D) or factors (K, D, D), shape (K, D, D)."""
+    roots = scale[..., None] * np.eye(scale.shape[-1])
+    roots = np.float64(roots if scale.ndim == 2 else scale)
+    return roots @ roots.swapaxes(-1, -2)
+
+
+def _log_p_z_c(
+    means: np.ndarray, covariances: np.ndarray, z: np.ndarray
+) -> np.ndarray:
+    """log p(z|c), shape (..., K), of z of shape (..., D)."""
+    laws = map(stats.multivariate_normal, means, covariances)
+    columns = [law.logpdf(z).reshape(z.shape[:-1]) for law in laws]
     return np.stack(columns, axis=-1)
 
 
@@ -85,9 +97,7 @@ class Facet:
     @property
     def covariances(self) -> np.ndarray:
         """Shape (K, D, D)."""
-        if self.scale.ndim == 2:
-            return np.stack([np.diag(std**2) for std in self.scale])
-        return self.scale @ self.scale.swapaxes(-1, -2)
+        return _covariances(self.scale)
 
     def ours(self) -> tuple[distrax.MixtureSameFamily, posterior.Posterior]:
         """The same in the types of the library."""
@@ -103,37 +113,17 @@ class Facet:
 
     def log_p_z_c(self, z: np.ndarray) -> np.ndarray:
         """log p(z|c), shape (..., K)."""
-        return np.stack(
-            [
-                stats.multivariate_normal(mean, covariance)
-                .logpdf(z)
-                .reshape(z.shape[:-1])
-                for mean, covariance in zip(
-                    self.means, self.covariances, strict=True
-                )
-            ],
-            axis=-1,
-        )
+        return _log_p_z_c(self.means, self.covariances, z)
 
     def log_q_z(self, z: np.ndarray) -> np.ndarray:
         """log q(z|x), shape (L, B)."""
         return stats.norm.logpdf(z, self.q_mean, self.q_std).sum(-1)
 
     def expected_log_p_z_c(self) -> np.ndarray:
-        """-[D log 2 pi + log|Sigma| + tr Sigma^-1 S + m' Sigma^-1 m] / 2."""
-        found = np.empty((len(self.q_mean), len(self.weights)))
-        for b, (m, std) in enumerate(zip(self.q_mean, self.q_std, strict=True)):
-            for c, (mean, covariance) in enumerate(
-                zip(self.means, self.covariances, strict=True)
-            ):
-                precision = np.linalg.inv(covariance)
-                found[b, c] = -0.5 * (
-                    len(m) * np.log(2 * np.pi)
-                    + np.linalg.slogdet(covariance)[1]
-                    + np.trace(precision @ np.diag(std**2))
-                    + (m - mean) @ precision @ (m - mean)
-                )
-        return found
+        """log p(z|c) at the mean of q(z|x), less tr(Sigma^-1 S) / 2, (B, K)."""
+        precisions = np.linalg.inv(self.covariances)
+        traces = np.einsum("bd,kdd->bk", self.q_std**2, precisions)
+        return self.log_p_z_c(self.q_mean) - 0.5 * traces
 
     def kl_z_c(self) -> np.ndarray:
         """KL[q(z|x) || p(z|c)], shape (B, K)."""
