@@ -55,17 +55,11 @@ _MOST_SEEDS = 3
 
 
 class Part(NamedTuple):
-    """A block, or a comment of the test.
-
-    Attributes:
-        language: of the block, "test" for a comment.
-        code: the text.
-        line: where it starts.
-    """
+    """A block, or a comment of the test, whose language is "test"."""
 
     language: str
     code: str
-    line: int
+    line: int  # where it starts
 
 
 def parts_of(page: str) -> list[Part]:
@@ -115,13 +109,7 @@ def calls_of(code: str) -> list[list[str]]:
         if done.returncode or done.stderr:
             raise AssertionError(f"bash: {done.stderr or done.returncode}")
         # An empty word ends a call.
-        calls, call = [], []
-        for word in record.read().split("\0")[:-1]:
-            if word:
-                call.append(word)
-            else:
-                calls.append(call)
-                call = []
+        calls = [call.split("\0") for call in record.read().split("\0\0")[:-1]]
     for name, *rest in calls:
         if name == "command_not_found_handle":
             raise AssertionError(f"not known here: {shlex.join(rest)}")
@@ -244,12 +232,12 @@ def run_call(words: list[str]) -> None:
     """Runs a command or script of ours with little training, undrawn."""
     command = command_of(words)
     if command is None:
-        if words[0] == "python":
+        if words[0] == "python":  # the others make the environment
             environment = os.environ | {"PYTHONPATH": str(ROOT)}
             subprocess.run(
                 [sys.executable, *words[1:]], check=True, env=environment
             )
-        return  # the others make the environment
+        return
     name, args = command
     if name == "train":
         _, values = parse_command(name, args)
