@@ -28,6 +28,7 @@ from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import redundancy
 from mfcvae_jax.randomness import KeyUse, run_key
+from mfcvae_jax.report import markdown
 from mfcvae_jax.training import disk, loop, runs
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.variational import elbo
@@ -175,15 +176,15 @@ def _print_table(
 ) -> None:
     """One row per estimator and L, means and deviations over the seeds."""
     names = list(next(iter(rows.values()))[0])
-    print("| estimator | L | " + " | ".join(names) + " |")
-    print("|---|---|" + "---|" * len(names))
+    lines = []
     for (estimator, n_samples), seeds in rows.items():
         columns = [[scores[name] for scores in seeds] for name in names]
         cells = [
-            f"{statistics.mean(values):.2f} ({statistics.stdev(values):.2f})"
+            markdown.mean_std(statistics.mean(values), statistics.stdev(values))
             for values in columns
         ]
-        print(f"| `{estimator}` | {n_samples} | " + " | ".join(cells) + " |")
+        lines.append((f"`{estimator}`", n_samples, *cells))
+    print(markdown.table(("estimator", "L", *names), lines))
 
 
 if __name__ == "__main__":
