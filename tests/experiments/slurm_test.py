@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sweeps and distributed runs on a real Slurm, which the tests start."""
 
-import csv
 import json
 import pathlib
 import re
@@ -16,9 +15,9 @@ import pytest
 from absl.testing import absltest
 
 from mfcvae_jax import workdir
-from mfcvae_jax.report import results
+from mfcvae_jax.report import csv_rows, results
 from mfcvae_jax.training import disk, runs
-from tests import examples
+from tests import examples, scripts
 from tests.experiments import slurm_cluster
 from tests.training import small_runs
 
@@ -32,7 +31,6 @@ pytestmark = [
     ),
 ]
 
-_ROOT = pathlib.Path(__file__).parents[2]
 _CONFIG = examples.config(
     **small_runs.ONE_FACET
     | {"train": {"batch_size": 238, "steps_per_dispatch": 6}}
@@ -112,8 +110,9 @@ class SlurmTest(absltest.TestCase):
         text = self._run(*command, code=2)
         (log,) = re.findall("bad,.* has no results: see (.*)", text)
         self.assertIn("nowhere", pathlib.Path(log).read_text())
-        wanted = [row for row in _rows(self.here) if row["arm"] == _LONG]
-        self.assertEqual(_rows(there), wanted)
+        rows = csv_rows.read(self.here / "results.csv")
+        wanted = [row for row in rows if row["arm"] == _LONG]
+        self.assertEqual(csv_rows.read(there / "results.csv"), wanted)
         run = runs.make_run(home.settings())
         for ours, theirs in zip(
             disk.restore(run, home),
@@ -169,7 +168,7 @@ class SlurmTest(absltest.TestCase):
 
 def _sweep(workdir, configs="small.py", epochs=_EPOCHS):
     return [
-        *(sys.executable, str(_ROOT / "experiments" / "sweep.py")),
+        *(sys.executable, str(scripts.ROOT / "experiments" / "sweep.py")),
         *(f"--configs={configs}", f"--workdir={workdir}", "--n_seeds=1"),
         f"--vary=progressive.stage_epochs={','.join(epochs)}",
     ]
@@ -181,8 +180,3 @@ def _scores(folder):
         f"{row.measure.name} {row.facet} {row.labeling}": row.value
         for row in results.Results.from_json(found).rows()
     }
-
-
-def _rows(folder):
-    with (folder / "results.csv").open() as file:
-        return list(csv.DictReader(file))
