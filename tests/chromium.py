@@ -6,25 +6,17 @@ Clicks and keys are those of the browser's own input, not events of a script,
 so that what they do is what they do for a person.
 """
 
+import fcntl
 import json
 import os
 import pathlib
 import select
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-
-# The browser reads commands from descriptor 3 and answers on 4.
-_LAUNCH = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.dup2(int(sys.argv[2]), 4)
-os.execv(sys.argv[3], sys.argv[3:])
-"""
 
 _KEYS = {"ArrowRight": 39, "ArrowDown": 40, "ArrowLeft": 37, "Tab": 9}
 
@@ -49,21 +41,16 @@ class Browser:
 
     def __enter__(self):
         self._folder = tempfile.TemporaryDirectory()
-        # Above 9, so that 3 and 4 are free.
-        ends = []
-        for end in (*os.pipe(), *os.pipe()):
-            high = os.dup(end)
-            while high < 10:
-                high = os.dup(high)
-            ends.append(high)
-        read_command, self._command, self._answer, write_answer = ends
+        # The browser reads commands from descriptor 3 and answers on 4; these
+        # are above 9, so that the two are free.
+        read_command, self._command, self._answer, write_answer = (
+            fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10)
+            for end in (*os.pipe(), *os.pipe())
+        )
         self._process = subprocess.Popen(
             [
-                sys.executable,
-                "-c",
-                _LAUNCH,
-                str(read_command),
-                str(write_answer),
+                *("bash", "-c"),
+                f'exec "$0" "$@" 3<&{read_command} 4>&{write_answer}',
                 self._path,
                 "--headless",
                 "--no-sandbox",
