@@ -96,7 +96,7 @@ def load(
         FileNotFoundError: if there is no such file.
         ValueError: if it has no ``get_config``.
     """
-    found = pathlib.Path(beside).parent / path if beside else pathlib.Path(path)
+    found = pathlib.Path(beside).parent / path
     if not found.is_file():
         why = f", on which {beside} builds: copy it, too" if beside else ""
         raise FileNotFoundError(f"there is no config file {found}{why}")

@@ -37,20 +37,21 @@ def _points(axes):
     return rows
 
 
-def _lengths(ellipse, points):
-    """Standard deviations from the mean of a cluster, one per point."""
-    to_circle = ellipse.get_patch_transform().inverted()
-    places = to_circle.transform([row[:2] for row in points])
-    return 2 * np.linalg.norm(places, axis=-1)  # the rim is at two of them
+def _lengths(axes):
+    """Standard deviations of points from the means of clusters, (K, N)."""
+    places = [row[:2] for row in _points(axes)]
+    to_circles = [e.get_patch_transform().inverted() for e in _ellipses(axes)]
+    on_circles = np.stack([turn.transform(places) for turn in to_circles])
+    return 2 * np.linalg.norm(on_circles, axis=-1)  # the rim is at two of them
 
 
 def _clusters(axes):
     """The points of each cluster: those near its mean in its own metric."""
-    points, ellipses = _points(axes), _ellipses(axes)
-    nearest = np.argmin([_lengths(e, points) for e in ellipses], axis=0)
+    points, lengths = _points(axes), _lengths(axes)
+    nearest = lengths.argmin(axis=0)
     return [
         [point for point, k in zip(points, nearest, strict=True) if k == kept]
-        for kept in range(len(ellipses))
+        for kept in range(len(lengths))
     ]
 
 
@@ -95,8 +96,7 @@ class FigureTest(pages.FigureCase):
     def test_points_are_near_and_ellipses_apart(self, seed):
         for axes in _axes(seed):
             ellipses = _ellipses(axes)
-            lengths = [_lengths(e, _points(axes)) for e in ellipses]
-            self.assertLess(np.min(lengths, axis=0).max(), 2.1)
+            self.assertLess(_lengths(axes).min(axis=0).max(), 2.1)
             for i, one in enumerate(ellipses):
                 for other in ellipses[:i]:
                     self.assertGreater(
@@ -106,11 +106,11 @@ class FigureTest(pages.FigureCase):
                 self.assertGreater(min(one.center) - one.width / 2, 0)
 
     def test_points_are_spread_like_a_normal_cut_at_two(self):
-        lengths = []
-        for seed in range(2):
-            for axes in _axes(seed):
-                every = [_lengths(e, _points(axes)) for e in _ellipses(axes)]
-                lengths.append(np.min(every, axis=0))
+        lengths = [
+            _lengths(axes).min(axis=0)
+            for seed in range(2)
+            for axes in _axes(seed)
+        ]
         # Keeping points apart widens them a little.
         self.assertBetween(np.median(np.concatenate(lengths)), 1.0, 1.4)
 
