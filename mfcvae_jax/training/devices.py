@@ -19,20 +19,16 @@ several processes, each calls the same program on what belongs to its devices.
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import chex
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from mfcvae_jax.datasets import batches
-from mfcvae_jax.training import processes
-from mfcvae_jax.training.state import (
-    TrainState,
-    with_key_data,
-    with_typed_key,
-)
+from mfcvae_jax.training.state import TrainState, with_key_data, with_typed_key
 from mfcvae_jax.training.steps import Metrics, Stepper
 
 __all__ = ["Program"]
@@ -43,9 +39,9 @@ _AXIS = "devices"
 class Program:
     """Optimiser steps of one or several seeds on all devices at hand.
 
-    The state on the devices belongs to the program: ``place`` makes it, ``run``
-    takes steps, ``members`` gives it back seed by seed. It is not donated to
-    the steps: the caller keeps the one from before, in case they diverge.
+    ``place`` puts states on the devices, ``run`` takes steps, ``members`` gives
+    states back. None is donated to the steps: the caller keeps the one from
+    before, in case they diverge.
 
     Args:
         stepper: with the step.
@@ -81,13 +77,11 @@ class Program:
         if is_batch_split:
             stepper = dataclasses.replace(stepper, axis_name=_AXIS)
         self._rows = batch_size // n_devices if is_batch_split else batch_size
-        # Every device takes as many seeds. Where they do not divide evenly, the
-        # last seed is repeated, and the repetitions are dropped at the end.
-        self._seeds_per_device = -(-n_seeds // n_devices)
         here = jax.process_index()
-        local = [d for d in self._devices if d.process_index == here]
-        self._local = [self._devices.index(d) for d in local]
-        mesh = Mesh(np.array(local), (_AXIS,))
+        self._local = [
+            i for i, d in enumerate(self._devices) if d.process_index == here
+        ]
+        mesh = Mesh(np.array(self._devices)[self._local], (_AXIS,))
         self._whole = NamedSharding(mesh, PartitionSpec())
         split = NamedSharding(mesh, PartitionSpec(_AXIS))
         # Of what has a leading axis for the devices, if there are several.
@@ -99,13 +93,9 @@ class Program:
         )
 
     def place(self, states: Sequence[TrainState]) -> TrainState:
-        """Puts the states of all seeds on the devices.
+        """Puts the states of all S seeds on the devices, as ``run`` takes them.
 
-        Args:
-            states: of seeds 0..S-1; every process passes them all.
-
-        Returns:
-            The state that ``run`` takes.
+        Every process passes them all.
         """
         if self._n_seeds == 1:
             (state,) = states
@@ -116,25 +106,15 @@ class Program:
         return jax.device_put(arranged, self._spread)
 
     def place_images(self, images: np.ndarray) -> chex.Array:
-        """Puts a copy of images on every device.
-
-        Args:
-            images: shape (N, H, W, C).
-
-        Returns:
-            What ``run`` takes as its images: their rows, shape (N, P).
-        """
+        """Puts images (N, H, W, C) on every device, as rows (N, P)."""
         return jax.device_put(batches.as_rows(images), self._whole)
 
     def place_chunk(self, chunk: np.ndarray) -> chex.Array:
-        """Puts images where they are used.
+        """Puts images where they are used, as rows (..., n, P).
 
         Args:
             chunk: the images of an order, as ``arrange`` gave it or a part
                 along its last axis, shape (..., n, H, W, C).
-
-        Returns:
-            What ``run`` takes as its images: their rows, shape (..., n, P).
         """
         return jax.device_put(batches.as_rows(chunk), self._spread)
 
@@ -149,8 +129,8 @@ class Program:
             permutations: the order of an epoch for each seed, shape (S, N).
 
         Returns:
-            Rows of the images, all batches in a row; the leading axes are the
-            devices, if there are several, and the seeds, if there are several.
+            Rows of the images, all batches in a row; leading axes are the
+            devices and the seeds, each if there are several.
         """
         n_batches = permutations.shape[1] // self._batch_size
         order = permutations[:, : n_batches * self._batch_size]
@@ -173,32 +153,26 @@ class Program:
         order: chex.Array,
         first: int,
         n_steps: int,
-    ) -> tuple[TrainState, Metrics]:
+    ) -> tuple[TrainState, list[Metrics]]:
         """Takes several steps in one dispatch, and waits for them.
 
         Args:
             state: from ``place`` or the last ``run``.
             images: from ``place_images`` or ``place_chunk``.
-            order: rows of these images in the order of their use, from
-                ``place_order``.
+            order: of their rows, from ``place_order``.
             first: the first batch of that order to take.
             n_steps: how many batches to take.
 
         Returns:
-            The state after them; and the metrics of each step of each seed, in
-            host memory, leading axes (S, n_steps).
+            The state after them; and of each seed the metrics of each step, in
+            host memory, leading axis (n_steps,).
         """
         is_chunk = images.ndim > 2  # it has the leading axes of the order
         run = self._run_on_chunk if is_chunk else self._run_on_images
         state, metrics = run(state, images, order, first, n_steps)
         # To wait here is to know of trouble early; on CPU, collectives that
         # pile up can wait for each other until they give up.
-        if self._n_seeds == 1:
-            one = jax.device_get(jax.tree.map(_on_one, metrics))
-            hosted = jax.tree.map(lambda a: a[None], one)
-        else:
-            hosted = self._gather_seeds(metrics)
-        return state, cast(Metrics, hosted)
+        return state, jax.device_get(self._of_each_seed(metrics))
 
     def lower(
         self, state: TrainState, n_images: int, n_steps: int
@@ -212,9 +186,6 @@ class Program:
             state: of one seed, shapes and types are enough.
             n_images: N, of the data set on the devices, in bytes.
             n_steps: in a dispatch.
-
-        Returns:
-            The program, to be compiled.
         """
         sharding = None if self._is_split else self._whole
         order = self.arrange(np.zeros((self._n_seeds, n_images), np.int32))
@@ -237,43 +208,35 @@ class Program:
         )
 
     def members(self, state: TrainState) -> list[TrainState]:
-        """Returns the states of all seeds, on one device or in host memory.
+        """Undoes ``place``: the states of all seeds, in every process.
 
-        Args:
-            state: from ``place`` or ``run``.
-
-        Returns:
-            One state a seed; every process gets them all.
+        They are on one device or in host memory.
         """
-        if self._n_seeds == 1:
-            return [with_typed_key(jax.tree.map(_on_one, state))]
-        hosted = self._gather_seeds(state)
-        return [
-            with_typed_key(jax.tree.map(lambda a, i=i: a[i], hosted))
-            for i in range(self._n_seeds)
-        ]
+        return list(map(with_typed_key, self._of_each_seed(state)))
 
     def _arrange_seeds(self, stacked: np.ndarray) -> np.ndarray:
-        """Shape (S, ...) to the seeds of this process, (devices, seeds, ...).
-
-        With one device it stays as it is.
-        """
+        """Shape (S, ...) to this process's (devices, seeds, ...), if split."""
         if not self._is_split:
             return stacked
-        n_slots = len(self._devices) * self._seeds_per_device
+        # Every device takes as many seeds. Where they do not divide evenly, the
+        # last seed is repeated, and the repetitions are dropped at the end.
+        n_devices = len(self._devices)
+        n_slots = n_devices * -(-self._n_seeds // n_devices)
         slots = np.minimum(np.arange(n_slots), self._n_seeds - 1)
-        by_device = slots.reshape(len(self._devices), -1)
-        return stacked[by_device[self._local]]
+        return stacked[slots.reshape(n_devices, -1)[self._local]]
 
-    def _gather_seeds(self, tree: Any) -> Any:
-        """Undoes ``_arrange_seeds``, in the host memory of everyone."""
+    def _of_each_seed(self, tree: Any) -> list[Any]:
+        """What the program returned of each seed, for every process."""
+        if self._n_seeds == 1:  # each device has a copy
+            return [jax.tree.map(lambda a: a.addressable_data(0), tree)]
         hosted = jax.device_get(tree)
-        if not self._is_split:
-            return hosted
-        every = processes.gather(hosted)
-        return jax.tree.map(
-            lambda a: a.reshape(-1, *a.shape[2:])[: self._n_seeds], every
-        )
+        if self._is_split:
+            every = multihost_utils.process_allgather(hosted, tiled=True)
+            hosted = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), every)
+        return [
+            jax.tree.map(lambda a, i=i: a[i], hosted)
+            for i in range(self._n_seeds)
+        ]
 
 
 # Runs of the same settings in one process share what is compiled: an estimator
@@ -287,14 +250,9 @@ def _compiled(
     devices: tuple[jax.Device, ...] | None,
     is_chunk: bool,
 ) -> jax.stages.Wrapped:
-    """The form that suits the seeds and devices; compiled when called.
+    """The form for these seeds and devices (None: one); compiled when called.
 
-    Args:
-        stepper: with the step.
-        rows: of a batch, on each device.
-        n_seeds: S.
-        devices: which the work is split over; None for a single one.
-        is_chunk: whether images have the leading axes of the order.
+    A chunk of images has the leading axes of the order.
     """
     image_shape = stepper.model.image_shape
 
@@ -329,8 +287,3 @@ def _compiled(
         static_broadcasted_argnums=4,
         devices=devices,
     )
-
-
-def _on_one(array: chex.Array) -> chex.Array:
-    """One device's copy of an array of which each has one."""
-    return array.addressable_data(0)

@@ -11,6 +11,7 @@ batches, and a process reads no more of a large set than its own devices take.
 
 import concurrent.futures
 import itertools
+import operator
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,16 +27,11 @@ from mfcvae_jax.training.runs import Run
 __all__ = ["Dispatch", "Fed", "dispatches", "feed", "permutations"]
 
 _T = TypeVar("_T")
+_epoch = operator.attrgetter("epoch")
 
 
 class Dispatch(NamedTuple):
-    """Steps that are taken without a return to Python.
-
-    Attributes:
-        epoch: which they belong to.
-        first: the first batch of the epoch among them.
-        n_steps: how many they are.
-    """
+    """Steps from batch ``first`` of an epoch on, taken in one program call."""
 
     epoch: int
     first: int
@@ -43,14 +39,7 @@ class Dispatch(NamedTuple):
 
 
 class Fed(NamedTuple):
-    """A dispatch and the arguments of ``Program.run`` that make it.
-
-    Attributes:
-        dispatch: which.
-        images: on the devices.
-        order: rows of these images, on the devices.
-        first: the first batch of that order to take.
-    """
+    """A dispatch and the arguments of ``Program.run`` that make it."""
 
     dispatch: Dispatch
     images: chex.Array
@@ -93,7 +82,7 @@ def feed(
     dispatches: Iterable[Dispatch],
     on_device_bytes: float,
 ) -> Generator[Fed]:
-    """Feeds the dispatches of a run, one by one.
+    """Feeds the dispatches of a run to its program, one by one.
 
     Args:
         program: which runs them.
@@ -115,12 +104,10 @@ def feed(
 
 def _from_devices(program, images, permutations, dispatches):
     placed = program.place_images(images)
-    epoch, order = -1, None
-    for dispatch in dispatches:
-        if dispatch.epoch != epoch:
-            epoch = dispatch.epoch
-            order = program.place_order(program.arrange(permutations(epoch)))
-        yield Fed(dispatch, placed, order, dispatch.first)
+    for epoch, of_epoch in itertools.groupby(dispatches, _epoch):
+        order = program.place_order(program.arrange(permutations(epoch)))
+        for dispatch in of_epoch:
+            yield Fed(dispatch, placed, order, dispatch.first)
 
 
 def _from_host(program, images, permutations, dispatches):
@@ -129,14 +116,12 @@ def _from_host(program, images, permutations, dispatches):
         return np.asarray(images[rows])
 
     def reading():
-        epoch, order = -1, np.empty((0,), np.int32)
-        for dispatch in dispatches:
-            if dispatch.epoch != epoch:
-                epoch = dispatch.epoch
-                order = program.arrange(permutations(epoch))
-            part = program.batch_slice(dispatch.first, dispatch.n_steps)
-            rows = order[..., part]
-            yield dispatch, rows, reader.submit(read, rows)
+        for epoch, of_epoch in itertools.groupby(dispatches, _epoch):
+            order = program.arrange(permutations(epoch))
+            for dispatch in of_epoch:
+                part = program.batch_slice(dispatch.first, dispatch.n_steps)
+                rows = order[..., part]
+                yield dispatch, rows, reader.submit(read, rows)
 
     def placed():
         for dispatch, rows, chunk in _one_ahead(reading()):

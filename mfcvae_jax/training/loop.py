@@ -7,12 +7,12 @@ What is kept of a run, and where, is the recorder's business.
 
 import contextlib
 import signal
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from absl import logging
+from jax.experimental import multihost_utils
 
 from mfcvae_jax import forking, progressive, storage
 from mfcvae_jax.training import (
@@ -82,13 +82,14 @@ def train(
         Exception: what the recorder raises.
     """
     forking.check()
-    with contextlib.ExitStack() as stack:
-        if not processes.is_main():
-            recorder = Recorder()
-        stack.enter_context(recorder.recording(run))
-        stack.enter_context(compilation.cache_in(compilation_cache))
-        stop = stack.enter_context(StopRequest())
-        stack.enter_context(processes.explained())
+    if not processes.is_main():
+        recorder = Recorder()
+    with (
+        recorder.recording(run),
+        compilation.cache_in(compilation_cache),
+        StopRequest() as stop,
+        processes.explained(),
+    ):
         training = _Training(run, recorder, stop)
         training.start()
         training.run_to_the_end(progress_bar)
@@ -98,100 +99,99 @@ def train(
 class _Training:
     """The seeds of a run that are being trained, and where they stand.
 
-    Every process has one and takes the same decisions. Lists and indices are
-    of the seeds that the program trains; one that diverged in the meantime is
-    in it, but no longer alive.
+    Every process has one and takes the same decisions. Seeds go by their number
+    in the run, from 0. One that diverged stays in the program that trains it,
+    but is no longer alive.
     """
 
     def __init__(self, run: Run, recorder: Recorder, stop: StopRequest):
         self._run, self._recorder, self._stop = run, recorder, stop
+        self._seeds = runs.of_each_seed(run)
+        self._schedule = run.stepper.schedule
         self._choices = progressive.choices(
             run.settings.progressive, run.settings.n_init
         )
         self._scored: dict[int, runs.Scored] = {}
-        is_left = np.ones(run.settings.n_starts, bool)
+        is_left = np.ones(len(self._seeds), bool)
         is_left[recorder.given_up()] = False
-        left = np.flatnonzero(processes.broadcast(is_left)).tolist()
-        if not left:
+        is_left = multihost_utils.broadcast_one_to_all(is_left)
+        if not is_left.any():
             raise FloatingPointError(
                 "every seed of this run was given up: see diverged.txt or "
                 "not_kept.txt of each"
             )
         if self._choices:  # Can the start that is kept be trained alone?
             Program(run.stepper, run.settings.train.batch_size)
-        self._train(left)
+        self._make_program(np.flatnonzero(is_left).tolist())
 
-    def _train(self, indices: list[int]) -> None:
-        """Makes the program of seeds, given by their numbers in the run."""
-        run, n_seeds = self._run, len(indices)
-        self._indices = indices
-        every = runs.of_each_seed(run)
-        self._seeds = [every[i] for i in indices]
-        self._alive = list(range(n_seeds))
+    def _make_program(self, seeds: list[int]) -> None:
+        self._trained, self._alive = seeds, list(seeds)
         self._clock = Clock()
-        batch_size = run.settings.train.batch_size
-        self._program = Program(run.stepper, batch_size, n_seeds)
+        self._program = Program(
+            self._run.stepper, self._run.settings.train.batch_size, len(seeds)
+        )
+
+    def _place(self, states: dict[int, TrainState]) -> None:
+        self._state = self._program.place([states[i] for i in self._trained])
+
+    def _members(self, state: TrainState) -> dict[int, TrainState]:
+        found = self._program.members(state)
+        return dict(zip(self._trained, found, strict=True))
 
     def start(self) -> None:
         """Puts the first states in place, or those to go on from."""
         states = self._starting_states()
-        self._step = int(states[0].step)
-        self._state = self._program.place(states)
+        self._step = int(states[self._trained[0]].step)
+        self._place(states)
         self._recorder.start(self._step)
         if not self._step:
-            records.log_events(self._run.stepper.schedule, -1, 0)
+            records.log_events(self._schedule, -1, 0)
             self._score(states)
+            self._record_scores()
             return
         logging.info("resumed at step %d", self._step)
         if self._has_to_choose():
             # All was recorded and saved, but not every start noted that is not
             # kept. The choice is the same: it does not depend on those noted.
-            self._score(states, is_recorded=False)
+            self._score(states)
             self._drop(self._choose(), states)
 
     def run_to_the_end(self, progress_bar: bool | None) -> None:
         """Takes the steps that are left."""
-        run, schedule = self._run, self._run.stepper.schedule
-        progress = Progress(
-            schedule.n_steps,
-            self._step,
-            progress_bar if processes.is_main() else False,
-        )
+        n_steps = self._schedule.n_steps
+        is_shown = progress_bar if processes.is_main() else False
+        progress = Progress(n_steps, self._step, is_shown)
         with progress, contextlib.closing(self._fed()) as fed:
             for part in fed:
-                n_steps = part.dispatch.n_steps
-                is_compiled = self._clock.knows(n_steps)
+                n_taken = part.dispatch.n_steps
+                is_compiled = self._clock.knows(n_taken)
                 values = self._take_steps(part)
-                progress.take(
-                    n_steps,
-                    records.line(schedule, self._step, values),
-                    is_compiled=is_compiled,
-                )
+                line = records.line(self._schedule, self._step, values)
+                progress.take(n_taken, line, is_compiled=is_compiled)
                 is_stopped = processes.any_of(self._stop.signum is not None)
                 # A warm-up ends with an epoch.
-                if self._step % run.steps_per_epoch == 0:
+                if self._step % self._run.steps_per_epoch == 0:
+                    is_fitted = self._fit_priors()
                     self._end_epoch(
-                        self._fit_priors() or is_stopped,
-                        is_logged=not progress.is_bar,
+                        is_fitted or is_stopped, is_logged=not progress.is_bar
                     )
                 elif is_stopped:
-                    self._save(self._program.members(self._state))
-                if is_stopped and self._step < schedule.n_steps:
+                    self._save(self._members(self._state))
+                if is_stopped and self._step < n_steps:
                     raise Stopped(
                         self._stop.signum or signal.SIGTERM, self._step
                     )
 
     def _fed(self) -> Generator[feeding.Fed]:
         """Feeds the program, and those that take over when starts leave."""
-        run, n_steps = self._run, self._run.stepper.schedule.n_steps
-        while self._step < n_steps:
+        while self._step < self._schedule.n_steps:
             program = self._program
             fed = feeding.feed(
                 program,
-                run.dataset.train.images,
-                feeding.permutations(self._seeds),
-                feeding.dispatches(run, self._step),
-                1e9 * run.settings.data.on_device_gb,
+                self._run.dataset.train.images,
+                feeding.permutations([self._seeds[i] for i in self._trained]),
+                feeding.dispatches(self._run, self._step),
+                1e9 * self._run.settings.data.on_device_gb,
             )
             with contextlib.closing(fed):
                 for part in fed:
@@ -201,22 +201,23 @@ class _Training:
 
     def outcome(self) -> Outcome:
         """Returns the states of all seeds, and the scores of these states."""
-        states: list[TrainState | None] = [None] * self._run.settings.n_starts
-        scored: list[runs.Scored | None] = [None] * len(states)
-        found = self._program.members(self._state)
-        for i in self._alive:
-            states[self._indices[i]] = found[i]
-            scored[self._indices[i]] = self._scored.get(i)
-        return Outcome(tuple(states), tuple(scored))
+        found = self._members(self._state)
+        states = {i: found[i] for i in self._alive}
+        scored = {i: self._scored.get(i) for i in self._alive}
+        every = range(len(self._seeds))
+        return Outcome(
+            tuple(map(states.get, every)), tuple(map(scored.get, every))
+        )
 
-    def _starting_states(self) -> list[TrainState]:
+    def _starting_states(self) -> dict[int, TrainState]:
         """Saved states, or those of a new run; the same in all processes."""
+        seeds = [self._seeds[i] for i in self._trained]
         if processes.is_main():
-            found = self._recorder.restore(self._indices)
-            found = found or [runs.first_state(seed) for seed in self._seeds]
+            found = self._recorder.restore(self._trained)
+            found = found or [runs.first_state(seed) for seed in seeds]
         else:
-            found = [state_lib.zeros(runs.blank_state(s)) for s in self._seeds]
-        return state_lib.from_main(found)
+            found = [state_lib.zeros(runs.blank_state(seed)) for seed in seeds]
+        return dict(zip(self._trained, state_lib.from_main(found), strict=True))
 
     def _fit_priors(self) -> bool:
         """Fits the priors of facets whose warm-up is over, if there are any.
@@ -224,11 +225,10 @@ class _Training:
         Every process does so, so that none waits long for another, and all
         take what process 0 has found.
         """
-        schedule = self._run.stepper.schedule
-        facets = progressive.fitted_at(schedule, self._step)
+        facets = progressive.fitted_at(self._schedule, self._step)
         if not facets:
             return False
-        states = self._program.members(self._state)
+        states = self._members(self._state)
         for i in self._alive:
             if records.breakage(states[i], self._step):
                 continue  # it is given up when it is to be saved, right after
@@ -236,68 +236,61 @@ class _Training:
                 self._seeds[i], states[i], facets
             )
             self._record(i, "fit", values)
-        self._state = self._program.place(state_lib.from_main(states))
+        self._state = self._program.place(
+            state_lib.from_main(list(states.values()))
+        )
         return True
 
     def _take_steps(self, part: feeding.Fed) -> dict[str, float]:
-        """Takes the steps of a dispatch and records them.
-
-        Returns:
-            Their metrics, averaged over steps and seeds.
-        """
+        """Takes and records the steps of a dispatch; returns mean metrics."""
         n_steps = part.dispatch.n_steps
-        before = self._state
-        self._scored.clear()
+        before, first = self._state, self._step
+        self._scored = {}
         with self._clock.steps(n_steps):
             self._state, metrics = self._program.run(
                 before, part.images, part.order, part.first, n_steps
             )
-        of_seeds = [
-            jax.tree.map(lambda leaf, i=i: leaf[i], metrics)
-            for i in range(len(self._seeds))
-        ]
+        of_seeds = dict(zip(self._trained, metrics, strict=True))
         for i in list(self._alive):
             if not np.all(np.isfinite(of_seeds[i].loss)):
-                sound = self._program.members(before)
-                self._recorder.save(self._indices[i], sound[i], None)
-                self._give_up(i, records.divergence(of_seeds[i], self._step))
-        records.log_events(
-            self._run.stepper.schedule, self._step, self._step + n_steps
-        )
+                self._recorder.save(i, self._members(before)[i], None)
+                self._give_up(i, records.divergence(of_seeds[i], first))
         self._step += n_steps
-        values = {
-            i: records.mean_metrics(
-                of_seeds[i], self._run.stepper.schedule, self._step - n_steps
-            )
+        records.log_events(self._schedule, first, self._step)
+        rows = [
+            records.mean_metrics(of_seeds[i], self._schedule, first)
             for i in self._alive
-        }
-        for i in self._alive:
-            self._record(i, "train", values[i])
-        return records.mean_values(list(values.values()))
+        ]
+        for i, values in zip(self._alive, rows, strict=True):
+            self._record(i, "train", values)
+        return records.mean_values(rows)
 
     def _end_epoch(self, is_save_due: bool, is_logged: bool) -> None:
         """Scores, records and saves, as far as that is due."""
-        settings, schedule = self._run.settings, self._run.stepper.schedule
+        settings = self._run.settings
         epoch = self._step // self._run.steps_per_epoch
         is_save_due = (
             is_save_due
             or epoch % settings.checkpoint.every_epochs == 0
-            or self._step == schedule.n_steps
+            or self._step == self._schedule.n_steps
             or self._has_to_choose()
         )
         # What is saved is scored, so that the best can be told from the rest.
         if not is_save_due and epoch % settings.evaluate.every_epochs:
             return
-        states = self._program.members(self._state)
-        values = self._score(states)
-        speed = self._clock.read(settings.train.batch_size, len(self._seeds))
+        states = self._members(self._state)
+        self._score(states)
+        rows = self._record_scores()
+        speed = self._clock.read(settings.train.batch_size, len(self._trained))
         for i in self._alive:
             self._record(i, "speed", speed)
-        if values and is_logged:
+        if rows and is_logged:
             logging.info(
                 "epoch %d, test: %s; %s",
                 epoch,
-                records.line(schedule, self._step, records.mean_values(values)),
+                records.line(
+                    self._schedule, self._step, records.mean_values(rows)
+                ),
                 ", ".join(f"{name} {v:.4g}" for name, v in speed.items()),
             )
         if is_save_due:
@@ -322,52 +315,46 @@ class _Training:
             bounds[:] = [
                 self._scored[i].terms["mixture_bound"] for i in self._alive
             ]
-        found = processes.broadcast(bounds).tolist()
+        found = multihost_utils.broadcast_one_to_all(bounds).tolist()
         return restarts.choose(
             dict(zip(self._alive, found, strict=True)),
             self._choices[self._step // self._run.steps_per_epoch],
-            [seed.settings.seed for seed in self._seeds],
         )
 
     def _drop(
-        self, choice: restarts.Choices, states: Sequence[TrainState]
+        self, choice: restarts.Choices, states: dict[int, TrainState]
     ) -> None:
         """Goes on with the starts that are kept, in a program of their own."""
         if not choice:
             return
+        seeds = [seed.settings.seed for seed in self._seeds]
         for i, one in choice.items():
             if not one.is_kept:
-                self._recorder.drop(self._indices[i], one.why(self._step))
-        kept = sorted(i for i, one in choice.items() if one.is_kept)
-        self._scored = {
-            at: self._scored[i] for at, i in enumerate(kept) if self._scored
-        }
-        self._train([self._indices[i] for i in kept])
-        self._state = self._program.place([states[i] for i in kept])
+                why = restarts.why_not_kept(choice, i, seeds, self._step)
+                self._recorder.drop(i, why)
+        self._make_program(sorted(i for i in choice if choice[i].is_kept))
+        self._place(states)
 
-    def _score(
-        self, states: Sequence[TrainState], *, is_recorded: bool = True
-    ) -> list[dict[str, float]]:
-        """Scores the seeds and records it, in the process that writes."""
+    def _score(self, states: dict[int, TrainState]) -> None:
+        """Scores the seeds, in the process that writes."""
         if processes.is_main():
             self._scored = {
                 i: runs.score(self._seeds[i], states[i]) for i in self._alive
             }
-        rows = [
-            records.score_values(scored) for scored in self._scored.values()
-        ]
-        if is_recorded:
-            for i, row in zip(self._scored, rows, strict=True):
-                self._record(i, "test", row)
+
+    def _record_scores(self) -> list[dict[str, float]]:
+        rows = list(map(records.score_values, self._scored.values()))
+        for i, row in zip(self._scored, rows, strict=True):
+            self._record(i, "test", row)
         return rows
 
     def _record(self, i: int, split: str, values: dict[str, float]) -> None:
         epoch = self._step / self._run.steps_per_epoch
         self._recorder.record(
-            self._indices[i], records.record(self._step, epoch, split, values)
+            i, records.record(self._step, epoch, split, values)
         )
 
-    def _save(self, states: Sequence[TrainState]) -> None:
+    def _save(self, states: dict[int, TrainState]) -> None:
         """Saves the seeds whose parameters are sound, and gives up others.
 
         A gradient can break the parameters one step before the loss shows it.
@@ -379,19 +366,19 @@ class _Training:
                 self._give_up(i, error)
         choice = self._choose()
         for i, one in choice.items():
-            self._record(i, "choice", one.values())
-        phases = progressive.phases(self._run.stepper.schedule, self._step)
+            self._record(i, "choice", one._asdict())
+        phases = progressive.phases(self._schedule, self._step)
         is_full = (phases == progressive.Phase.ACTIVE).all()
         for i in self._alive:
             scored = self._scored.get(i) if is_full else None
             bound = scored and scored.terms["mixture_bound"]
-            self._recorder.save(self._indices[i], states[i], bound)
+            self._recorder.save(i, states[i], bound)
         self._drop(choice, states)
 
     def _give_up(self, i: int, error: FloatingPointError) -> None:
         """Goes on without a seed; raises the error if it was the last."""
         self._alive.remove(i)
-        if self._run.settings.n_starts > 1:
-            self._recorder.give_up(self._indices[i], error)
+        if len(self._seeds) > 1:
+            self._recorder.give_up(i, error)
         if not self._alive:
             raise error

@@ -3,7 +3,6 @@
 """A run in several processes: how they find, ask and tell each other.
 
 All of them run the same loop on their own devices. Process 0 alone writes.
-With one process, everything here is the identity.
 """
 
 import atexit
@@ -13,7 +12,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import numpy as np
@@ -22,9 +20,7 @@ from jax.experimental import multihost_utils
 __all__ = [
     "LostError",
     "any_of",
-    "broadcast",
     "explained",
-    "gather",
     "is_main",
     "leave",
     "meet",
@@ -136,9 +132,6 @@ def leave(code: int) -> None:
 
     They cannot go on without it, and notice by themselves. To end as usual
     would be to wait for them first. With one process, this does nothing.
-
-    Args:
-        code: of the process.
     """
     if jax.distributed.is_initialized():
         _say_all_is_well()
@@ -183,35 +176,4 @@ def is_main() -> bool:
 
 def any_of(flag: bool) -> bool:
     """Whether the flag is up in any process; all must ask."""
-    if jax.process_count() == 1:
-        return flag
     return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
-
-
-def gather(tree: Any) -> Any:
-    """Joins the arrays of all processes along their first axis.
-
-    Args:
-        tree: of NumPy arrays, of the same shapes in every process.
-
-    Returns:
-        A tree of NumPy arrays, the same in every process.
-    """
-    if jax.process_count() == 1:
-        return tree
-    return multihost_utils.process_allgather(tree, tiled=True)
-
-
-def broadcast(tree: Any) -> Any:
-    """Gives the arrays of process 0 to all.
-
-    Args:
-        tree: of NumPy arrays, of the same shapes in every process; only the
-            values in process 0 count.
-
-    Returns:
-        A tree of NumPy arrays.
-    """
-    if jax.process_count() == 1:
-        return tree
-    return multihost_utils.broadcast_one_to_all(tree)

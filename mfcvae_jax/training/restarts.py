@@ -11,53 +11,30 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Choice", "Choices", "choose"]
+__all__ = ["Choice", "Choices", "choose", "why_not_kept"]
 
 
 class Choice(NamedTuple):
-    """What becomes of one start.
+    """What becomes of one start, as it is recorded.
 
     Attributes:
-        bound: its held-out mixture bound, in nats per example.
+        mixture_bound: held-out, in nats per example.
         rank: from 1, the best, on.
         n_starts: that were compared.
         is_kept: whether it goes on.
-        best: the best bound of all.
-        best_seed: whose that is.
     """
 
-    bound: float
+    mixture_bound: float
     rank: int
     n_starts: int
     is_kept: bool
-    best: float
-    best_seed: int
-
-    def values(self) -> dict[str, float]:
-        """What is recorded of it, by name."""
-        return {
-            "mixture_bound": self.bound,
-            "rank": self.rank,
-            "n_starts": self.n_starts,
-            "is_kept": float(self.is_kept),
-        }
-
-    def why(self, step: int) -> str:
-        """Says why it is not kept after ``step``, in a sentence."""
-        return (
-            f"at step {step} its held-out mixture bound is {self.bound:.4f} "
-            f"nats per example, place {self.rank} of {self.n_starts}; that of "
-            f"seed {self.best_seed} is {self.best:.4f}"
-        )
 
 
 # By the number of the start, best first.
 Choices = dict[int, Choice]
 
 
-def choose(
-    bounds: Mapping[int, float], n_kept: int, seeds: Sequence[int]
-) -> Choices:
+def choose(bounds: Mapping[int, float], n_kept: int) -> Choices:
     """Ranks starts by their bounds and keeps the best.
 
     Of equal bounds, that of the earlier start is better. One that is not finite
@@ -67,23 +44,23 @@ def choose(
         bounds: held-out mixture bound of each start that is left, in nats per
             example, by its number.
         n_kept: at most so many go on.
-        seeds: of all starts, by their number.
-
-    Returns:
-        What becomes of each, by its number, best first.
     """
     order = sorted(
         bounds, key=lambda i: (-np.nan_to_num(bounds[i], nan=-np.inf), i)
     )
-    best = order[0]
     return {
-        i: Choice(
-            bound=bounds[i],
-            rank=rank,
-            n_starts=len(order),
-            is_kept=rank <= n_kept,
-            best=bounds[best],
-            best_seed=seeds[best],
-        )
+        i: Choice(bounds[i], rank, len(order), rank <= n_kept)
         for rank, i in enumerate(order, 1)
     }
+
+
+def why_not_kept(
+    choices: Choices, start: int, seeds: Sequence[int], step: int
+) -> str:
+    """Says why a start is not kept after ``step``, in a sentence."""
+    best, one = next(iter(choices)), choices[start]
+    return (
+        f"at step {step} its held-out mixture bound is {one.mixture_bound:.4f} "
+        f"nats per example, place {one.rank} of {one.n_starts}; that of seed "
+        f"{seeds[best]} is {choices[best].mixture_bound:.4f}"
+    )

@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.experimental import multihost_utils
 
 from mfcvae_jax.model import MFCVAE
 from mfcvae_jax.randomness import draw_noise
-from mfcvae_jax.training import processes
 
 __all__ = [
     "TrainState",
@@ -98,7 +98,8 @@ def from_main(states: Sequence[TrainState]) -> list[TrainState]:
     if jax.process_count() == 1:
         return list(states)
     plain = [jax.device_get(with_key_data(state)) for state in states]
-    return [with_typed_key(state) for state in processes.broadcast(plain)]
+    found = multihost_utils.broadcast_one_to_all(plain)
+    return [with_typed_key(state) for state in found]
 
 
 def with_key_data(state: TrainState) -> TrainState:

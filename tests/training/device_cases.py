@@ -6,10 +6,10 @@ The number of devices is fixed once a process has used JAX, so every layout of
 devices is tried in a fresh one.
 """
 
-import functools
 import multiprocessing
 import os
 import socket
+from collections.abc import Callable
 from concurrent import futures
 from typing import Any
 
@@ -28,27 +28,16 @@ BATCH_SIZE = 8
 N_STEPS = 50
 _PER_DISPATCH = 10
 
+_LAYERS = {
+    "encoder_backbone": ((16,), (12,)),
+    "encoder_rungs": ((8,), ()),
+    "decoder_rungs": ((8,), (12,)),
+    "decoder_backbone": ((16,), (8,)),
+}
+_DENSE = examples.config()["net"] | {"activation": "elu", "batch_norm": True}
 _NETS = {
-    "dense": {
-        "kind": "dense_ladder",
-        "encoder_backbone": ((16,), (12,)),
-        "encoder_rungs": ((8,), ()),
-        "decoder_rungs": ((8,), (12,)),
-        "decoder_backbone": ((16,), (8,)),
-        "activation": "elu",
-        "batch_norm": True,
-        "merge": "gated_add",
-    },
-    "small": {
-        "kind": "dense_ladder",
-        "encoder_backbone": ((16,),),
-        "encoder_rungs": ((8,),),
-        "decoder_rungs": ((8,),),
-        "decoder_backbone": ((16,),),
-        "activation": "elu",
-        "batch_norm": True,
-        "merge": "gated_add",
-    },
+    "dense": _DENSE | _LAYERS,
+    "small": _DENSE | {name: sizes[:1] for name, sizes in _LAYERS.items()},
     "conv": {
         "kind": "conv_ladder",
         "activation": "elu",
@@ -57,8 +46,6 @@ _NETS = {
         "official_init": False,
     },
 }
-
-
 # Two facets see different things, both drawn.
 _VIEWS = (
     ({"kind": "noise", "std": 0.1},),
@@ -111,41 +98,6 @@ def images() -> np.ndarray:
     return np.float64(whole) / 255 if _is_double() else whole.astype(np.uint8)
 
 
-def train(
-    program: devices.Program,
-    states: list[state.TrainState],
-    *,
-    on_device_bytes: float = 1e9,
-) -> tuple[list[state.TrainState], steps.Metrics]:
-    """Takes all steps; returns the final states and the metrics of each."""
-    data = images()
-    n_per_epoch = len(data) // BATCH_SIZE
-
-    def permutations(epoch):
-        # Every seed has its own order.
-        return np.stack(
-            [
-                np.random.default_rng((epoch, int(key[-1]))).permutation(
-                    len(data)
-                )
-                for key in (jax.random.key_data(s.key) for s in states)
-            ]
-        )
-
-    plan = [
-        feeding.Dispatch(n // n_per_epoch, n % n_per_epoch, _PER_DISPATCH)
-        for n in range(0, N_STEPS, _PER_DISPATCH)
-    ]
-    at, metrics = program.place(states), []
-    for fed in feeding.feed(program, data, permutations, plan, on_device_bytes):
-        at, found = program.run(
-            at, fed.images, fed.order, fed.first, fed.dispatch.n_steps
-        )
-        metrics.append(found)
-    joined = jax.tree.map(lambda *m: np.concatenate(m, axis=1), *metrics)
-    return program.members(at), joined
-
-
 def start(stepper: steps.Stepper, seed: int) -> state.TrainState:
     """The state before the first step of a seed."""
     key = jax.random.key(seed)
@@ -170,32 +122,44 @@ def result(
     on_device_bytes: float = 1e9,
     is_double: bool = True,
 ) -> list[list[np.ndarray]]:
-    """The final leaves of every seed, and the metrics, as NumPy arrays."""
+    """The final leaves of every seed, and the metrics of each step."""
     with jax.enable_x64(is_double):
-        stepper = make_stepper(net)
+        stepper, data = make_stepper(net), images()
         program = devices.Program(
-            stepper,
-            BATCH_SIZE,
-            len(seeds),
-            None if n_devices is None else jax.devices()[:n_devices],
+            stepper, BATCH_SIZE, len(seeds), jax.devices()[:n_devices]
         )
-        states, metrics = train(
-            program,
-            [start(stepper, seed) for seed in seeds],
-            on_device_bytes=on_device_bytes,
-        )
-        return [
-            [
-                np.asarray(leaf)
-                for leaf in jax.tree.leaves(
-                    (
-                        state.with_key_data(at),
-                        jax.tree.map(lambda m, i=i: m[i], metrics),
-                    )
-                )
-            ]
-            for i, at in enumerate(states)
+
+        def permutations(epoch):
+            # Every seed has its own order.
+            rngs = [np.random.default_rng((epoch, seed)) for seed in seeds]
+            return np.stack([rng.permutation(len(data)) for rng in rngs])
+
+        plan = [
+            feeding.Dispatch(
+                *divmod(step, len(data) // BATCH_SIZE), _PER_DISPATCH
+            )
+            for step in range(0, N_STEPS, _PER_DISPATCH)
         ]
+        at = program.place([start(stepper, seed) for seed in seeds])
+        metrics = []
+        for fed in feeding.feed(
+            program, data, permutations, plan, on_device_bytes
+        ):
+            at, found = program.run(
+                at, fed.images, fed.order, fed.first, fed.dispatch.n_steps
+            )
+            metrics.append(found)
+        joined = jax.tree.map(lambda *m: np.concatenate(m), *metrics)
+        states = map(state.with_key_data, program.members(at))
+        return [
+            list(map(np.asarray, jax.tree.leaves(seed)))
+            for seed in zip(states, joined, strict=True)
+        ]
+
+
+def results(cases: list[dict[str, Any]]) -> list[list[list[np.ndarray]]]:
+    """Several results."""
+    return [result(**case) for case in cases]
 
 
 def with_devices(n_devices: int) -> str:
@@ -209,16 +173,10 @@ def _prepare(n_devices: int) -> None:
     os.environ["XLA_FLAGS"] = with_devices(n_devices)
 
 
-def _joined(port, n_processes, process_id, cases):
-    processes.start(f"127.0.0.1:{port}", n_processes, process_id)
-    return [result(**case) for case in cases]
-
-
-@functools.cache
-def pool(n_devices: int) -> futures.ProcessPoolExecutor:
-    """A process that sees so many devices."""
+def pool(n_devices: int, n_processes: int = 1) -> futures.ProcessPoolExecutor:
+    """Processes that see so many devices each."""
     return futures.ProcessPoolExecutor(
-        1,
+        n_processes,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_prepare,
         initargs=(n_devices,),
@@ -232,19 +190,14 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-def results_of_processes(
-    n_processes: int, n_devices: int, cases: list[dict[str, Any]]
-) -> list[list[list[list[np.ndarray]]]]:
-    """Several results of each of some processes with so many devices each."""
+def _joined(port: int, process_id: int, work: Callable, *args: Any) -> Any:
+    processes.start(f"127.0.0.1:{port}", 2, process_id)
+    return work(*args)
+
+
+def of_two_processes(n_devices: int, work: Callable, *args: Any) -> list[Any]:
+    """What each of two processes of one run, of so many devices, returns."""
     port = free_port()
-    with futures.ProcessPoolExecutor(
-        n_processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_prepare,
-        initargs=(n_devices,),
-    ) as workers:
-        jobs = [
-            workers.submit(_joined, port, n_processes, i, cases)
-            for i in range(n_processes)
-        ]
+    with pool(n_devices, 2) as workers:
+        jobs = [workers.submit(_joined, port, i, work, *args) for i in range(2)]
         return [job.result() for job in jobs]

@@ -5,11 +5,13 @@
 import pathlib
 import signal
 import sys
+from typing import Any
 
+import chex
 import jax
 import numpy as np
 
-from mfcvae_jax.training import disk, loop, runs, state
+from mfcvae_jax.training import disk, loop, recording, runs, state
 from mfcvae_jax.workdir import Workdir
 from tests import examples
 
@@ -58,10 +60,9 @@ def run(**overrides) -> runs.Run:
 
 
 def train(
-    of_run: runs.Run, workdir: Workdir, **kwargs
+    of_run: runs.Run, workdir: Workdir, *, resume: bool = False, **kwargs
 ) -> tuple[state.TrainState | None, ...]:
     """Trains in a workdir; returns the states."""
-    resume = kwargs.pop("resume", False)
     recorder = disk.InWorkdir(workdir, resume=resume)
     return loop.train(of_run, recorder, **kwargs).states
 
@@ -81,38 +82,35 @@ class SignalAt(disk.InWorkdir):
             signal.raise_signal(self._signum)
 
 
-def records(workdir: Workdir):
-    """What was recorded, but for the speed."""
-    return [r for r in workdir.records() if r["split"] != "speed"]
+def records(
+    source: Workdir | recording.InMemory, *splits: str
+) -> list[dict[str, Any]]:
+    """What was recorded of some splits, or of all but the speed."""
+    every = source.records() if isinstance(source, Workdir) else source.records
+    if splits:
+        return [record for record in every if record["split"] in splits]
+    return [record for record in every if record["split"] != "speed"]
 
 
 def assert_equal_states(left, right) -> None:
-    """To the last bit: parameters, optimiser, statistics, stage, key, step."""
-    left, right = (
-        {
-            jax.tree_util.keystr(path): np.asarray(leaf)
-            for path, leaf in jax.tree_util.tree_leaves_with_path(
-                jax.device_get(state.with_key_data(one))
-            )
-        }
-        for one in (left, right)
-    )
-    assert left.keys() == right.keys()
-    for path, leaf in left.items():
-        assert leaf.dtype == right[path].dtype, path
-        np.testing.assert_array_equal(leaf, right[path], err_msg=path)
+    """To the last bit: parameters, optimiser, statistics, key, step."""
+    plain = (jax.device_get(state.with_key_data(s)) for s in (left, right))
+    chex.assert_trees_all_equal(*plain, strict=True)
 
 
 def assert_close(left, right) -> None:
-    """Of two lists of arrays, by the root mean square of each.
+    """Of two trees of arrays, by the root mean square of each.
 
     Where a gradient is next to 0, rounding decides its sign, and Adam's steps
     are as long as any: single entries are far off.
     """
-    for ours, theirs in zip(left, right, strict=True):
+
+    def compare(ours, theirs):
         error = np.sqrt(np.mean(np.square(ours - theirs)))
         scale = np.sqrt(np.mean(np.square(theirs)))
         assert error < 5e-3 * (1 + scale), (error, scale)
+
+    jax.tree.map(compare, left, right)
 
 
 def command(folder, config, workdir) -> list[str]:
