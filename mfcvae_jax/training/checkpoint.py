@@ -5,10 +5,11 @@
 import contextlib
 import gc
 import logging as standard_logging
+import operator
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -18,8 +19,8 @@ from orbax.checkpoint import checkpoint_managers
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import storage
-from mfcvae_jax.settings import Settings
 from mfcvae_jax.training.packed import Packed
+from mfcvae_jax.training.runs import Run, blank_state
 from mfcvae_jax.training.state import (
     TrainState,
     in_host_memory,
@@ -56,20 +57,16 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
 
     Args:
         folder: of the checkpoints.
-        settings: of the seed.
+        run: of the seed.
         is_writer: whether what an earlier writer left half done may be removed;
             false for readers, beside whom someone may be writing.
     """
 
     def __init__(
-        self,
-        folder: storage.Path,
-        settings: Settings,
-        *,
-        is_writer: bool = False,
+        self, folder: storage.Path, run: Run, *, is_writer: bool = False
     ):
         self.folder = folder
-        self._settings = settings
+        self._run = run
         self._damaged: set[int] = set()
         self._quiet = contextlib.ExitStack()
         self._quiet.enter_context(_one_error())
@@ -77,29 +74,26 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
         if storage.is_bucket(folder):
             self._packed = self._quiet.enter_context(Packed(folder))
         storage.make_folder(folder)
+        bound = operator.itemgetter(_BOUND)
+        best = checkpoint_managers.BestN(
+            get_metric_fn=bound, n=1, keep_checkpoints_without_metrics=False
+        )
+        last = checkpoint_managers.LatestN(run.settings.checkpoint.keep)
         process = jax.process_index()
-        self._manager = _Manager(
-            self._packed.folder if self._packed else folder,
-            options=ocp.CheckpointManagerOptions(
-                create=False,
-                cleanup_tmp_directories=is_writer,
-                best_fn=_bound,
-                preservation_policy=checkpoint_managers.AnyPreservationPolicy(
-                    [
-                        checkpoint_managers.LatestN(settings.checkpoint.keep),
-                        checkpoint_managers.BestN(
-                            get_metric_fn=_bound,
-                            n=1,
-                            keep_checkpoints_without_metrics=False,
-                        ),
-                    ]
-                ),
-                # Whoever opens it works alone; no other process must join in.
-                multiprocessing_options=ocp.options.MultiprocessingOptions(
-                    primary_host=process, active_processes={process}
-                ),
+        options = ocp.CheckpointManagerOptions(
+            create=False,
+            cleanup_tmp_directories=is_writer,
+            best_fn=bound,
+            preservation_policy=checkpoint_managers.AnyPreservationPolicy(
+                [last, best]
+            ),
+            # Whoever opens it works alone; no other process must join in.
+            multiprocessing_options=ocp.options.MultiprocessingOptions(
+                primary_host=process, active_processes={process}
             ),
         )
+        at = self._packed.folder if self._packed else folder
+        self._manager = _Manager(at, options=options)
 
     def __exit__(self, *exception) -> None:
         """Waits for a save that is under way."""
@@ -115,11 +109,7 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
     def save(self, state: TrainState, bound: float | None = None) -> None:
         """Saves a state under its step, unless that step is saved already.
 
-        Args:
-            state: to be saved.
-            bound: the held-out mixture bound, in nats per example, if the state
-                may be chosen as the best; only states in which every facet is
-                fully in may, since bounds of fewer facets are another model's.
+        See ``Recorder.save``.
 
         Raises:
             NotSavedError: if this save, or the one before, failed.
@@ -135,7 +125,7 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
             items = ocp.args.Composite(
                 state=ocp.args.PyTreeSave(jax.device_get(with_key_data(state))),
                 settings=ocp.args.JsonSave(
-                    config_lib.to_config(self._settings)
+                    config_lib.to_config(self._run.settings)
                 ),
             )
             metrics = None if bound is None else {_BOUND: bound}
@@ -161,32 +151,27 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
         """Returns the step with the best held-out bound; None without one."""
         return self._manager.best_step()
 
-    def restore(self, template: TrainState, step: int) -> TrainState:
+    def restore(self, step: int) -> TrainState:
         """Restores a checkpoint into host memory.
-
-        Args:
-            template: shapes and types of the state, see ``runs.blank_state``.
-            step: which.
-
-        Returns:
-            The saved state.
 
         Raises:
             DamagedError: if it cannot be read.
             ValueError: if it is that of another model.
         """
         config = self._read(step, settings=ocp.args.JsonRestore())
-        self._check_model(step, config_lib.from_config(config))
+        saved = config_lib.from_config(config)
+        changed = config_lib.differences(saved, self._run.settings)
+        if changed:
+            raise ValueError(
+                f"checkpoint {self.folder / str(step)} is that of another "
+                "model or run (there != asked for):\n  " + "\n  ".join(changed)
+            )
         # Partial: version 0.1.0 saved two counters more, which follow from the
         # step.
-        return with_typed_key(
-            self._read(
-                step,
-                state=ocp.args.PyTreeRestore(
-                    in_host_memory(template), partial_restore=True
-                ),
-            )
+        blank = ocp.args.PyTreeRestore(
+            in_host_memory(blank_state(self._run)), partial_restore=True
         )
+        return with_typed_key(self._read(step, state=blank))
 
     def _wait(self) -> None:
         if self._packed:
@@ -207,14 +192,6 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
                 f"checkpoint {self.folder / str(step)} cannot be read: it is "
                 f"truncated or incomplete. ({_in_brief(error)})"
             ) from error
-
-    def _check_model(self, step: int, saved: Settings) -> None:
-        changed = config_lib.differences(saved, self._settings)
-        if changed:
-            raise ValueError(
-                f"checkpoint {self.folder / str(step)} is that of another "
-                "model or run (there != asked for):\n  " + "\n  ".join(changed)
-            )
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -237,16 +214,10 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
             ) from error
 
 
-def restore_latest(
-    saved: Sequence[Checkpointer], blank: Callable[[], Sequence[TrainState]]
-) -> list[TrainState] | None:
+def restore_latest(saved: Sequence[Checkpointer]) -> list[TrainState] | None:
     """Restores the last step that some seeds have all saved.
 
     A checkpoint that cannot be read is reported, and the one before is taken.
-
-    Args:
-        saved: of each seed.
-        blank: returns shapes and types of their states.
 
     Returns:
         Their states; None if one of them has no checkpoint.
@@ -258,10 +229,7 @@ def restore_latest(
     steps = [set(one.steps()) for one in saved]
     for step in sorted(set.intersection(*steps), reverse=True):
         try:
-            return [
-                one.restore(template, step)
-                for one, template in zip(saved, blank(), strict=True)
-            ]
+            return [one.restore(step) for one in saved]
         except DamagedError as error:
             logging.error("%s Going back to the one before.", error)
     if all(steps):
@@ -323,7 +291,3 @@ def _in_brief(error: Exception) -> str:
     """An error in a line; tensorstore tells all that it was given to do."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return text if len(text) <= 300 else text[:297] + "..."
-
-
-def _bound(metrics) -> float:
-    return metrics[_BOUND]

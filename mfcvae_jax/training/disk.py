@@ -58,14 +58,11 @@ class InWorkdir(Recorder):
                     config_file=self._config_file,
                 )
             )
-            self._checkpointers = [
-                stack.enter_context(
-                    Checkpointer(
-                        folder.checkpoints, seed.settings, is_writer=True
-                    )
-                )
+            saved = (
+                Checkpointer(folder.checkpoints, seed, is_writer=True)
                 for folder, seed in zip(self._folders, self._runs, strict=True)
-            ]
+            )
+            self._checkpointers = [*map(stack.enter_context, saved)]
             self._writers = stack.enter_context(contextlib.ExitStack())
             yield
 
@@ -75,19 +72,14 @@ class InWorkdir(Recorder):
 
     def restore(self, seeds: Sequence[int]) -> list[TrainState] | None:
         """Restores the last step that seeds have all saved, if there is one."""
-        return restore_latest(
-            [self._checkpointers[i] for i in seeds],
-            lambda: [runs.blank_state(self._runs[i]) for i in seeds],
-        )
+        return restore_latest([self._checkpointers[i] for i in seeds])
 
     def start(self, step: int) -> None:
         """Opens the records; see ``MetricsWriter``."""
-        given_up = self.given_up()  # their records are as they should be
-        self._metrics = {
-            i: self._writers.enter_context(MetricsWriter(folder, step or -1))
-            for i, folder in enumerate(self._folders)
-            if i not in given_up
-        }
+        for i, folder in enumerate(self._folders):
+            if not folder.why_given_up():  # else they are as they should be
+                writer = MetricsWriter(folder, step or -1)
+                self._metrics[i] = self._writers.enter_context(writer)
 
     def record(self, seed: int, record: dict[str, Any]) -> None:
         """Writes a record."""
@@ -125,13 +117,7 @@ class InWorkdir(Recorder):
 def restore(
     run: Run, workdir: Workdir, *, is_best: bool = False
 ) -> tuple[TrainState | None, ...]:
-    """Restores checkpoints of a run.
-
-    Args:
-        run: whose states they are.
-        workdir: its folder.
-        is_best: whether to take those with the best held-out bound instead of
-            the last.
+    """Restores the last checkpoints of a run, or those of the best bound.
 
     Returns:
         The state of each seed; None for one that was given up.
@@ -169,21 +155,19 @@ def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
 
 
 def _restore(seed: Run, folder: Workdir, is_best: bool) -> TrainState:
-    with Checkpointer(folder.checkpoints, seed.settings) as checkpointer:
-        if not is_best:
-            found = restore_latest(
-                [checkpointer], lambda: [runs.blank_state(seed)]
-            )
-            if found is None:
+    with Checkpointer(folder.checkpoints, seed) as checkpointer:
+        if is_best:
+            step = checkpointer.best_step()
+            if step is None:
                 raise FileNotFoundError(
-                    f"no checkpoint in {folder.checkpoints}: the run stopped "
-                    "before its first one; start it again"
+                    f"no checkpoint in {folder.checkpoints} was saved with its "
+                    "held-out bound after the last facet had come in"
                 )
-            return found[0]
-        step = checkpointer.best_step()
-        if step is None:
+            return checkpointer.restore(step)
+        found = restore_latest([checkpointer])
+        if found is None:
             raise FileNotFoundError(
-                f"no checkpoint in {folder.checkpoints} was saved with its "
-                "held-out bound after the last facet had come in"
+                f"no checkpoint in {folder.checkpoints}: the run stopped "
+                "before its first one; start it again"
             )
-        return checkpointer.restore(runs.blank_state(seed), step)
+        return found[0]

@@ -24,11 +24,6 @@ __all__ = ["Packed"]
 class Packed(contextlib.AbstractContextManager["Packed"]):
     """The checkpoints of a bucket, unpacked into a folder of this machine.
 
-    Use it as a context manager.
-
-    Args:
-        bucket: where the objects are, or will be.
-
     Attributes:
         folder: of one folder a step, until the context is left.
     """
@@ -55,11 +50,9 @@ class Packed(contextlib.AbstractContextManager["Packed"]):
         self._scratch.cleanup()
 
     def begin_to_put(self, step: int, manager: ocp.CheckpointManager) -> None:
-        """Puts a checkpoint into the bucket as soon as it is saved.
+        """Puts a checkpoint into the bucket as soon as its save is over.
 
-        Args:
-            step: whose save was begun.
-            manager: of the folder; it must not be used before ``wait``.
+        The manager, of the folder, must not be used before ``wait``.
         """
         self._putting = self._thread.submit(self._put, step, manager)
 

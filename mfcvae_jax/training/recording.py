@@ -41,23 +41,18 @@ class Recorder:
     def record(self, seed: int, record: dict[str, Any]) -> None:
         """Takes a record.
 
-        Args:
-            seed: whose.
-            record: ``step`` (optimiser steps taken), ``epoch`` (the same in
-                epochs), ``split`` ('train', 'test', 'speed'; of priors that
-                were fitted, 'fit'; of starts that were compared, 'choice'), and
-                numbers by name, None for one that is not finite.
+        It has ``step`` (optimiser steps taken), ``epoch`` (the same in epochs),
+        ``split`` ('train', 'test', 'speed'; of priors that were fitted, 'fit';
+        of starts that were compared, 'choice'), and numbers by name, None for
+        one that is not finite.
         """
 
     def save(self, seed: int, state: TrainState, bound: float | None) -> None:
-        """Takes a state that is sound.
+        """Takes a state that is sound, between two steps.
 
-        Args:
-            seed: whose.
-            state: between two steps.
-            bound: the held-out mixture bound in nats per example, if the state
-                may be chosen as the best: if it was scored, and every facet is
-                fully in (bounds of fewer facets are another model's).
+        It has a held-out mixture bound, in nats per example, if it may be
+        chosen as the best: if it was scored, and every facet is fully in
+        (bounds of fewer facets are another model's).
         """
 
     def give_up(self, seed: int, error: FloatingPointError) -> None:

@@ -26,8 +26,6 @@ _PUBLISH_SECONDS = 120
 class MetricsWriter(contextlib.AbstractContextManager["MetricsWriter"]):
     """Appends records to metrics.jsonl and to TensorBoard event files.
 
-    Use it as a context manager.
-
     Args:
         workdir: of the run.
         after_step: records of later steps are dropped first; they belong to
@@ -65,11 +63,10 @@ class MetricsWriter(contextlib.AbstractContextManager["MetricsWriter"]):
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Writes one record, see ``Recorder.record``."""
-        about = ("step", "epoch", "split")
         finite = {
             f"{record['split']}/{name}": value
             for name, value in record.items()
-            if name not in about and value is not None
+            if name not in ("step", "epoch", "split") and value is not None
         }
         with self._workdir.writing():
             self._file.write(json.dumps(record) + "\n")
@@ -111,13 +108,11 @@ class _EventFile:
         self.flush()
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        summary = summary_pb2.Summary(
-            value=[
-                summary_pb2.Summary.Value(tag=name, simple_value=value)
-                for name, value in values.items()
-            ]
-        )
-        self._add(step=step, summary=summary)
+        value = [
+            summary_pb2.Summary.Value(tag=name, simple_value=value)
+            for name, value in values.items()
+        ]
+        self._add(step=step, summary=summary_pb2.Summary(value=value))
         if time.monotonic() > self._next_flush:
             self.flush()
 

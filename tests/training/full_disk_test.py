@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run says and keeps when the disk is full."""
 
-import pathlib
+import contextlib
 import re
 import resource
 import subprocess
 import tempfile
 
 import pytest
-from absl.testing import absltest
 
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.training import disk, runs, writers
@@ -19,46 +18,43 @@ from tests.training import small_runs
 _RECORD = {"step": 1, "epoch": 0.1, "split": "train"}
 
 
-class FullDiskTest(absltest.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.workdir = workdir_lib.Workdir(f"{folder}/run")
+class TestErrors:
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path):
+        self.workdir = workdir_lib.Workdir(tmp_path / "run")
+        self.workdir.path.mkdir()
 
-    def _assert_explains(self, message, path, how="--resume"):
-        """It is one line that says where, how much is free, and what to do."""
-        self.assertRegex(message, rf"{path}.* MB are free.*ake room.*{how}")
-        self.assertNotIn("\n", message)
+    @contextlib.contextmanager
+    def _raises(self):
+        """The error says where, how much is free, and what to do, in a line."""
+        message = rf"{self.workdir.path}.* MB are free.*ake room.*start again"
+        with pytest.raises(
+            workdir_lib.NotWrittenError, match=message
+        ) as caught:
+            yield
+        assert "\n" not in str(caught.value)
 
     def test_config(self):
-        self.workdir.path.mkdir()
-        self.workdir.config.with_suffix(".part").symlink_to("/dev/full")
+        part = self.workdir.config.with_suffix(".part")
+        part.symlink_to("/dev/full")
         with (
-            self.assertRaises(workdir_lib.NotWrittenError) as caught,
+            self._raises(),
             self.workdir.claim(examples.settings(), resume=False),
         ):
             pass
-        self._assert_explains(
-            str(caught.exception), self.workdir.path, "start again"
-        )
-        self.workdir.config.with_suffix(".part").unlink()
+        part.unlink()
         with self.workdir.claim(examples.settings(), resume=False):
             pass
 
     def test_metrics(self):
-        self.workdir.path.mkdir()
         self.workdir.metrics.with_suffix(".part").symlink_to("/dev/full")
         writer = writers.MetricsWriter(self.workdir, -1)
-        with self.assertRaises(workdir_lib.NotWrittenError) as caught:
+        with self._raises():
             writer.write(_RECORD | {"loss": 1.0})
-        self._assert_explains(
-            str(caught.exception), self.workdir.path, "start again"
-        )
-        with self.assertRaises(workdir_lib.NotWrittenError):
+        with self._raises():
             writer.__exit__()
 
     def test_tensorboard_neither_hangs_nor_is_silent(self):
-        self.workdir.path.mkdir()
         writer = writers.MetricsWriter(self.workdir, -1)
         (path,) = self.workdir.tensorboard.iterdir()
         # The process can write no more than that into any one file.
@@ -66,59 +62,50 @@ class FullDiskTest(absltest.TestCase):
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
         try:
-            with (
-                self.assertRaises(workdir_lib.NotWrittenError) as caught,
-                writer,
-            ):
+            with self._raises(), writer:
                 # Of the record in JSON, 100 bytes more would have fitted.
                 for _ in range(9):
                     writer.write(_RECORD | {"a name of a number": 1.0})
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        self._assert_explains(
-            str(caught.exception), self.workdir.path, "start again"
-        )
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    return tmp_path_factory.mktemp("compiled")
 
 
 @pytest.mark.slow
-class FullDiskCommandTest(absltest.TestCase):
+class TestCommand:
     """The command says what is wrong in one line, and goes on from there."""
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.compiled = cls.enterClassContext(tempfile.TemporaryDirectory())
-
-    def setUp(self):
-        super().setUp()
-        self.folder = pathlib.Path(
-            self.enterContext(tempfile.TemporaryDirectory())
-        )
-        self.path = self.folder / "run"
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path, compiled):
+        self.path = tmp_path / "run"
         self.path.mkdir()
-        self.workdir = workdir_lib.Workdir(self.path)
         # More checkpoints than fit on the disk.
         config = examples.config(
             **(small_runs.ONE_FACET | {"progressive": {"stage_epochs": (12,)}}),
             checkpoint={"keep": 99},
         )
-        self.command = (
-            *small_runs.command(self.folder, config, self.workdir),
-            f"--compilation_cache={self.compiled}",
-        )
+        workdir = workdir_lib.Workdir(self.path)
+        self.command = [
+            *small_runs.command(tmp_path, config, workdir),
+            f"--compilation_cache={compiled}",
+        ]
 
-    def _assert_explains(self, stderr):
-        self.assertNotIn("Traceback", stderr)
+    def _explained(self, stderr):
+        assert "Traceback" not in stderr
         (line,) = [x for x in stderr.splitlines() if x.startswith("error: ")]
-        self.assertRegex(
-            line, rf"{self.path}.* MB are free.*room and continue with --resume"
+        assert re.search(
+            rf"{self.path}.* MB are free.*room and continue with --resume", line
         )
         return line
 
     def test_small_disk(self):
         unshare = _private_mounts()
         if unshare is None:
-            self.skipTest("needs a mount namespace, which is not allowed here")
+            pytest.skip("needs a mount namespace, which is not allowed here")
         done = subprocess.run(
             [
                 *(*unshare, "sh", "-c"),
@@ -140,14 +127,14 @@ class FullDiskCommandTest(absltest.TestCase):
             timeout=2 * small_runs.PATIENCE_SECONDS,
         )
         codes = re.findall(r"ended with (\d+)", done.stdout)
-        self.assertEqual(codes, ["2", "0"], done.stderr)
+        assert codes == ["2", "0"], done.stderr
         full, resumed = done.stderr.split("-- more room --")
-        self._assert_explains(full)
+        self._explained(full)
         (step,) = re.findall(r"resumed at step (\d+)", resumed)
-        self.assertGreaterEqual(int(step), 12)
+        assert int(step) >= 12
         copy = workdir_lib.Workdir(f"{self.path}.copy")
         run = runs.make_run(copy.settings())
-        self.assertEqual(int(disk.restore(run, copy)[0].step), 144)
+        assert int(disk.restore(run, copy)[0].step) == 144
 
     def test_small_files(self):
         done = subprocess.run(
@@ -156,30 +143,17 @@ class FullDiskCommandTest(absltest.TestCase):
             text=True,
             timeout=small_runs.PATIENCE_SECONDS,
         )
-        self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertIn(
-            "last good one is none", self._assert_explains(done.stderr)
-        )
+        assert done.returncode == 2, done.stderr
+        assert "last good one is none" in self._explained(done.stderr)
 
 
 def _private_mounts():
     """The command after which another can mount what it likes, or None."""
+    mount = ("mount", "-t", "tmpfs", "none", tempfile.gettempdir())
     for options in (("--mount",), ("--user", "--map-root-user", "--mount")):
         command = ("unshare", *options)
-        try:
-            subprocess.run(
-                [
-                    *command,
-                    "mount",
-                    "-t",
-                    "tmpfs",
-                    "none",
-                    tempfile.gettempdir(),
-                ],
-                check=True,
-                capture_output=True,
-            )
-        except (OSError, subprocess.CalledProcessError):
-            continue
-        return command
+        with contextlib.suppress(OSError):
+            done = subprocess.run([*command, *mount], capture_output=True)
+            if done.returncode == 0:
+                return command
     return None

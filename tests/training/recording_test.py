@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import pytest
-from absl.testing import absltest, parameterized
 
 from mfcvae_jax.training import progress
 
@@ -36,56 +35,65 @@ print(seen, hidden, model.labels_.shape, len(model.history_) > 0)
 """
 
 
-class MemoryTest(absltest.TestCase):
-    @pytest.mark.slow
-    def test_fit_writes_no_file_and_starts_no_process(self):
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name != "JAX_COMPILATION_CACHE_DIR"
-        }
-        done = subprocess.run(
-            [sys.executable, "-B", "-c", _FIT],
-            capture_output=True,
-            text=True,
-            # scikit-learn would ask a program how many cores there are.
-            env={**environment, "TMPDIR": "/proc", "LOKY_MAX_CPU_COUNT": "1"},
-        )
-        self.assertEqual(done.stdout, "[] [] (60, 1) True\n", done.stderr)
+@pytest.mark.slow
+def test_fit_writes_no_file_and_starts_no_process():
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "JAX_COMPILATION_CACHE_DIR"
+    }
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", _FIT],
+        capture_output=True,
+        text=True,
+        # scikit-learn would ask a program how many cores there are.
+        env={**environment, "TMPDIR": "/proc", "LOKY_MAX_CPU_COUNT": "1"},
+    )
+    assert done.stdout == "[] [] (60, 1) True\n", done.stderr
 
 
-class ProgressTest(parameterized.TestCase):
-    """20 steps in five dispatches, the first of which is compiled."""
+class _Stream(io.StringIO):
+    def __init__(self, is_terminal):
+        super().__init__()
+        self.isatty = lambda: is_terminal
 
-    def _shown(self, is_shown, *, is_terminal=False):
-        class Stream(io.StringIO):
-            def isatty(self):
-                return is_terminal
 
-        stream = Stream()
-        with (
-            contextlib.redirect_stderr(stream),
-            progress.Progress(20, 0, is_shown) as shown,
-        ):
-            for i in range(5):
-                shown.take(4, f"part {i}", is_compiled=i > 0)
-        return stream.getvalue()
+def _shown(is_shown, is_terminal):
+    """What is shown of 20 steps in five dispatches, the first compiled."""
+    stream = _Stream(is_terminal)
+    with (
+        contextlib.redirect_stderr(stream),
+        progress.Progress(20, 0, is_shown) as shown,
+    ):
+        for i in range(5):
+            shown.take(4, f"part {i}", is_compiled=i > 0)
+    return stream.getvalue()
 
-    def test_few_lines_where_there_is_no_terminal(self):
-        self.assertEqual(
-            self._shown(True),
+
+@pytest.mark.parametrize(
+    "is_shown, is_terminal, text",
+    [
+        (
+            True,
+            False,
             "step 8 of 20 | part 1\nstep 12 of 20 | part 2\n"
             "step 16 of 20 | part 3\nstep 20 of 20 | part 4\n",
-        )
+        ),
+        (None, False, ""),
+        (False, False, ""),
+        (False, True, ""),
+    ],
+)
+def test_few_lines_if_asked_where_there_is_no_terminal(
+    is_shown, is_terminal, text
+):
+    assert _shown(is_shown, is_terminal) == text
 
-    @parameterized.parameters((None, False), (False, False), (False, True))
-    def test_nothing_unless_asked_or_in_a_terminal(self, is_shown, terminal):
-        self.assertEqual(self._shown(is_shown, is_terminal=terminal), "")
 
-    @parameterized.parameters(None, True)
-    def test_bar_in_a_terminal_does_not_count_compilation(self, is_shown):
-        text = self._shown(is_shown, is_terminal=True)
-        first = next(line for line in text.split("\r") if " 4/20 " in line)
-        # No step was timed yet, so no time is foretold.
-        self.assertIn("<?", first)
-        self.assertIn("20/20", text)
+@pytest.mark.parametrize("is_shown", [None, True])
+def test_bar_in_a_terminal_does_not_count_compilation(is_shown):
+    text = _shown(is_shown, is_terminal=True)
+    first = next(line for line in text.split("\r") if " 4/20 " in line)
+    # No step was timed yet, so no time is foretold.
+    assert "<?" in first
+    assert "20/20" in text
