@@ -52,7 +52,7 @@ def data_dependent_init(
     noise: tuple[chex.Array, ...],
     key: chex.PRNGKey,
 ) -> dict[str, Any]:
-    """Returns variables whose layers are standardised on a batch.
+    """Redraws the layers of a model and standardises them on a batch.
 
     Args:
         model: the module.
@@ -73,13 +73,7 @@ def redraw(params: dict[str, Any], key: chex.PRNGKey) -> dict[str, Any]:
     """Redraws every kernel from N(0, 2 / fan_in) and zeroes every bias.
 
     The fan-in of a transposed convolution is that of the one it transposes.
-
-    Args:
-        params: of nets and priors; only linear layers and convolutions change.
-        key: PRNG key.
-
-    Returns:
-        New parameters.
+    Parameters of priors stay as they are.
     """
     flat = traverse_util.flatten_dict(params)
     kernels = [path for path in flat if path[-1] == "kernel"]
@@ -104,14 +98,7 @@ def standardise_layers(
 ) -> dict[str, Any]:
     """Rescales every layer by its output on one batch, in order.
 
-    Args:
-        model: the module.
-        variables: with freshly drawn layers.
-        x: the batch, in [0, 1], shape (B, H, W, C).
-        noise: standard normal draws, one array (1, B, D_j) per facet.
-
-    Returns:
-        New collections ``params`` and ``batch_stats``.
+    Takes and returns what ``data_dependent_init`` does, but redraws nothing.
     """
     net = model.net
     is_as_meant = isinstance(net, ConvLadder) and not net.official_init

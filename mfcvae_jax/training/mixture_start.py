@@ -8,6 +8,8 @@ has components within clusters; merged two by two, the cheapest first, they keep
 apart what lies apart.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 __all__ = ["Mixture", "merged"]
@@ -29,25 +31,17 @@ def merged(fine: Mixture, n_components: int) -> Mixture:
         fine: mixture of K or more components.
         n_components: K.
     """
-    weights, means, covariances = map(np.copy, fine)
-    costs = np.stack(
-        [_costs((weights, means, covariances), i) for i in range(len(weights))]
-    )
-    while len(weights) > n_components:
+    found = [np.copy(part) for part in fine]
+    costs = np.stack([_costs(found, i) for i in range(len(found[0]))])
+    while len(costs) > n_components:
         i, j = sorted(divmod(int(costs.argmin()), len(costs)))
-        pair = (a[[i]] for a in (weights, means, covariances))
-        other = (a[j] for a in (weights, means, covariances))
-        together = _together(*pair, *other)
-        for array, value in zip(
-            (weights, means, covariances), together, strict=True
-        ):
-            array[i] = value[0]
-        weights, means, covariances, costs = (
-            np.delete(a, j, axis=0)
-            for a in (weights, means, covariances, costs)
-        )
-        costs = np.delete(costs, j, axis=1)
-        costs[i] = costs[:, i] = _costs((weights, means, covariances), i)
+        together = _together(*(a[[i]] for a in found), *(a[j] for a in found))
+        for part, value in zip(found, together, strict=True):
+            part[i] = value[0]
+        found = [np.delete(part, j, axis=0) for part in found]
+        costs = np.delete(np.delete(costs, j, axis=0), j, axis=1)
+        costs[i] = costs[:, i] = _costs(found, i)
+    weights, means, covariances = found
     return weights, means, covariances
 
 
@@ -66,15 +60,11 @@ def _together(weights, means, covariances, weight, mean, covariance) -> Mixture:
     return total, both_means, both + spread
 
 
-def _costs(mixture: Mixture, i: int) -> np.ndarray:
+def _costs(mixture: Sequence[np.ndarray], i: int) -> np.ndarray:
     """The costs of merging each component with the i-th, shape (N,)."""
     weights, _, covariances = mixture
     together, _, both = _together(*mixture, *(a[i] for a in mixture))
-    apart = weights * _log_det(covariances)
-    costs = together * _log_det(both) - apart - apart[i]
+    apart = weights * np.linalg.slogdet(covariances).logabsdet
+    costs = together * np.linalg.slogdet(both).logabsdet - apart - apart[i]
     costs[i] = np.inf
     return costs
-
-
-def _log_det(covariances: np.ndarray) -> np.ndarray:
-    return np.linalg.slogdet(covariances)[1]

@@ -65,10 +65,7 @@ class Fit(NamedTuple):
 
 
 def fit(
-    q: Posterior,
-    n_components: int,
-    covariance: Covariance,
-    seed: int,
+    q: Posterior, n_components: int, covariance: Covariance, seed: int
 ) -> Fit:
     """Fits a mixture to the encodings of a facet.
 
@@ -77,9 +74,6 @@ def fit(
         n_components: K.
         covariance: form of the covariances.
         seed: of the start.
-
-    Returns:
-        The mixture.
     """
     means = np.asarray(q.mean, np.float64)
     form = "diag" if covariance is Covariance.DIAGONAL else covariance.value
@@ -89,8 +83,7 @@ def fit(
         reg_covar=_RIDGE * max(means.var(axis=0).mean(), 1e-12),
     )
     n = min(len(means), max(_N_AT_FIRST, 50 * n_components))
-    rows = np.random.RandomState(seed).choice(len(means), n, replace=False)
-    some = means[np.sort(rows)]
+    some = means[_drawn(len(means), n, seed)]
     # What is merged has a full covariance. On a line k-means hardly errs, and
     # merged components of a few classes straddle them.
     if form == "full" and means.shape[1] > 1:
@@ -100,7 +93,7 @@ def fit(
         weights, centres, covariances = mixture_start.merged(
             (fine.weights_, fine.means_, fine.covariances_), n_components
         )
-        weights = weights / weights.sum()
+        weights /= weights.sum()
         precisions = np.linalg.inv(covariances)
     else:
         model = make(n_components, n_init=_N_STARTS, random_state=seed)
@@ -141,19 +134,12 @@ def fit_priors(
     The optimiser starts afresh: a new term comes into the loss, and the moments
     that Adam has gathered are those of the old one.
 
-    Args:
-        run: of one seed, which all follows from, with the state.
-        state: at the end of the warm-up.
-        facets: which have warmed up.
-
     Returns:
         The state with new priors; and what is recorded of the fits, by name.
     """
     settings, images = run.settings, run.dataset.train.images
     if len(images) > _N_EXAMPLES:
-        rng = np.random.RandomState(settings.seed)
-        rows = rng.choice(len(images), _N_EXAMPLES, replace=False)
-        images = images[np.sort(rows)]
+        images = images[_drawn(len(images), _N_EXAMPLES, settings.seed)]
     posteriors = runs.in_force(run, state).posteriors(images)
     params, found = dict(state.params), {}
     encoder = dict(params["encoder"])
@@ -172,12 +158,12 @@ def fit_priors(
             for name, value in fitted.params.items()
         }
         # A net from outside may have heads of another kind.
-        if "log_var" in encoder.get(f"heads_{j}", {}):
-            heads = dict(encoder[f"heads_{j}"])
+        heads = encoder.get(f"heads_{j}", {})
+        if "log_var" in heads:
             shift = jnp.asarray(fitted.log_var_shift, old["means"].dtype)
             bias = heads["log_var"]["bias"] + shift
-            heads["log_var"] = {**heads["log_var"], "bias": bias}
-            encoder[f"heads_{j}"] = heads
+            log_var = {**heads["log_var"], "bias": bias}
+            encoder[f"heads_{j}"] = {**heads, "log_var": log_var}
         found[f"log_likelihood/{j}"] = fitted.log_likelihood
         found[f"iterations/{j}"] = fitted.n_iterations
         logging.info(
@@ -188,6 +174,12 @@ def fit_priors(
     params["encoder"] = encoder
     opt_state = jax.jit(run.stepper.optimiser.init)(params)
     return state._replace(params=params, opt_state=opt_state), found
+
+
+def _drawn(n_rows: int, n: int, seed: int) -> np.ndarray:
+    """Draws n of so many rows, in ascending order."""
+    rng = np.random.RandomState(seed)
+    return np.sort(rng.choice(n_rows, n, replace=False))
 
 
 def _variance_within(model: mixture.GaussianMixture, form: str) -> np.ndarray:

@@ -8,7 +8,7 @@ means are used. ``glorot``: Xavier-normal draws.
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -31,25 +31,17 @@ __all__ = [
 
 
 def with_initial_means(
-    init: MeansInit,
-    params: dict[str, Any],
-    encode_means: Callable[[], Sequence[np.ndarray]],
-    seed: int,
+    params: dict[str, Any], latents: Sequence[np.ndarray] | None, seed: int
 ) -> dict[str, Any]:
-    """Returns parameters with the starting values of the component means.
+    """Returns parameters with new ``means`` in every prior that has any.
 
     Args:
-        init: where the means come from.
         params: of nets and priors.
-        encode_means: returns the means of q(z_j|x) over the training set, one
-            array (N, D_j) per facet; called for ``gmm`` only.
+        latents: means of q(z_j|x) over the training set, one array (N, D_j) per
+            facet, that mixtures are fitted to; None for draws.
         seed: of the run.
-
-    Returns:
-        The parameters with new ``means`` in every prior that has any.
     """
     n_facets = sum(name.startswith("priors_") for name in params)
-    latents = encode_means() if init is MeansInit.GMM else ()
     keys = jax.random.split(run_key(seed, KeyUse.PRIOR), n_facets)
     new = dict(params)
     for j in range(n_facets):
@@ -57,10 +49,10 @@ def with_initial_means(
         if "means" not in of_facet:
             continue
         shape = of_facet["means"].shape
-        if init is MeansInit.GMM:
-            means = jnp.asarray(fit_means(latents[j], shape[0], seed))
-        else:
+        if latents is None:
             means = jax.nn.initializers.glorot_normal()(keys[j], shape)
+        else:
+            means = jnp.asarray(fit_means(latents[j], shape[0], seed))
         new[f"priors_{j}"] = {**of_facet, "means": means}
     return new
 
@@ -90,15 +82,12 @@ def check_warm_up(facet: int, params: Mapping[str, Any]) -> None:
 
 
 def fit_means(latents: np.ndarray, n_components: int, seed: int) -> np.ndarray:
-    """Fits scikit-learn's diagonal GaussianMixture and returns its means.
+    """Returns the means of a diagonal mixture, shape (K, D), float32.
 
     Args:
-        latents: shape (N, D), N at least K.
+        latents: which it is fitted to, shape (N, D), N at least K.
         n_components: K.
-        seed: of the fit's k-means start.
-
-    Returns:
-        Means, shape (K, D), float32.
+        seed: of its k-means start.
     """
     model = mixture.GaussianMixture(
         n_components, covariance_type="diag", random_state=seed

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 from absl import logging
 
 from mfcvae_jax import model as model_lib
@@ -77,10 +78,7 @@ def make_run(settings: Settings) -> Run:
 def run_on(settings: Settings, dataset: Dataset) -> Run:
     """Builds the model of a run on a data set at hand.
 
-    Args:
-        settings: of the run; ``data`` says nothing but where training images
-            are kept.
-        dataset: to train and to score on.
+    Of ``settings.data``, ``on_device_gb`` alone counts.
 
     Raises:
         ValueError: if the data do not fit the settings.
@@ -101,14 +99,9 @@ def make_stepper(
 ) -> steps.Stepper:
     """Builds the model and the step that the settings describe.
 
-    Args:
-        settings: of the run.
-        image_shape: (H, W, C) of the data set.
-        steps_per_epoch: optimiser steps in an epoch.
-
     Raises:
-        ValueError: if the net cannot take images of that shape, or there is no
-            such estimator.
+        ValueError: if the net cannot take images of that shape (H, W, C), or
+            there is no such estimator.
     """
     return steps.Stepper(
         model=model_lib.make_model(settings, image_shape),
@@ -158,25 +151,21 @@ def first_state(run: Run) -> state_lib.TrainState:
     else:
         variables = state_lib.initial_variables(model, key)
 
-    def encode_means():
+    starts = run.stepper.schedule.starts
+    is_warm = [entered < warm for entered, warm, _ in starts]
+    for j in np.flatnonzero(is_warm).tolist():
+        prior_init.check_warm_up(j, variables["params"][f"priors_{j}"])
+    latents = None
+    # What a warm-up will fit needs no fit now.
+    if settings.prior_init.means is MeansInit.GMM and not all(is_warm):
         logging.info("encoding %d images to fit the priors", len(images))
         full = progressive.full_coefficients(len(settings.facets))
         shape = run.dataset.spec.image_shape
         new = make_trained(settings, shape, variables, full.alpha)
         # Not `modes`: this is the program that scores the run later.
-        return new.predict(images, _evaluation_key(run)).latents
-
-    # What a warm-up will fit needs no fit now.
-    starts = run.stepper.schedule.starts
-    is_warm = [entered < warm for entered, warm, _ in starts]
-    for j, is_fitted in enumerate(is_warm):
-        if is_fitted:
-            prior_init.check_warm_up(j, variables["params"][f"priors_{j}"])
+        latents = new.predict(images, _evaluation_key(run)).latents
     params = prior_init.with_initial_means(
-        MeansInit.GLOROT if all(is_warm) else settings.prior_init.means,
-        variables["params"],
-        encode_means,
-        settings.seed,
+        variables["params"], latents, settings.seed
     )
     return state_lib.make_state(
         {**variables, "params": params},
@@ -193,10 +182,10 @@ def _standardised(model, key, x, noise, redraw_key):
 
 
 class Scored(NamedTuple):
-    """A state on the held-out split.
+    """A state on the held-out split, at the coefficients in force.
 
     Attributes:
-        trained: the model, at the coefficients in force.
+        trained: the model.
         predictions: for each example.
         terms: the bounds and their terms, means in nats per example, by name.
         scores: of facets against labelings, see ``score_matrix``.
@@ -209,7 +198,7 @@ class Scored(NamedTuple):
 
 
 def score(run: Run, state: state_lib.TrainState) -> Scored:
-    """Scores a state on the held-out split, at the coefficients in force."""
+    """Scores a state on the held-out split."""
     model, test = in_force(run, state), run.dataset.test
     found = model.predict(test.images, _evaluation_key(run))
     return Scored(

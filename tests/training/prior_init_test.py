@@ -6,12 +6,51 @@ import warnings
 
 import jax
 import numpy as np
-from absl.testing import absltest
+import pytest
 from sklearn import exceptions, mixture
 
-from mfcvae_jax.settings import MeansInit
 from mfcvae_jax.training import prior_init
 from tests import examples
+
+
+def test_means_are_those_of_scikit_learns_mixture():
+    rng = np.random.default_rng(0)
+    latents = rng.normal(size=(300, 3)) + rng.choice([-4, 4], (300, 1))
+    wanted = mixture.GaussianMixture(
+        4, covariance_type="diag", random_state=5
+    ).fit(latents)
+    np.testing.assert_allclose(
+        prior_init.fit_means(latents, 4, 5), wanted.means_, rtol=1e-6
+    )
+
+
+def test_fit_that_does_not_converge_is_used_and_warns_nobody():
+    latents = np.random.default_rng(2).normal(size=(200, 5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", exceptions.ConvergenceWarning)
+        means = prior_init.fit_means(latents, 60, 0)
+    assert means.shape == (60, 5)
+
+
+def test_fewer_examples_than_components_names_both():
+    chosen = examples.settings(facets={"n_components": (3, 5)})
+    prior_init.check(chosen, 5)
+    with pytest.raises(ValueError, match=r"5 components .* 4 training"):
+        prior_init.check(chosen, 4)
+    drawn = examples.settings(prior_init={"means": "glorot"})
+    prior_init.check(drawn, 4)
+    warm = examples.settings(
+        prior_init={"means": "glorot"},
+        progressive={"warm_up_epochs": (0, 1)},
+    )
+    with pytest.raises(ValueError, match=r"a warm-up fits .* 4 training"):
+        prior_init.check(warm, 4)
+
+
+def test_prior_that_no_gaussian_mixture_fits_names_its_facet():
+    prior_init.check_warm_up(0, {"logits": 0, "means": 0, "raw_tril": 0})
+    with pytest.raises(ValueError, match=r"facet 1 .* logits, rates"):
+        prior_init.check_warm_up(1, {"logits": 0, "rates": 0})
 
 
 def _params(*shapes):
@@ -24,84 +63,26 @@ def _params(*shapes):
     }
 
 
-class FitTest(absltest.TestCase):
-    def test_means_are_those_of_scikit_learns_mixture(self):
-        rng = np.random.default_rng(0)
-        latents = rng.normal(size=(300, 3)) + rng.choice([-4, 4], (300, 1))
-        wanted = mixture.GaussianMixture(
-            4, covariance_type="diag", random_state=5
-        ).fit(latents)
-        np.testing.assert_allclose(
-            prior_init.fit_means(latents, 4, 5), wanted.means_, rtol=1e-6
+def test_fits_move_the_means_of_every_facet_and_nothing_else():
+    rng = np.random.default_rng(3)
+    latents = [rng.normal(size=(80, 2)), rng.normal(size=(80, 3))]
+    before = _params((4, 2), (5, 3))
+    after = prior_init.with_initial_means(before, latents, seed=1)
+    for j, k in ((0, 4), (1, 5)):
+        prior = after[f"priors_{j}"]
+        np.testing.assert_array_equal(
+            prior["means"], prior_init.fit_means(latents[j], k, 1)
         )
-
-    def test_well_separated_groups_are_found(self):
-        centres = np.array([[-5.0, 0], [5, 0], [0, 7]])
-        noise = np.random.default_rng(1).normal(scale=0.1, size=(50, 3, 2))
-        found = prior_init.fit_means((centres + noise).reshape(-1, 2), 3, 0)
-        found = found[np.lexsort(found.T)]
-        np.testing.assert_allclose(
-            found, centres[np.lexsort(centres.T)], atol=0.1
-        )
-
-    def test_fit_that_does_not_converge_is_used_and_warns_nobody(self):
-        latents = np.random.default_rng(2).normal(size=(200, 5))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", exceptions.ConvergenceWarning)
-            means = prior_init.fit_means(latents, 60, 0)
-        self.assertEqual(means.shape, (60, 5))
-
-    def test_fewer_examples_than_components_names_both(self):
-        chosen = examples.settings(facets={"n_components": (3, 5)})
-        prior_init.check(chosen, 5)
-        with self.assertRaisesRegex(ValueError, "5 components .* 4 training"):
-            prior_init.check(chosen, 4)
-        drawn = examples.settings(prior_init={"means": "glorot"})
-        prior_init.check(drawn, 4)
-        warm = examples.settings(
-            prior_init={"means": "glorot"},
-            progressive={"warm_up_epochs": (0, 1)},
-        )
-        with self.assertRaisesRegex(ValueError, "a warm-up fits .* 4 training"):
-            prior_init.check(warm, 4)
-
-    def test_prior_that_no_gaussian_mixture_fits_names_its_facet(self):
-        prior_init.check_warm_up(0, {"logits": 0, "means": 0, "raw_tril": 0})
-        with self.assertRaisesRegex(ValueError, "facet 1 .* logits, rates"):
-            prior_init.check_warm_up(1, {"logits": 0, "rates": 0})
+        assert prior["logits"] is before[f"priors_{j}"]["logits"]
+    assert after["encoder"] is before["encoder"]
 
 
-class ParamsTest(absltest.TestCase):
-    def test_gmm_moves_the_means_of_every_facet_and_nothing_else(self):
-        rng = np.random.default_rng(3)
-        latents = [rng.normal(size=(80, 2)), rng.normal(size=(80, 3))]
-        before = _params((4, 2), (5, 3))
-        after = prior_init.with_initial_means(
-            MeansInit.GMM, before, lambda: latents, seed=1
-        )
-        for j, k in ((0, 4), (1, 5)):
-            np.testing.assert_array_equal(
-                after[f"priors_{j}"]["means"],
-                prior_init.fit_means(latents[j], k, 1),
-            )
-            np.testing.assert_array_equal(
-                after[f"priors_{j}"]["logits"],
-                before[f"priors_{j}"]["logits"],
-            )
-        self.assertIs(after["encoder"], before["encoder"])
-
-    def test_glorot_encodes_nothing_and_draws_with_the_right_spread(self):
-        def encode_means():
-            self.fail("glorot must not encode the data")
-
-        before = _params((400, 60), (400, 60))
-        after, again = (
-            prior_init.with_initial_means(
-                MeansInit.GLOROT, before, encode_means, seed=2
-            )
-            for _ in range(2)
-        )
-        jax.tree.map(np.testing.assert_array_equal, after, again)
-        first, second = (after[f"priors_{j}"]["means"] for j in (0, 1))
-        np.testing.assert_allclose(np.std(first), np.sqrt(2 / 460), rtol=0.02)
-        self.assertFalse(np.array_equal(first, second))
+def test_draws_have_the_right_spread():
+    before = _params((400, 60), (400, 60))
+    after, again = (
+        prior_init.with_initial_means(before, None, seed=2) for _ in range(2)
+    )
+    jax.tree.map(np.testing.assert_array_equal, after, again)
+    first, second = (after[f"priors_{j}"]["means"] for j in (0, 1))
+    np.testing.assert_allclose(np.std(first), np.sqrt(2 / 460), rtol=0.02)
+    assert not np.array_equal(first, second)

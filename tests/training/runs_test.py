@@ -5,47 +5,37 @@
 import subprocess
 import sys
 
-import numpy as np
-from absl.testing import absltest
+import pytest
 
-from mfcvae_jax.datasets import reader
 from tests.training import small_runs
 
 
-class RefusedTest(absltest.TestCase):
-    def test_batch_larger_than_the_data(self):
-        with self.assertRaisesRegex(ValueError, "train.batch_size.*1438.*5000"):
-            small_runs.run(train={"batch_size": 5000})
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ({"train": {"batch_size": 5000}}, "train.batch_size.*1438.*5000"),
+        ({"facets": {"n_components": (6, 2000)}}, "2000 comp.*n_comp.* 1438"),
+    ],
+)
+def test_more_than_there_are_examples(overrides, message):
+    with pytest.raises(ValueError, match=message):
+        small_runs.run(**overrides)
 
-    def test_more_components_than_examples(self):
-        with self.assertRaisesRegex(ValueError, "2000 comp.*n_comp.* 1438"):
-            small_runs.run(facets={"n_components": (6, 2000)})
 
-    def test_images_that_are_no_numbers_or_out_of_range(self):
-        digits = reader.load("digits")
-        for value, message in ((np.nan, "NaN|finite"), (1.5, r"\[0, 1\]")):
-            images = digits.train.images.copy()
-            images[3, 4, 4, 0] = value
-            broken = type(digits)(
-                digits.spec, digits.train._replace(images=images), digits.test
-            )
-            with self.assertRaisesRegex(ValueError, message):
-                reader.check(broken)
-
-    def test_device_that_is_not_there(self):
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "import os; os.environ['JAX_PLATFORMS'] = 'cuda'\n"
-                "from mfcvae_jax.training import processes\n"
-                "try: processes.n_devices()\n"
-                "except RuntimeError as error: print(error)",
-            ],
-            capture_output=True,
-            text=True,
-        )
-        if done.stdout == "":
-            self.skipTest("there is a GPU")
-        self.assertRegex(done.stdout, r"\AJAX cannot use JAX_PLATFORMS=cuda.*")
-        self.assertEqual(done.stdout.count("\n"), 1)
+def test_device_that_is_not_there():
+    code = """
+import os
+os.environ["JAX_PLATFORMS"] = "cuda"
+from mfcvae_jax.training import processes
+try:
+    processes.n_devices()
+except RuntimeError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    if done.stdout == "":
+        pytest.skip("there is a GPU")
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("JAX cannot use JAX_PLATFORMS=cuda")
