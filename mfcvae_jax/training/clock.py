@@ -47,15 +47,10 @@ class Clock:
     def read(self, batch_size: int, n_seeds: int) -> dict[str, float]:
         """Returns what was measured since the last reading.
 
-        Args:
-            batch_size: B.
-            n_seeds: S, trained at once.
-
-        Returns:
-            ``compile_seconds``, if anything was compiled; ``steps_per_second``
-            of every seed and ``examples_per_second`` of all together, if there
-            were other dispatches; and ``device_peak_gb``, the most memory that
-            was ever in use on a device, where the backend tells.
+        ``compile_seconds``, if anything was compiled; ``steps_per_second`` of
+        every seed and ``examples_per_second`` of all together, if there were
+        other dispatches; and ``device_peak_gb``, the most memory that was ever
+        in use on a device, where the backend tells.
         """
         values = {}
         if self._n_steps:

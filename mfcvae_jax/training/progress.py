@@ -13,7 +13,7 @@ _N_LINES = 4
 
 
 class Progress(contextlib.AbstractContextManager["Progress"]):
-    """Shows the steps that are taken. A context manager.
+    """Shows the steps that are taken.
 
     Args:
         n_steps: of the whole run.
@@ -45,13 +45,10 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         self._bar.close()
 
     def take(self, n_steps: int, text: str, *, is_compiled: bool) -> None:
-        """Counts steps.
+        """Counts steps that were just taken, and shows a text on them.
 
-        Args:
-            n_steps: just taken.
-            text: their metrics.
-            is_compiled: whether their program was compiled before. If not,
-                their time says nothing of the time that is left.
+        If their program had to be compiled, their time says nothing of the time
+        that is left.
         """
         before, self._step = self._step, self._step + n_steps
         if self.is_bar:

@@ -59,13 +59,10 @@ def summarise(
     """Averages the terms of a batch.
 
     Args:
-        terms: of a batch.
+        terms: of the batch.
         coefficients: in force.
         is_in: 1 for each facet that the bounds count, else 0, shape (J,).
         shares: of facet j, what facet i tells of it, shape (J, J).
-
-    Returns:
-        Their means over the batch.
     """
     mixture, mean_field = elbo.bounds(terms, is_in)
     loss = elbo.loss(terms, coefficients.weight_z, coefficients.weight_c)
@@ -137,16 +134,15 @@ class Stepper:
         Returns:
             Loss in nats per example, shape (); metrics and batch statistics.
         """
+        params = nets_cast(params, self.precision)
+        noise = tuple(
+            factor * draws
+            for factor, draws in zip(coefficients.noise, noise, strict=True)
+        )
         forward, updated = self.training_model.apply(
-            {
-                "params": nets_cast(params, self.precision),
-                "batch_stats": batch_stats,
-            },
+            {"params": params, "batch_stats": batch_stats},
             x,
-            tuple(
-                factor * draws
-                for factor, draws in zip(coefficients.noise, noise, strict=True)
-            ),
+            noise,
             coefficients.alpha,
             train=True,
             seen=seen,
@@ -161,10 +157,7 @@ class Stepper:
     def _shares(
         self, posteriors: Sequence[posterior.Posterior], terms: elbo.ElboTerms
     ) -> chex.Array:
-        """What facet i tells of facet j, over the whole batch; shape (J, J).
-
-        Zeros where no price is set.
-        """
+        """Shares (J, J) over the whole batch; zeros where no price is set."""
         if not self.schedule.price:
             return jnp.zeros((len(posteriors),) * 2)
         known = (posteriors, [jnp.exp(f.log_resp) for f in terms.facets])
@@ -181,13 +174,7 @@ class Stepper:
         noise: tuple[chex.Array, ...],
         seen: tuple[chex.Array, ...] | None = None,
     ) -> tuple[TrainState, Metrics]:
-        """Takes one optimiser step with given noise and views.
-
-        Args:
-            state: before the step.
-            x: images in [0, 1], shape (B, H, W, C).
-            noise: standard normal draws, one array (L, B, D_j) per facet.
-            seen: what the encoder sees instead of x, from ``views.draw``.
+        """Takes one optimiser step with given noise and views, see ``loss``.
 
         Returns:
             The state after the step, and the metrics before its update.
@@ -203,12 +190,9 @@ class Stepper:
         updates, opt_state = self.optimiser.update(
             gradient, state.opt_state, state.params
         )
+        params = optax.apply_updates(state.params, updates)
         after = TrainState(
-            step=state.step + 1,
-            params=optax.apply_updates(state.params, updates),
-            batch_stats=batch_stats,
-            opt_state=opt_state,
-            key=state.key,
+            state.step + 1, params, batch_stats, opt_state, state.key
         )
         return after, metrics
 
@@ -226,18 +210,14 @@ class Stepper:
             x: images in [0, 1], shape (B, H, W, C).
 
         Returns:
-            The state after the step, and the metrics before its update.
+            As ``update`` does.
         """
         axis, n = self.axis_name, len(x)
         facets = self.model.facets
         key = jax.random.fold_in(state.key, state.step)
-        noise = draw_noise(
-            key,
-            facets.latent_dim,
-            self.n_samples,
-            n if axis is None else n * jax.lax.axis_size(axis),
-        )
         first: chex.Array | int = 0
+        whole = n if axis is None else n * jax.lax.axis_size(axis)
+        noise = draw_noise(key, facets.latent_dim, self.n_samples, whole)
         if axis is not None:
             first = n * jax.lax.axis_index(axis)
             noise = tuple(

@@ -13,11 +13,7 @@ __all__ = ["StopRequest", "Stopped"]
 
 
 class Stopped(Exception):
-    """A signal ended training early; the state was saved.
-
-    Attributes:
-        signum: the signal.
-    """
+    """A signal, ``signum``, ended training early; the state was saved."""
 
     def __init__(self, signum: int, step: int):
         super().__init__(
@@ -28,11 +24,7 @@ class Stopped(Exception):
 
 
 class StopRequest:
-    """Notes SIGINT and SIGTERM instead of dying of them, once.
-
-    Attributes:
-        signum: the signal that came; None so far.
-    """
+    """Notes one SIGINT or SIGTERM in ``signum`` instead of dying of it."""
 
     def __init__(self):
         self.signum: int | None = None

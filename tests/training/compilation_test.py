@@ -3,69 +3,58 @@
 """The folder of compiled programs: filled, read, mended, and left again."""
 
 import os
-import pathlib
-import tempfile
 
 import jax
 import jax.numpy as jnp
 import pytest
-from absl.testing import absltest
 
 from mfcvae_jax.training import compilation
 
 
-class CacheTest(absltest.TestCase):
-    def setUp(self):
-        super().setUp()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.folder = pathlib.Path(folder) / "compiled"
-        self.before = jax.config.values["jax_compilation_cache_dir"]
+def _current():
+    return jax.config.values["jax_compilation_cache_dir"]
 
-    def _entries(self):
-        return set(self.folder.glob("*-cache"))
 
-    def _compile(self, n):
-        """A program that takes long enough to compile to be worth keeping."""
+def _compile(n):
+    """A program that takes long enough to compile to be worth keeping."""
 
-        def program(x):
-            for i in range(n):
-                x = jnp.sort(jnp.sin(x * i) @ x)
-            return x
+    def program(x):
+        for i in range(n):
+            x = jnp.sort(jnp.sin(x * i) @ x)
+        return x
 
-        jax.jit(program)(jnp.eye(5)).block_until_ready()
+    jax.jit(program)(jnp.eye(5)).block_until_ready()
 
-    @pytest.mark.slow
-    def test_is_filled_within_and_only_there(self):
-        with compilation.cache_in(self.folder):
-            self.assertTrue((self.folder / "in_use").exists())
-            self._compile(200)
-        kept = self._entries()
-        self.assertNotEmpty(kept)
-        self.assertFalse((self.folder / "in_use").exists())
-        self.assertEqual(
-            jax.config.values["jax_compilation_cache_dir"], self.before
-        )
-        self._compile(201)
-        self.assertEqual(self._entries(), kept)
 
-    def test_last_entry_is_dropped_after_a_crash_and_no_other(self):
-        self.folder.mkdir()
-        for i, name in enumerate(("a-cache", "c-cache", "b-cache")):
-            path = self.folder / name
-            path.write_bytes(b"?")
-            # Each a second younger than the one before.
-            os.utime(path, (1_000_000_000 + i, 1_000_000_000 + i))
-        with compilation.cache_in(self.folder):
-            self.assertLen(self._entries(), 3)
-        (self.folder / "in_use").touch()
-        with compilation.cache_in(self.folder):
-            pass
-        self.assertEqual(
-            {path.name for path in self._entries()}, {"a-cache", "c-cache"}
-        )
+@pytest.mark.slow
+def test_is_filled_within_and_only_there(tmp_path):
+    before, folder = _current(), tmp_path / "compiled"
+    with compilation.cache_in(folder):
+        assert (folder / "in_use").exists()
+        _compile(200)
+    kept = set(folder.glob("*-cache"))
+    assert kept
+    assert not (folder / "in_use").exists()
+    assert _current() == before
+    _compile(201)
+    assert set(folder.glob("*-cache")) == kept
 
-    def test_no_folder_changes_nothing(self):
-        with compilation.cache_in(None):
-            self.assertEqual(
-                jax.config.values["jax_compilation_cache_dir"], self.before
-            )
+
+def test_last_entry_is_dropped_after_a_crash_and_no_other(tmp_path):
+    names = ["a-cache", "c-cache", "b-cache"]
+    for i, name in enumerate(names):
+        (tmp_path / name).write_bytes(b"?")
+        # Each a second younger than the one before.
+        os.utime(tmp_path / name, (1_000_000_000 + i, 1_000_000_000 + i))
+    with compilation.cache_in(tmp_path):
+        assert sorted(os.listdir(tmp_path)) == sorted([*names, "in_use"])
+    (tmp_path / "in_use").touch()
+    with compilation.cache_in(tmp_path):
+        pass
+    assert sorted(os.listdir(tmp_path)) == ["a-cache", "c-cache"]
+
+
+def test_no_folder_changes_nothing():
+    before = _current()
+    with compilation.cache_in(None):
+        assert _current() == before
