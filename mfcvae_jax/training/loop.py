@@ -57,7 +57,7 @@ def train(
     compilation_cache: storage.Path | None = None,
     progress_bar: bool | None = None,
 ) -> Outcome:
-    """Trains a run to its end.
+    """Trains a run to its end; returns its states and their scores.
 
     SIGINT and SIGTERM save the state and stop at the next return from the
     device; a second one stops at once. Of several seeds, one whose loss is not
@@ -70,9 +70,6 @@ def train(
             several processes, that of process 0 alone counts.
         compilation_cache: folder for compiled programs, see ``compilation``.
         progress_bar: see ``Progress``.
-
-    Returns:
-        The states and their scores.
 
     Raises:
         Stopped: if a signal ended training early.
