@@ -29,8 +29,8 @@ class DoubleTestCase(parameterized.TestCase):
         self.enter_context(jax.enable_x64(True))
 
     def assert_close(self, ours, theirs):
-        """To nine digits, or nine places after the point."""
-        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+        """To nine digits, or twelve places after the point."""
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
 def mixture(

@@ -12,10 +12,11 @@ from tests import scripts
 rivals = scripts.load("rivals")
 
 
-def test_a_method_is_scored_on_images_that_it_never_saw():
+@pytest.mark.parametrize("k", [10, 25])
+def test_a_method_is_scored_on_images_that_it_never_saw(k):
     digits = reader.load("digits")
-    assert "kmeans" in rivals.methods("digits", (10,))
-    found = rivals.fit_predict("kmeans", (10,), 0, digits)
+    assert "kmeans" in rivals.methods("digits", (k,))
+    found = rivals.fit_predict("kmeans", (k,), 0, digits)
     assert found.test.shape == (len(digits.test.images), 1)
     (row,) = rivals.rows(found, digits)
     assert (row["facet"], row["labeling"]) == (0, "digit")

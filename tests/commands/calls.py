@@ -56,6 +56,7 @@ def call(name, *args):
 
 
 class Adopted(NamedTuple):
+    folder: tempfile.TemporaryDirectory  # is removed when nobody holds it
     workdir: workdir_lib.Workdir
     run: runs.Run
     variables: Any
@@ -70,7 +71,8 @@ class Adopted(NamedTuple):
 @functools.cache
 def adopted():
     """A run of the first state, adopted as if it had been trained."""
-    workdir = workdir_lib.Workdir(pathlib.Path(tempfile.mkdtemp(), "run"))
+    folder = tempfile.TemporaryDirectory()
+    workdir = workdir_lib.Workdir(pathlib.Path(folder.name, "run"))
     run = runs.make_run(examples.settings(prior_init={"means": "glorot"}))
     state = runs.first_state(run)
     rng = np.random.default_rng(0)
@@ -81,4 +83,4 @@ def adopted():
         params[f"priors_{j}"] = params[f"priors_{j}"] | {"logits": logits}
     variables = state.variables | {"params": params}
     disk.adopt(run, workdir, variables)
-    return Adopted(workdir, run, variables)
+    return Adopted(folder, workdir, run, variables)

@@ -8,6 +8,8 @@ import pytest
 from mfcvae_jax import Facet
 from tests.estimator import small_fits
 
+pytestmark = small_fits.may_have_one_cluster
+
 IMAGES = small_fits.IMAGES[:100]
 
 

@@ -19,7 +19,13 @@ from mfcvae_jax.datasets import digits
 from mfcvae_jax.training.devices import Program
 from mfcvae_jax.workdir import Workdir
 from tests import oracles
-from tests.estimator.small_fits import IMAGES, estimator
+from tests.estimator.small_fits import (
+    IMAGES,
+    estimator,
+    may_have_one_cluster,
+)
+
+pytestmark = may_have_one_cluster
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +81,10 @@ class TestAgainstOtherWays:
         x1, x2 = IMAGES[:5], IMAGES[5:10]
         images = np.float32(x1[..., np.newaxis] / 16)
         plain = 16 * fitted._fitted.trained.reconstruct(images)[..., 0]
-        np.testing.assert_allclose(fitted.reconstruct(x1), plain, atol=1e-4)
-        for found in fitted.swap(x1, x1, facet=1):
-            np.testing.assert_allclose(found, plain, atol=1e-4)
+        found = fitted.reconstruct(x1)
+        np.testing.assert_allclose(found, plain, atol=1e-4)
+        for swapped in fitted.swap(x1, x1, facet=1):
+            np.testing.assert_array_equal(swapped, found)
         # What one facet takes the other leaves.
         by_first = fitted.swap(x1, x2, facet=0)
         by_second = fitted.swap(x1, x2, facet=1)

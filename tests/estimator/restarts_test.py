@@ -10,6 +10,8 @@ from mfcvae_jax.estimator import defaults
 from mfcvae_jax.figures import records as records_lib
 from tests.estimator import small_fits
 
+pytestmark = small_fits.may_have_one_cluster
+
 IMAGES = small_fits.IMAGES[:24]
 FACETS = (Facet(4, 2), Facet("auto", 3))
 

@@ -22,10 +22,11 @@ from absl.testing import absltest, parameterized
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import workdir as workdir_lib
-from mfcvae_jax.training import disk, runs
+from mfcvae_jax.training import disk, loop, recording, runs
 from tests import examples, fixtures, scripts
 from tests.commands.calls import call, in_process
 from tests.report.results_test import example
+from tests.training.small_runs import assert_equal_states
 
 _PUBLISHED = scripts.CONFIGS / "published"
 _SMALL = (
@@ -148,6 +149,12 @@ class TrainTest(absltest.TestCase):
         page = folder / "report.html"
         self.assertIn(str(page), done.stdout)
         self.assertIn("Explorer", page.read_text())
+        # The bits are those of a run that was never stopped.
+        home = workdir_lib.Workdir(folder)
+        run = runs.make_run(home.settings())
+        (wanted,) = loop.train(run, recording.InMemory()).states
+        (found,) = disk.restore(run, home)
+        assert_equal_states(found, wanted)
         self.assertNotEmpty(list((folder / "tensorboard").iterdir()))
         environment = json.loads((folder / "environment.json").read_text())
         self.assertIn("jax", environment["versions"])
@@ -181,12 +188,16 @@ class NpzTest(absltest.TestCase):
         self.assertIn("These examples have no labels", done.out)
         page = (folder / "run" / "report.html").read_text()
         self.assertIn("have no labels", page)
-        results = json.loads((folder / "run" / "results.json").read_text())
-        self.assertEqual(results["scores"], [])
-        self.assertLen(results["clusters_in_use"], 2)
+        results = folder / "run" / "results.json"
+        first = json.loads(results.read_text())
+        self.assertEqual(first["scores"], [])
+        self.assertLen(first["clusters_in_use"], 2)
         drawn = set(os.listdir(folder / "run" / "figures"))
         self.assertNotIn("confusion.png", drawn)
         self.assertContainsSubset(_PICTURES, drawn)
+        again = call("report", f"--workdir={folder / 'run'}")
+        self.assertEqual(again.code, 0, again.err)
+        self.assertEqual(json.loads(results.read_text()), first)
 
 
 @pytest.mark.slow

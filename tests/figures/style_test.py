@@ -6,6 +6,7 @@ import pathlib
 import sys
 import tempfile
 
+import matplotlib
 import numpy as np
 from absl.testing import parameterized
 
@@ -50,6 +51,14 @@ class StyleTest(parameterized.TestCase):
             path = pathlib.Path(folder) / "new" / "page.pdf"
             style.Page([1.0], [1.0]).save(path)
             self.assertEqual(path.read_bytes()[:4], b"%PDF")
+
+    def test_the_style_is_in_force_inside(self):
+        @style.house_style
+        def size():
+            return matplotlib.rcParams["font.size"]
+
+        for _ in range(2):
+            self.assertEqual(size(), style.SIZE_LABEL)
 
     def test_facets_have_different_colours(self):
         self.assertLen({style.facet_colour(j) for j in range(6)}, 6)

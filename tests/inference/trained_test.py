@@ -135,34 +135,47 @@ class TestSampledLatents:
             assert np.abs(shared).max() < 5 * error
 
 
-@pytest.mark.parametrize("alpha", [(1.0, 1.0), (0.0, 1.0), (0.3, 1.0)])
-def test_log_marginal_of_one_sample_is_scipys_weight_at_it(alpha):
+def _log_weight(it, x, noise):
+    """log p(x|z) p(z) / q(z|x) of the facets in force, by SciPy."""
+    forward = it.model.apply(it.variables, x, noise, it.alpha)
+    decoded = special.expit(forward.output[0])
+    found = stats.norm.logpdf(x, decoded, 0.3).sum((1, 2, 3))
+    for is_in, q, p, z in zip(
+        it.alpha > 0,
+        forward.posteriors,
+        forward.mixtures,
+        forward.z,
+        strict=True,
+    ):
+        log_p_z = special.logsumexp(oracles.log_joint(p, z[0]), axis=-1)
+        log_q_z = stats.norm.logpdf(
+            z[0], q.mean, np.exp(0.5 * np.float64(q.log_var))
+        ).sum(-1)
+        found = found + is_in * (log_p_z - log_q_z)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("alpha", "n_samples"),
+    [((1.0, 1.0), 3), ((0.0, 1.0), 1), ((0.3, 1.0), 1)],
+)
+def test_log_marginal_is_the_mean_of_scipys_weights(alpha, n_samples):
     it = dataclasses.replace(
-        trained(2, alpha, 12), likelihood=Gaussian(0.3, OutputUnits.SIGMOID)
+        trained(2, alpha, 16), likelihood=Gaussian(0.3, OutputUnits.SIGMOID)
     )
     images, key = examples.images(24), jax.random.key(4)
-    found = it.log_marginal(images, key, 1)
-    for start in (0, 12):
-        x = images[start : start + 12]
-        (sample_key,) = jax.random.split(jax.random.fold_in(key, start), 1)
-        noise = draw_noise(sample_key, (2, 3), 1, 12)
-        forward = it.model.apply(it.variables, x, noise, it.alpha)
-        decoded = special.expit(forward.output[0])
-        wanted = stats.norm.logpdf(x, decoded, 0.3).sum((1, 2, 3))
-        for is_in, q, p, z in zip(
-            it.alpha > 0,
-            forward.posteriors,
-            forward.mixtures,
-            forward.z,
-            strict=True,
-        ):
-            log_p_z = special.logsumexp(oracles.log_joint(p, z[0]), axis=-1)
-            log_q_z = stats.norm.logpdf(
-                z[0], q.mean, np.exp(0.5 * np.float64(q.log_var))
-            ).sum(-1)
-            wanted = wanted + is_in * (log_p_z - log_q_z)
+    found = it.log_marginal(images, key, n_samples)
+    for start in (0, 16):  # the second chunk is not full
+        x = images[start : start + 16]
+        keys = jax.random.split(jax.random.fold_in(key, start), n_samples)
+        weights = []
+        for one in keys:
+            noise = draw_noise(one, (2, 3), 1, 16)
+            noise = tuple(e[:, : len(x)] for e in noise)
+            weights.append(_log_weight(it, x, noise))
+        wanted = special.logsumexp(weights, axis=0) - np.log(n_samples)
         np.testing.assert_allclose(
-            found.log_p_x[start : start + 12], wanted, rtol=1e-5, atol=2e-3
+            found.log_p_x[start : start + 16], wanted, rtol=1e-5, atol=2e-3
         )
 
 
@@ -225,19 +238,22 @@ class TestSample:
         for n in range(2):
             _assert_close(again[:, n], found[:3, 0])
 
-    def test_samples_have_the_moments_of_their_components(self):
+    @pytest.mark.parametrize("temperature", [1.0, 0.5])
+    def test_samples_have_the_moments_of_their_components(self, temperature):
         it, n = trained(), 400
-        (drawn,) = it.sample_combinations(self.key, np.array([[4, 7]]), n)
+        (drawn,) = it.sample_combinations(
+            self.key, np.array([[4, 7]]), n, temperature
+        )
         rng = np.random.default_rng(0)
         z = []
         mixtures = map(oracles.parts, it.mixtures)
         for facet, k in zip(mixtures, (4, 7), strict=True):
             scale = np.asarray(facet.scale[k], np.float64)
             scale = np.diag(scale) if scale.ndim == 1 else scale
-            noise = rng.normal(size=(n, len(scale)))
+            noise = temperature * rng.normal(size=(n, len(scale)))
             z.append(facet.means[k] + noise @ scale.T)
         by_hand = _decode(it, z)
-        assert np.ptp(drawn, axis=0).max() > 0.02
+        assert np.ptp(drawn, axis=0).max() > 0.02 * temperature
         error = drawn.std(axis=0).max() * np.sqrt(2 / n)
         assert np.abs(drawn.mean(0) - by_hand.mean(0)).max() < 5 * error
         np.testing.assert_allclose(

@@ -141,6 +141,13 @@ class DenseBlockTest(oracles.DoubleTestCase):
         )(variables, x)
         self.assert_close(ours, h)
 
+    @parameterized.parameters(*Activation)
+    def test_activations_are_exact_near_and_far_from_0(self, activation):
+        x = np.array([-200.0, -3.0, -1e-3, 0.0, 1e-3, 2.0, 200.0])
+        self.assert_close(
+            block.activate(activation, x), nets.ACTIVATE[activation](x)
+        )
+
     @parameterized.parameters(block.BatchNorm, None)
     def test_without_widths_is_the_identity_and_has_no_parameters(self, norm):
         module = block.DenseBlock((), Activation.RELU, norm)

@@ -93,5 +93,15 @@ class FadeInTest(oracles.DoubleTestCase):
             return jnp.sum(output**3)
 
         for is_cut in np.eye(3, dtype=bool):
-            slopes = slope(z, np.where(is_cut, 0.0, 1.0))
+            alpha = np.where(is_cut, 0.0, 1.0)
+            slopes = slope(z, alpha)
             self.assertEqual([not np.any(s) for s in slopes], is_cut.tolist())
+            moved = tuple(
+                1 - 3 * z_j if cut else z_j
+                for z_j, cut in zip(z, is_cut, strict=True)
+            )
+            outputs = (
+                nets.evaluate(decoder, variables, z_j, alpha)
+                for z_j in (z, moved)
+            )
+            np.testing.assert_array_equal(*outputs)

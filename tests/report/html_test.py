@@ -173,6 +173,7 @@ class TestRunPage:
             np.testing.assert_array_equal(tile, about.images[i])
         generated = page.tiles("generated") / 255
         for i, found in enumerate(data["combinations"]):
+            assert found["at"] == about.plan.combinations[i].tolist()
             is_here = (assignments == found["at"]).all(axis=1)
             assert found["n"] == is_here.sum()
             shown = [indices[slot] for slot in found["here"]]

@@ -6,6 +6,7 @@ import dataclasses
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 from unittest import mock
 
@@ -238,8 +239,11 @@ class TestRestarts:
             loop.train(whole.run, recorder)
         whole.assert_resumed(workdir)
 
-    def test_at_its_end_it_stays_as_it_is_and_nothing_is_scored(self, whole):
-        scored = whole.assert_resumed(whole.workdir)
+    def test_at_its_end_it_stays_as_it_is_and_nothing_is_scored(
+        self, whole, tmp_path
+    ):
+        copy = shutil.copytree(whole.workdir.path, tmp_path / "run")
+        scored = whole.assert_resumed(Workdir(copy))
         assert scored == (None,) * 4
 
     def test_in_memory_each_record_says_whose_it_is(self, whole):

@@ -72,7 +72,7 @@ class DensityTest(oracles.DoubleTestCase):
         nodes = itertools.product((1, -1), repeat=shape[1])
         z = [facet.q_mean + facet.q_std * np.array(node) for node in nodes]
         np.testing.assert_allclose(
-            found, facet.log_p_z_c(np.stack(z)).mean(axis=0), rtol=1e-10
+            found, facet.log_p_z_c(np.stack(z)).mean(axis=0), rtol=1e-11
         )
 
 
@@ -210,3 +210,4 @@ class ConditioningTest(parameterized.TestCase):
             for of in (found, solved)
         )
         self.assertLess(error.mean(), 1e-4 + 1.5 * theirs.mean())
+        self.assertLess(error.max(), 1e-4 + 1.5 * theirs.max())
