@@ -24,6 +24,7 @@ def make_stepper(name: str) -> Stepper:
     )
     shape = reader.spec_of(settings.data.name).image_shape
     n_facets = len(settings.facets)
+    # All facets are in from the start, as they are in PyTorch.
     return dataclasses.replace(
         runs.make_stepper(settings, shape, steps_per_epoch=1),
         schedule=progressive.Schedule(((0, 0, 0),) * n_facets, 10**6, 1),

@@ -78,14 +78,16 @@ class Phase(enum.IntEnum):
 class Schedule(NamedTuple):
     """When each facet enters each phase, counted in optimiser steps.
 
-    The other fields are those of ``settings.Progressive``.
-
     Attributes:
         starts: for each of the J facets, the step at which it enters each phase
             after the first: (warming up, fading in, active). They never fall; a
             phase whose successor starts at the same step is skipped.
         n_steps: length of the whole run.
-        price: the ``redundancy_price``.
+        fade_in_steps: length of a fade-in that is not cut short.
+        fade_in: its shape.
+        pretrain_weight_z: weight of KL_z of a waiting facet, in [0, 1].
+        pretrain_weight_c: weight of KL_c of a waiting facet, in [0, 1].
+        price: on what deeper facets tell of a facet, in nats.
     """
 
     starts: tuple[tuple[int, ...], ...]

@@ -219,7 +219,8 @@ class Workdir:
             ValueError: if they differ, or data.json is damaged. A run of a
                 version that wrote none may have had any data.
         """
-        self._check_data(fingerprint.of(dataset))
+        if self.data.exists():  # to take a fingerprint reads every byte
+            self._check_data(fingerprint.of(dataset))
 
     def _check_data(self, now: dict[str, Any]) -> None:
         if not self.data.exists():
@@ -306,8 +307,9 @@ class Workdir:
             found = self.read_environment()
         except ValueError:  # damaged
             found = {}
-        versions = found.get("versions") or {}
-        return found.get("config_file", ""), versions.get("mfcvae-jax") or "?"
+        file, versions = found.get("config_file"), found.get("versions")
+        version = isinstance(versions, dict) and versions.get("mfcvae-jax")
+        return file if isinstance(file, str) else "", version or "?"
 
     def records(self) -> list[dict[str, Any]]:
         """Returns the records of metrics.jsonl, oldest first.

@@ -161,13 +161,14 @@ class DamagedTest(_Folder):
         with self.assertRaisesRegex(ValueError, f"{self.workdir.data} is"):
             self.workdir.check_data(_dataset())
         self.workdir.config.write_text('{"what": "ever"}')
-        self.workdir.environment.write_text(
-            '{"versions": {"mfcvae-jax": "0.0.7"}}'
-        )
-        with self.assertRaisesRegex(
-            ValueError, f"{self.workdir.config}, which mfcvae-jax 0.0.7 wrote"
+        for environment, version in (
+            ('{"versions": {"mfcvae-jax": "0.0.7"}}', "0.0.7"),
+            ('{"versions": ["a"], "config_file": 1}', "[?]"),
         ):
-            self.workdir.settings()
+            self.workdir.environment.write_text(environment)
+            said = f"{self.workdir.config}, which mfcvae-jax {version} wrote"
+            with self.assertRaisesRegex(ValueError, said):
+                self.workdir.settings()
 
     @parameterized.parameters(
         b'{"step": 2, "ep\0\0',

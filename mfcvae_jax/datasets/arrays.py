@@ -60,7 +60,8 @@ def as_dataset(
         file: where they are from; the data set is named after it.
         images: uint8, where 255 means 1.0, or floats in [0, 1], shape
             (N, H, W) or (N, H, W, C); see `as_images`.
-        labels: integers from 0 on, shape (N,) or (N, M); None for no labelings.
+        labels: integers from 0 on, shape (N,) or (N, M); None for no labelings,
+            whose labels are of shape (N, 0).
         names: of the labelings, strings, shape (M,); None to make them up.
         is_test: which images are for testing, bool, shape (N,); None for a
             fixed random fifth.

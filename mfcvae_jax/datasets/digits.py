@@ -38,7 +38,7 @@ def load_digits() -> Dataset:
     The 8x8 images count ink from 0 to 16; here they are divided by 16. The
     split is stratified: a fifth of every class, rounded, is set aside for
     testing by a fixed draw. Within a split the examples keep scikit-learn's
-    order.
+    order. Images are float32 in [0, 1], shape (N, 8, 8, 1).
     """
     bunch = sklearn_datasets.load_digits()
     images = (bunch.images / 16.0).astype(np.float32)[..., np.newaxis]
@@ -61,7 +61,8 @@ def load_digits_tinted() -> Dataset:
     Split and order are those of the grey digits. Hues are dealt out in turn
     over a fixed shuffle of each class, so that within a class the counts of
     two hues differ by at most one: the digit says nothing about the hue, by
-    construction and not only on average.
+    construction and not only on average. Images are float32 in [0, 1], shape
+    (N, 8, 8, 3); labels are the digit and the hue, an index into `HUES`.
     """
     digits = load_digits()
     return Dataset(

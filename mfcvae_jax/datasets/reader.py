@@ -44,7 +44,7 @@ _FROM_PATH: dict[str, Callable[[str], Dataset]] = {
 
 
 def load(name: str, data_dir: str = "", path: str = "") -> Dataset:
-    """Loads and checks a data set.
+    """Loads a data set into memory, but for "npy", and checks it.
 
     Args:
         name: one of `known_names()`.

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.estimator import archive, checks, fitting
-from mfcvae_jax.estimator.facet import Facet
+from mfcvae_jax.estimator.facet import Facet, check_facets
 from mfcvae_jax.estimator.fitted import Fitted
 from mfcvae_jax.evaluation import pruning
 from mfcvae_jax.inference.predictions import Predictions
@@ -152,6 +152,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             ValueError: if X or a parameter is not as above.
             FloatingPointError: if training diverged.
         """
+        check_facets(self.facets)
         checks.check_is_even(X)
         # On a copy, so that a fit that fails leaves the estimator as it was.
         checked = clone(self)

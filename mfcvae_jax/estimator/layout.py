@@ -301,11 +301,12 @@ def _black_and_white(x: np.ndarray) -> tuple[float, float]:
     conventional = extremes
     if _has_units(x):
         conventional = 0.0, 255.0 if x.dtype == np.uint8 else 1.0
-    least, greatest = _usual_extremes(x)
-    usual = float(least), float(greatest)
-    if 4 * np.ptp(usual) >= np.ptp(conventional):
+    least, greatest = map(float, _usual_extremes(x))
+    width = greatest - least  # negative if two images share no value
+    if 4 * width >= np.ptp(conventional):
         return conventional
-    return usual if 0 < 4 * np.ptp(usual) < np.ptp(extremes) else extremes
+    is_narrow = 0 < 4 * width < np.ptp(extremes)
+    return (least, greatest) if is_narrow else extremes
 
 
 def _usual_extremes(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

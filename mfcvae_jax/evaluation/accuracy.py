@@ -76,10 +76,11 @@ def one_to_one_accuracy(table: np.ndarray) -> float:
 
 
 def balanced_accuracy(table: np.ndarray) -> float:
-    """Computes many-to-one accuracy in which every class that occurs counts.
+    """Computes many-to-one accuracy in which every class counts the same.
 
-    Clusters take their class as in `many_to_one_accuracy`, by counts; in a tie
-    the first of the classes wins.
+    It is the mean, over the classes that occur, of the share of a class that
+    lies in its clusters. Clusters take their class as in
+    `many_to_one_accuracy`, by counts; in a tie the first of the classes wins.
 
     Args:
         table: counts of clusters against classes, shape (K, C).

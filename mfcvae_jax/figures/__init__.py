@@ -10,8 +10,8 @@ Images are grey or RGB, float in [0, 1] or uint8.
 
 `tiles.py` checks images and assembles them into a sheet; `panels.py` draws
 labelled sheets side by side, `image_grid`; `style.py` holds colours, type and
-the page, which Matplotlib's constrained layout arranges. Each other file is a
-kind of figure.
+the page, which Matplotlib's constrained layout arranges; `records.py` reads
+curves out of records. Each other file is a kind of figure.
 """
 
 from mfcvae_jax.figures.ablation import Arm, accuracy_over_training

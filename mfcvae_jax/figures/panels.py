@@ -143,17 +143,17 @@ def _label_rows(axes: mpl_axes.Axes, panel: Panel, centres: np.ndarray) -> None:
     axes.set_yticks([])
     longest = max(map(len, panel.notes), default=0)
     far = _NEAR - 0.64 * style.SIZE_LABEL * longest - 6 * bool(longest)
-    for texts, distance, header, colour in (
-        (panel.rows, far, panel.headers[0], style.INK),
-        (panel.notes, _NEAR, panel.headers[1], style.MUTED),
+    for at, texts, distance, header, colour in (
+        (centres, panel.rows, far, panel.headers[0], style.INK),
+        (centres, panel.notes, _NEAR, panel.headers[1], style.MUTED),
         # Room that all panels have, so that the tiles of different figures of
         # one model stand in the same places; nothing is seen of it.
-        (["00  0000"], _NEAR, "", "none"),
+        (centres[:1], ["00  0000"], _NEAR, "", "none"),
     ):
         style.write_column(
             axes,
             -0.5,
-            centres[: len(texts)],
+            at,
             texts,
             distance=distance,
             header=header,

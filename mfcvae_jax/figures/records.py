@@ -154,7 +154,7 @@ def value_limits(
     """Returns limits that the extremes of the first epochs do not ruin.
 
     The values of a curve count that come after its first tenth of the run (or
-    after its first half, if its facet came in so late that it is short). Its
+    after its first half, if its facet came in so late that it is shorter). Its
     early values count too if they do not double the range, or if the curve has
     fewer than ten values.
 

@@ -70,7 +70,8 @@ class BatchNorm(nn.Module):
     def __call__(self, x: chex.Array, train: bool) -> chex.Array:
         """Normalises activations, shape (..., C).
 
-        In training with the statistics of this batch, which it records.
+        In training it takes the statistics of this batch, and records them;
+        else it takes those that were recorded.
         """
         dtype, shape = x.dtype, x.shape[-1:]
         x = x.astype(jnp.promote_types(dtype, jnp.float32))
@@ -176,9 +177,13 @@ def block_of(
 
 
 class Heads(nn.Module):
-    """The two linear heads of a facet, from features to q(z_j|x)."""
+    """The two linear heads of a facet, from features to q(z_j|x).
 
-    latent_dim: int  # D_j
+    Attributes:
+        latent_dim: D_j.
+    """
+
+    latent_dim: int
 
     @nn.compact
     def __call__(self, h: chex.Array) -> Posterior:
@@ -193,9 +198,14 @@ class Encoder(nn.Module):
     """x -> q(z_j|x) for every facet: features of each, then its two heads.
 
     Every encoder is one of these, with ``features`` of its own.
+
+    Attributes:
+        net: its settings.
+        latent_dim: D_j of each facet.
+        norm: makes a ``BatchNorm``.
     """
 
-    net: Any  # its settings
+    net: Any
     latent_dim: tuple[int, ...]
     norm: Callable[..., nn.Module] = BatchNorm
 

@@ -5,7 +5,8 @@
 MFCVAE (arXiv:2106.05241), Fig. 3 and App. D.2. It is published for J = 2 and 3,
 and this rule is read off those two, with C = 64:
 
-* the encoder's backbone j halves the image, with 2^j C channels;
+* the encoder's backbone j halves the image, which leaves H / 2^(j+1), and has
+  2^j C channels;
 * the encoder's rung j halves twice more, the second time with twice the
   channels. Rung 0 keeps its C channels, and its second convolution its size but
   for one pixel;
@@ -54,11 +55,17 @@ CHANNELS = 64
 
 
 class Layer(NamedTuple):
-    """A convolution or transposed convolution."""
+    """A convolution or transposed convolution.
 
-    channels: int  # of its output
-    width: int  # of its kernel, in pixels
-    stride: int  # by which it shrinks or enlarges the image
+    Attributes:
+        channels: of its output.
+        width: of its kernel, in pixels.
+        stride: by which it shrinks or enlarges the image.
+    """
+
+    channels: int
+    width: int
+    stride: int
 
 
 def encoder_backbone(j: int) -> tuple[Layer, ...]:
@@ -131,7 +138,7 @@ class Convolution(nn.Module):
     """A convolution or its transpose, with a bias.
 
     With weight normalisation the kernel is gain * direction / norm, one
-    gain per output channel and the norm over all other axes. Starts from
+    gain per output channel and the norm over all other axes. It starts from
     PyTorch's default draws, as ``block.dense`` does. The fan-in of a transposed
     convolution is, as there, that of the convolution it transposes.
 

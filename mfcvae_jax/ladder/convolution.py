@@ -66,6 +66,7 @@ def convolve_transposed(
     Returns:
         Shape (B, S H, S W, I).
     """
+    chex.assert_equal(kernel.shape[0], stride + 2)
     if jax.default_backend() == "cpu":
         return _enlarge_on_cpu(x, kernel, stride)
     return jax.lax.conv_transpose(

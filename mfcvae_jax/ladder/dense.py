@@ -41,7 +41,13 @@ class LadderEncoder(Encoder):
 
 
 class LadderDecoder(nn.Module):
-    """z_1..z_J -> the last layer, from which the likelihood reads p(x|z)."""
+    """z_1..z_J -> the last layer, from which the likelihood reads p(x|z).
+
+    Attributes:
+        net: its settings.
+        image_shape: (H, W, C).
+        norm: makes a ``BatchNorm``.
+    """
 
     net: Any
     image_shape: tuple[int, ...]

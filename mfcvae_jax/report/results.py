@@ -302,7 +302,7 @@ def _rows(found: Results, measure: Measure) -> Iterator[Row]:
         yield row("", "", (), known[key])
     elif section in (FACETS, SAMPLES):
         for j, of_samples in enumerate(found.diversity):
-            value = known[key][j] if key in known else of_samples.get(key)
+            value = known[key][j] if known.get(key) else of_samples.get(key)
             value = known.get(f"{key}/{j}", value)
             if isinstance(value, list):
                 for i, of_other in enumerate(value):

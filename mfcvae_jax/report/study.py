@@ -119,7 +119,8 @@ def table(study: Iterable[Mapping[str, str]]) -> str:
     for (names, labeling), same in of_labelings.items():
         facets = " or ".join(sorted({row["facet"] for row in same}))
         measures = [_mean_std(same, measure) for measure in _MEASURES]
-        worst = f"{min(100 * float(row['nmi']) for row in same):.1f}"
+        nmis = [100 * float(row["nmi"]) for row in same if row["nmi"]]
+        worst = f"{min(nmis):.1f}"
         seconds = [_median(same, column) for column in _SECONDS]
         lines.append(
             (*names, len(same), labeling, facets, *measures, worst, *seconds)

@@ -73,7 +73,7 @@ def redraw(params: dict[str, Any], key: chex.PRNGKey) -> dict[str, Any]:
     """Redraws every kernel from N(0, 2 / fan_in) and zeroes every bias.
 
     The fan-in of a transposed convolution is that of the one it transposes.
-    Parameters of priors stay as they are.
+    Only linear layers and convolutions change; priors and batch norm do not.
     """
     flat = traverse_util.flatten_dict(params)
     kernels = [path for path in flat if path[-1] == "kernel"]
@@ -98,7 +98,7 @@ def standardise_layers(
 ) -> dict[str, Any]:
     """Rescales every layer by its output on one batch, in order.
 
-    Takes and returns what ``data_dependent_init`` does, but redraws nothing.
+    It is ``data_dependent_init`` without the redrawing, and so without a key.
     """
     net = model.net
     is_as_meant = isinstance(net, ConvLadder) and not net.official_init

@@ -31,7 +31,13 @@ _epoch = operator.attrgetter("epoch")
 
 
 class Dispatch(NamedTuple):
-    """Steps from batch ``first`` of an epoch on, taken in one program call."""
+    """Steps that are taken in one call of the program.
+
+    Attributes:
+        epoch: which they belong to.
+        first: the first batch of the epoch among them.
+        n_steps: how many they are.
+    """
 
     epoch: int
     first: int
@@ -39,7 +45,14 @@ class Dispatch(NamedTuple):
 
 
 class Fed(NamedTuple):
-    """A dispatch and the arguments of ``Program.run`` that make it."""
+    """A dispatch and the arguments of ``Program.run`` that make it.
+
+    Attributes:
+        dispatch: which.
+        images: on the devices.
+        order: rows of these images, on the devices.
+        first: the first batch of that order to take.
+    """
 
     dispatch: Dispatch
     images: chex.Array

@@ -52,7 +52,7 @@ class Recorder:
 
         It has a held-out mixture bound, in nats per example, if it may be
         chosen as the best: if it was scored, and every facet is fully in
-        (bounds of fewer facets are another model's).
+        (bounds of fewer facets are another model's). Else ``bound`` is None.
         """
 
     def give_up(self, seed: int, error: FloatingPointError) -> None:

@@ -38,7 +38,7 @@ def log_marginal(
     key: chex.PRNGKey,
     n_samples: int,
 ) -> LogMarginal:
-    """Estimates log p(x) from log weights that are summed as they are drawn.
+    """Estimates log p(x) from weights that are summed as they are drawn.
 
     Args:
         draw: from a key to one log w(z) for each example, in nats, shape (B,).

@@ -30,10 +30,13 @@ def log_prob(
     sigmoid and saturates at -15.94 nats a pixel in float32.)
 
     Args:
-        likelihood: its form; TypeError if it is not known.
+        likelihood: its form.
         output: last layer of the decoder, shape (..., H, W, C); logits for
             Bernoulli.
         x: images in [0, 1], shape (H, W, C) or broadcastable to ``output``.
+
+    Raises:
+        TypeError: if the form is not known; so does ``mean``.
     """
     raise _unknown(likelihood)
 

@@ -30,7 +30,10 @@ class Posterior(NamedTuple):
 
 
 def distribution(posterior: Posterior) -> distrax.MultivariateNormalDiag:
-    """Returns q(z_j|x) of batch shape (B,) and event shape (D,)."""
+    """Returns q(z_j|x) of batch shape (B,) and event shape (D,).
+
+    Its scale is a standard deviation.
+    """
     return distrax.MultivariateNormalDiag(
         posterior.mean, jnp.exp(0.5 * posterior.log_var)
     )

@@ -84,5 +84,6 @@ def shares(
                 for i in range(len(known))
             ]
             for j in range(len(known))
-        ]
+        ],
+        of_facets[0].dtype,
     )

@@ -86,6 +86,12 @@ class TestUnits:
         x = np.concatenate([IMAGES / 3, IMAGES[1:2]])
         np.testing.assert_allclose(seen(x)[..., 0], x / 16, atol=1e-6)
 
+    def test_two_images_need_not_share_a_value(self):
+        x = np.stack([0.3 * UNIT[0], 0.4 + 0.1 * UNIT[1]])
+        layout = layout_of(x)
+        assert (layout.offset, layout.scale) == pytest.approx((0.0, 0.5))
+        layout.to_model(x)  # is in units that it knows
+
     @pytest.mark.parametrize(
         ("x", "other", "fitted_to"),
         [
