@@ -163,16 +163,17 @@ def explorer(
     generated, generated_columns = _sheet(
         np.concatenate([means, samples.reshape(-1, *means.shape[1:])])
     )
-    held_out, held_out_columns = _sheet(images[chosen.examples])
+    examples = chosen.examples
+    held_out, held_out_columns = _sheet(images[examples])
     data = {
         "height": means.shape[1],
         "width": means.shape[2],
         "labelings": list(labelings),
         "examples": [
             {"index": i, "labels": labels[i].tolist()}
-            for i in chosen.examples.tolist()
+            for i in examples.tolist()
         ],
-        **_data(chosen),
+        **_data(chosen, examples),
         "columns": {
             "generated": generated_columns,
             "examples": held_out_columns,
@@ -201,9 +202,9 @@ def _chips(order: figures.ClusterOrder, first: int) -> dict[str, Any]:
     }
 
 
-def _data(chosen: Plan) -> dict[str, Any]:
+def _data(chosen: Plan, examples: np.ndarray) -> dict[str, Any]:
     """Clusters and combinations; pictures by their place on the sheets."""
-    slot = {i: at for at, i in enumerate(chosen.examples.tolist())}
+    slot = {i: at for at, i in enumerate(examples.tolist())}
     here, n_samples = chosen.here, chosen.level.n_samples
     combinations = []
     # What occurs has its count, though it may be too rare to be generated.
