@@ -3,7 +3,6 @@
 """The estimator. It trains by ``training.loop``, as the experiments do."""
 
 import math
-import numbers
 import os
 from collections.abc import Sequence
 from typing import Any, Self
@@ -270,7 +269,7 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         facets = self._fitted.settings.facets
         checks.check_count("n", n)
-        is_number = isinstance(temperature, numbers.Real)
+        is_number = checks.is_number(temperature)
         if not is_number or not 0 <= float(temperature) < math.inf:
             raise ValueError(
                 f"temperature must be a number >= 0, got {temperature!r}"

@@ -92,6 +92,7 @@ def test_later_examples(fitted, x, expected):
         (lambda m: m.sample(2, temperature=-1), "temperature must be"),
         (lambda m: m.sample(2, temperature=np.nan), "temperature must be"),
         (lambda m: m.sample(2, temperature="hot"), "temperature must be"),
+        (lambda m: m.sample(2, temperature=True), "temperature must be"),
     ],
 )
 def test_calls(fitted, call, expected):
