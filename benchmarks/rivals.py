@@ -55,7 +55,7 @@ SIZES: dict[str, tuple[tuple[int, ...], ...]] = {
     "mnist": ((10,), (25,)),
     "shapes3d_rendered_floor": ((60, 20), (15,) * 4, (15,) * 6),
     "shapes3d_rendered_wall": ((60, 20),),
-    "sprites": ((25,) * 3,),
+    "sprites": ((25,) * 3, (25,) * 6),
 }
 # Dimensions of our facets by the published schedule, where they are not 5.
 _PUBLISHED_DIMS: dict[tuple[int, ...], tuple[int, ...]] = {
