@@ -41,9 +41,10 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             brings them in one by one, the last one first; it tends to take
             what is easiest to see.
         epochs: passes over X, or "auto". A stage in which facets are still left
-            out gets 0.4 of an equal share of them, the last stage the rest: the
-            first facet could take more than its own in a longer one. Or one
-            number for each stage, epochs[0] for the last facet alone.
+            out gets 0.4 of an equal share of them if it is the first, else
+            0.27, and the last stage the rest: the first facet could take more
+            than its own in a longer one. Or one number for each stage,
+            epochs[0] for the last facet alone.
         warm_up: share of each stage in which its facets are trained without a
             price on what they encode, before their clusters are fitted to it
             (docs/recipe.md), from 0 to less than 1; or "auto". 0 is the

@@ -24,9 +24,10 @@ _EVALUATION_BATCH = 256
 # Steps for each facet, of one that is alone twice the least: fewer do not
 # settle a facet of the digits; large sets take their time, within limits.
 _LEAST_STEPS, _EPOCHS, _MOST_STEPS = 1650, 20, 4700
-# A stage that leaves facets out gets so much of an equal share of the epochs:
-# with more, the first facet takes what others should find (docs/choosing.md).
-_EARLY_SHARE = 0.4
+# A stage that leaves facets out gets so much of an equal share of the epochs,
+# the first and those that follow: with more, its facet takes what others should
+# find (docs/choosing.md), and later ones find nets that are trained already.
+_FIRST_SHARE, _NEXT_SHARE = 0.4, 0.27
 _WARM_UP_SHARE = 0.6
 _FADE_IN_SHARE = 0.2
 _LEAST_PRICE = 20.0  # nats
@@ -153,7 +154,9 @@ def make_settings(
             estimator="closed_form"
             if warm_up or (len(facets) == 1 and facets[0].is_gaussian)
             else "five_terms",
-            data_dependent_init=True,
+            # It brings each layer down to 0.1, which costs nets as deep as those
+            # of three facets most of their clusters (docs/recipe.md).
+            data_dependent_init=len(facets) < 3,
             # Enough to hide the return to Python; an interrupt waits for one.
             steps_per_dispatch=25,
         ),
@@ -206,9 +209,12 @@ def _stage_epochs(
             f"epochs={epochs} is too few: each of the {n_facets} facets needs "
             "one of its own at least"
         )
-    early = max(round(_EARLY_SHARE * epochs / n_facets), 1)
-    n_early = n_facets - 1
-    return (early,) * n_early + (int(epochs) - early * n_early,)
+    shares = (_FIRST_SHARE,) + (_NEXT_SHARE,) * (n_facets - 2)
+    early = tuple(
+        max(round(share * epochs / n_facets), 1)
+        for share in shares[: n_facets - 1]
+    )
+    return (*early, int(epochs) - sum(early))
 
 
 def _net(

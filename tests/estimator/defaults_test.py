@@ -50,8 +50,8 @@ def test_published_schedule_of_the_digits():
 def test_the_recipe_is_the_default():
     found = defaults(noise(8, 8, 3), (Facet(), Facet(), Facet()), n=3000)
     # 2700 to train on, so 21 steps an epoch, and 79 epochs a facet.
-    assert found.progressive.stage_epochs == (32, 32, 173)
-    assert found.progressive.warm_up_epochs == (19, 19, 104)
+    assert found.progressive.stage_epochs == (32, 21, 184)
+    assert found.progressive.warm_up_epochs == (19, 13, 110)
     assert found.progressive.redundancy_price == 20
     large_table = np.random.RandomState(0).normal(size=(2, 768))
     assert defaults(large_table, n=30_000).train.learning_rate == 5e-4
@@ -59,6 +59,8 @@ def test_the_recipe_is_the_default():
     larger = defaults(noise(32, 32, 3), n=3000)
     assert larger.progressive.redundancy_price == 61.44
     assert found.train.estimator == "closed_form"
+    assert not found.train.data_dependent_init
+    assert larger.train.data_dependent_init
     assert found.facets.latent_dim == (16, 1, 1)
     covariances = {form.value for form in found.facets.covariance}
     assert covariances == {"full"}
@@ -112,7 +114,7 @@ def test_epochs():
         found = defaults(IMAGES, two, epochs=n_epochs).progressive
         assert found.stage_epochs == expected
     three = defaults(IMAGES, (*two, Facet(4, 2)), epochs=120).progressive
-    assert three.stage_epochs == (16, 16, 88)
+    assert three.stage_epochs == (16, 11, 93)
     (one,) = defaults(IMAGES, two[:1], epochs=7).progressive.stage_epochs
     assert one == 7
     found = defaults(IMAGES, two, epochs=[7, 3]).progressive
