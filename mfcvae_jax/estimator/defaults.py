@@ -154,7 +154,7 @@ def make_settings(
             estimator="closed_form"
             if warm_up or (len(facets) == 1 and facets[0].is_gaussian)
             else "five_terms",
-            # It brings each layer down to 0.1, and the deep nets of three facets
+            # It brings each layer down to 0.1. The deep nets of three facets
             # then sort less well (docs/recipe.md).
             data_dependent_init=len(facets) < 3,
             # Enough to hide the return to Python; an interrupt waits for one.
