@@ -106,9 +106,8 @@ def make_settings(
         "0 to less than 1",
     )
     # Where wide nets see tables of hundreds of columns, 1e-3 can diverge.
-    is_slow = isinstance(net, settings_lib.ConvLadder) or (
-        layout.is_table and n_examples > _MANY
-    )
+    is_conv = isinstance(net, settings_lib.ConvLadder)
+    is_slow = is_conv or (layout.is_table and n_examples > _MANY)
     n_epochs = sum(stage_epochs)
     last_steps = min(stage_epochs[1:], default=0) * steps_per_epoch
     return settings_lib.Settings(
@@ -154,9 +153,9 @@ def make_settings(
             estimator="closed_form"
             if warm_up or (len(facets) == 1 and facets[0].is_gaussian)
             else "five_terms",
-            # It brings each layer down to 0.1. The deep nets of three facets
-            # then sort less well (docs/recipe.md).
-            data_dependent_init=len(facets) < 3,
+            # It brings each layer down to 0.1. The deep dense nets of three
+            # facets then sort less well (docs/recipe.md).
+            data_dependent_init=is_conv or len(facets) < 3,
             # Enough to hide the return to Python; an interrupt waits for one.
             steps_per_dispatch=25,
         ),
@@ -209,11 +208,10 @@ def _stage_epochs(
             f"epochs={epochs} is too few: each of the {n_facets} facets needs "
             "one of its own at least"
         )
-    shares = (_FIRST_SHARE,) + (_NEXT_SHARE,) * (n_facets - 2)
-    early = tuple(
-        max(round(share * epochs / n_facets), 1)
-        for share in shares[: n_facets - 1]
-    )
+    early = []
+    for stage in range(n_facets - 1):
+        share = _NEXT_SHARE if stage else _FIRST_SHARE
+        early.append(max(round(share * epochs / n_facets), 1))
     return (*early, int(epochs) - sum(early))
 
 

@@ -61,6 +61,8 @@ def test_the_recipe_is_the_default():
     assert found.train.estimator == "closed_form"
     assert not found.train.data_dependent_init
     assert larger.train.data_dependent_init
+    conv = defaults(noise(32, 32, 3), (Facet(),) * 3, n=3000, net="conv")
+    assert conv.train.data_dependent_init
     assert found.facets.latent_dim == (16, 1, 1)
     covariances = {form.value for form in found.facets.covariance}
     assert covariances == {"full"}
