@@ -3,12 +3,11 @@
 """Checkpoints of the training state. The only file that imports orbax."""
 
 import contextlib
-import gc
+import functools
 import logging as standard_logging
 import operator
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -68,11 +67,11 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
         self.folder = folder
         self._run = run
         self._damaged: set[int] = set()
-        self._quiet = contextlib.ExitStack()
-        self._quiet.enter_context(_one_error())
         self._packed = None
+        self._open = contextlib.ExitStack()
         if storage.is_bucket(folder):
-            self._packed = self._quiet.enter_context(Packed(folder))
+            self._packed = self._open.enter_context(Packed(folder))
+        _let_one_error_speak()
         storage.make_folder(folder)
         bound = operator.itemgetter(_BOUND)
         best = checkpoint_managers.BestN(
@@ -97,14 +96,9 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
 
     def __exit__(self, *exception) -> None:
         """Waits for a save that is under way."""
-        with self._quiet:
-            try:
-                with self._explained():
-                    self._wait()
-                    self._manager.close()
-            finally:
-                if any(exception) or sys.exc_info()[0]:
-                    _let_go()
+        with self._open, self._explained():
+            self._wait()
+            self._manager.close()
 
     def save(self, state: TrainState, bound: float | None = None) -> None:
         """Saves a state under its step, unless that step is saved already.
@@ -186,7 +180,6 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
             return found[name]
         # What orbax raises depends on which of its files is damaged.
         except Exception as error:
-            _let_go()
             self._damaged.add(step)
             raise DamagedError(
                 f"checkpoint {self.folder / str(step)} cannot be read: it is "
@@ -257,34 +250,26 @@ class _Manager(ocp.CheckpointManager):
             return None
 
 
-@contextlib.contextmanager
-def _one_error() -> Iterator[None]:
+@functools.cache
+def _let_one_error_speak() -> None:
     """Lets the first array that fails speak for all the others.
 
     Orbax reads or writes all arrays at once and leaves at the first error; what
-    becomes of the others would be reported one by one, in tracebacks.
+    becomes of the others would be reported one by one, in tracebacks. It may be
+    long after the checkpoints are closed, so this is never undone.
     """
     hook = sys.unraisablehook
-    asyncio_log = standard_logging.getLogger("asyncio")
-    was_disabled = asyncio_log.disabled
 
     def without_closed_loops(unraisable):
         if str(unraisable.exc_value) != "Event loop is closed":
             hook(unraisable)
 
+    def is_of_another(record):
+        message = record.getMessage()
+        return "orbax" not in message and "tensorstore" not in message
+
     sys.unraisablehook = without_closed_loops
-    asyncio_log.disabled = True
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
-        asyncio_log.disabled = was_disabled
-
-
-def _let_go() -> None:
-    """Waits for the other arrays after an error, so that all is quiet then."""
-    time.sleep(0.2)
-    gc.collect()
+    standard_logging.getLogger("asyncio").addFilter(is_of_another)
 
 
 def _in_brief(error: Exception) -> str:
