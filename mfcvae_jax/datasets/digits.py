@@ -12,6 +12,7 @@ from sklearn import datasets as sklearn_datasets
 
 from mfcvae_jax.datasets import spec
 from mfcvae_jax.datasets.spec import Dataset, Split
+from mfcvae_jax.datasets.splitting import shuffled
 
 __all__ = ["HUES", "load_digits", "load_digits_tinted", "tint"]
 
@@ -29,7 +30,6 @@ HUES = {
 # Fixed for good: results on another split are results on another data set.
 _SPLIT_SEED = 20210605
 _HUE_SEED = 20211206
-_TEST_FRACTION = 0.2
 
 
 def load_digits() -> Dataset:
@@ -43,11 +43,11 @@ def load_digits() -> Dataset:
     bunch = sklearn_datasets.load_digits()
     images = (bunch.images / 16.0).astype(np.float32)[..., np.newaxis]
     labels = bunch.target.astype(np.int32)[:, np.newaxis]
-    order = _shuffled_by_class(labels[:, 0], _SPLIT_SEED)
+    order = shuffled(_SPLIT_SEED, labels[:, 0])
     ends = np.cumsum(np.bincount(labels[:, 0]))
     is_test = np.zeros(len(labels), bool)
     for members in np.split(order, ends[:-1]):
-        is_test[members[: round(_TEST_FRACTION * len(members))]] = True
+        is_test[members[: round(len(members) / 5)]] = True
     return Dataset(
         spec=spec.DIGITS,
         train=Split(images[~is_test], labels[~is_test]),
@@ -90,13 +90,5 @@ def _tint_split(split: Split, seed: int) -> Split:
     hue = np.empty_like(digit)
     # One deal for the whole split, not one for each class: starting over at
     # each class would make the first hues the most frequent.
-    hue[_shuffled_by_class(digit, seed)] = np.arange(len(digit)) % len(HUES)
+    hue[shuffled(seed, digit)] = np.arange(len(digit)) % len(HUES)
     return Split(tint(split.images, hue), np.stack([digit, hue], axis=1))
-
-
-def _shuffled_by_class(classes: np.ndarray, seed: int) -> np.ndarray:
-    """Returns the examples' indices, class by class, shuffled within each."""
-    # Raw output of a bit generator: NumPy promises never to change it (NEP
-    # 19), which it does not promise of Generator.permutation.
-    draw = np.random.PCG64(seed).random_raw(len(classes))
-    return np.lexsort((draw, classes))

@@ -83,7 +83,6 @@ def find(folder: pathlib.Path) -> Pictures:
 
 def _pictures(folder: pathlib.Path) -> list[pathlib.Path]:
     """The images in the folder and below, in the order of their paths."""
-    Image.init()
     readable = set(ENDINGS) & set(Image.registered_extensions())
     files, unread, others = [], [], []
     for file in _files(folder):

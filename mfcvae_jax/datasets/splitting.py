@@ -1,14 +1,23 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""A fixed random split, for data that come without one."""
+"""Fixed random orders and splits, for data that come without one."""
 
 import numpy as np
 
 from mfcvae_jax.datasets.spec import Split
 
-__all__ = ["random_split"]
+__all__ = ["random_split", "shuffled"]
 
-_TEST_FRACTION = 0.2
+
+def shuffled(seed: int, classes: np.ndarray) -> np.ndarray:
+    """Returns indices of examples, class by class, shuffled within each.
+
+    Both are of shape (N,); the seed settles the draw for good.
+    """
+    # Raw output of a bit generator: NumPy promises never to change it (NEP
+    # 19), which it does not promise of Generator.permutation.
+    draw = np.random.PCG64(seed).random_raw(len(classes))
+    return np.lexsort((draw, classes))
 
 
 def random_split(
@@ -34,15 +43,13 @@ def random_split(
     Returns:
         The splits to train and to test on.
     """
-    # Raw output of a bit generator: NumPy promises never to change it (NEP
-    # 19), which it does not promise of Generator.permutation.
-    order = np.argsort(np.random.PCG64(seed).random_raw(len(images)))
+    order = shuffled(seed, np.zeros(len(images)))
     if is_test is None:
-        is_drawn = np.arange(len(images)) < round(_TEST_FRACTION * len(images))
+        n_test = round(len(images) / 5)
+        test, train = order[:n_test], order[n_test:]
     else:
-        is_drawn = is_test[order]
-    train, test = (
-        Split(images[members], labels[members])
-        for members in (order[~is_drawn], order[is_drawn])
+        test, train = order[is_test[order]], order[~is_test[order]]
+    return (
+        Split(images[train], labels[train]),
+        Split(images[test], labels[test]),
     )
-    return train, test

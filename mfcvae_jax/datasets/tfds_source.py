@@ -10,7 +10,6 @@ asked by name, it looks the set up over the network and may download it.
 import contextlib
 import os
 import pathlib
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +20,6 @@ from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
 
 __all__ = ["load", "prepared", "rows"]
 
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 # Rows are decoded to Python dicts first; in blocks of this many they never
 # take much memory beside the arrays they are copied to.
 _N_ROWS_AT_ONCE = 4096
@@ -65,13 +63,18 @@ def prepared(name: str, data_dir: str = "") -> Iterator[Any]:
 
     fallback = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     root = pathlib.Path(data_dir or fallback).expanduser().absolute()
-    folder = _newest_version(root / name)
-    if folder is None:
+    advice = _advice(name, data_dir)
+    versions = {
+        tfds.core.Version(info.parent.name): info.parent
+        for info in (root / name).glob("*/dataset_info.json")
+        if tfds.core.Version.is_valid(info.parent.name)
+    }
+    if not versions:
         raise FileNotFoundError(
             f"No prepared copy of {name!r} in {root}: expected a folder "
-            f"{root / name}/<version> with a dataset_info.json in it. "
-            f"{_advice(name, data_dir)}"
+            f"{root / name}/<version> with a dataset_info.json in it. {advice}"
         )
+    folder = versions[max(versions)]
     logging.info("Reading %s from %s", name, folder)
     try:
         yield tfds.builder_from_directory(folder)
@@ -79,7 +82,7 @@ def prepared(name: str, data_dir: str = "") -> Iterator[Any]:
         raise FileNotFoundError(
             f"The copy of {name!r} in {folder} is in a format that only "
             "TensorFlow can read; array_record files are needed. Move it away "
-            f"first. {_advice(name, data_dir)}"
+            f"first. {advice}"
         ) from error
     except (
         KeyError,
@@ -90,19 +93,8 @@ def prepared(name: str, data_dir: str = "") -> Iterator[Any]:
     ) as error:
         raise FileNotFoundError(
             f"The copy of {name!r} in {folder} is damaged or incomplete "
-            f"({type(error).__name__}: {error}). Move it away first. "
-            f"{_advice(name, data_dir)}"
+            f"({type(error).__name__}: {error}). Move it away first. {advice}"
         ) from error
-
-
-def _newest_version(folder: pathlib.Path) -> pathlib.Path | None:
-    """Returns the finished version folder with the highest number, if any."""
-    found = [
-        (tuple(int(part) for part in match.groups()), path.parent)
-        for path in folder.glob("*/dataset_info.json")
-        if (match := _VERSION.fullmatch(path.parent.name))
-    ]
-    return max(found)[1] if found else None
 
 
 def _advice(name: str, data_dir: str) -> str:

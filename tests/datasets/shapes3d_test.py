@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the configurations of 3D Shapes, on a made-up prepared copy."""
 
-import io
 import pathlib
 import tempfile
 from unittest import mock
@@ -10,11 +9,10 @@ from unittest import mock
 import numpy as np
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
-from array_record.python.array_record_module import ArrayRecordWriter
-from PIL import Image
 
 from mfcvae_jax.datasets import reader, shapes3d, spec
 from mfcvae_jax.datasets.shapes3d_rendered import renderer
+from tests.datasets import prepared
 
 _SIZES = (10, 10, 10, 8, 4, 15)
 _NAMES = [
@@ -31,44 +29,20 @@ def _draw(factors):
     return images
 
 
-def _png(factors):
-    file = io.BytesIO()
-    (image,) = _draw(factors[None])
-    Image.fromarray(image).save(file, "png", compress_level=0)
-    return file.getvalue()
-
-
-def _prepare(root, rows):
+def _write(root, rows, images):
     """Writes a prepared copy with a row for each combination of factors."""
-    folder = pathlib.Path(root) / "shapes3d" / "2.0.0"
-    folder.mkdir(parents=True)
     features = {"image": tfds.features.Image(shape=(64, 64, 3))}
     for name, n in zip(_NAMES, _SIZES, strict=True):
         features[f"label_{name}"] = tfds.features.ClassLabel(num_classes=n)
         features[f"value_{name}"] = np.float32
-    features = tfds.features.FeaturesDict(features)
-    template = tfds.core.ShardedFileTemplate(
-        data_dir=folder,
-        dataset_name="shapes3d",
-        split="train",
-        filetype_suffix="array_record",
-    )
-    shard = template.sharded_filepath(shard_index=0, num_shards=1)
-    writer = ArrayRecordWriter(str(shard), "group_size:1")
-    for factors in rows:
-        example = {"image": io.BytesIO(_png(factors))}
-        for name, value in zip(_NAMES, factors.tolist(), strict=True):
+    examples = []
+    for factors, image in zip(rows.tolist(), images, strict=True):
+        example = {"image": image}
+        for name, value in zip(_NAMES, factors, strict=True):
             example |= {f"label_{name}": value, f"value_{name}": 0.5}
-        writer.write(
-            features.serialize_example(features.encode_example(example))
-        )
-    writer.close()
-    tfds.folder_dataset.write_metadata(
-        data_dir=folder,
-        features=features,
-        split_infos=[tfds.core.SplitInfo("train", [len(rows)], 1, template)],
-        check_data=False,  # which needs TensorFlow
-    )
+        examples.append(example)
+    folder = pathlib.Path(root) / "shapes3d" / "2.0.0"
+    prepared.write(folder, features, train=examples)
 
 
 def _rows(fixed):
@@ -122,7 +96,8 @@ class OriginalTest(absltest.TestCase):
         others = rng.integers(0, _SIZES, (300, 6))
         others = others[(others[:, 1] != 5) | (others[:, 2] != 6)]
         rows = np.concatenate([_rows({1: 5, 2: 6}), others])
-        _prepare(cls.root, rng.permutation(rows))
+        rows = rng.permutation(rows)
+        _write(cls.root, rows, map(prepared.png, _draw(rows)))
         cls.dataset = reader.load("shapes3d_floor", cls.root)
 
     def test_every_image_carries_its_own_labels(self):
@@ -138,10 +113,8 @@ class OriginalTest(absltest.TestCase):
     def test_what_is_missing_is_named_and_only_what_is_meant_is_decoded(self):
         # The row of another configuration holds no image at all.
         rows = np.array([[0, 5, 6, 0, 0, 0], [0, 0, 0, 0, 0, 0]])
-        images = iter([_png(rows[0]), b"no image"])
         root = self.enterContext(tempfile.TemporaryDirectory())
-        with mock.patch(f"{__name__}._png", lambda factors: next(images)):
-            _prepare(root, rows)
+        _write(root, rows, [prepared.png(_draw(rows)[0]), b"no image"])
         with self.assertRaisesRegex(
             FileNotFoundError,
             "damaged or incomplete.*4799 of the 4800 images of 'shapes3d_floor'"

@@ -1,10 +1,9 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of reading prepared TFDS sets, on a stand-in and on the real MNIST."""
+"""Tests of reading prepared TFDS sets, made up and the real MNIST."""
 
 import os
 import pathlib
-import shutil
 import tempfile
 from unittest import mock
 
@@ -14,24 +13,10 @@ import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
 from mfcvae_jax.datasets import reader, spec, tfds_source
+from tests.datasets import prepared
 
 _PREPARED = pathlib.Path(__file__).resolve().parents[3] / "shared/data/tfds"
 _HAS_MNIST = (_PREPARED / "mnist").is_dir()
-
-
-class FakeSource(list):
-    """Rows as a TFDS data source gives them."""
-
-    def __getitems__(self, keys):
-        return [self[i] for i in keys]
-
-
-def _source(n_rows, shape):
-    """Rows that are made up from their index."""
-    return FakeSource(
-        {"image": np.full(shape, i % 251, np.uint8), "label": i % 10}
-        for i in range(n_rows)
-    )
 
 
 class LoadTest(parameterized.TestCase):
@@ -48,60 +33,57 @@ class LoadTest(parameterized.TestCase):
         )
         self.enterContext(mock.patch.dict(os.environ, TFDS_DATA_DIR=folder))
 
-    def _prepare(self, version, info="{}", name="mnist"):
-        folder = self.root / name / version
-        folder.mkdir(parents=True)
-        (folder / "dataset_info.json").write_text(info)
-        return folder
-
-    def _fake_builder(self, shape=(28, 28, 1), **n_rows):
-        builder = mock.Mock()
-        builder.as_data_source.return_value = {
-            split: _source(n, shape) for split, n in n_rows.items()
+    def _write(self, path="mnist/3.0.1", shape=(28, 28, 1), **n_rows):
+        """Writes splits of n rows each, which are made up from their index."""
+        splits = {
+            split: [
+                {
+                    "image": prepared.png(np.full(shape, i, np.uint8)),
+                    "label": i % 10,
+                }
+                for i in range(n)
+            ]
+            for split, n in (n_rows or {"train": 9, "test": 3}).items()
         }
-        return self.enterContext(
-            mock.patch.object(
-                tfds, "builder_from_directory", return_value=builder
-            )
-        )
+        features = {
+            "image": tfds.features.Image(shape=shape),
+            "label": tfds.features.ClassLabel(num_classes=10),
+        }
+        prepared.write(self.root / path, features, **splits)
+        return self.root / path
 
     def _refused(self, message, data_dir=""):
         with self.assertRaisesRegex(FileNotFoundError, message):
             tfds_source.load(spec.MNIST, data_dir)
 
-    @parameterized.parameters(1, 4096, 4097, 9000)
+    @parameterized.parameters(1, 4, 5, 9)
     def test_every_row_arrives_in_order(self, n_rows):
-        self._prepare("3.0.1")
-        self._fake_builder(train=n_rows, test=3)
-        dataset = tfds_source.load(spec.MNIST)
+        self._write(train=n_rows, test=3)
+        with mock.patch.object(tfds_source, "_N_ROWS_AT_ONCE", 4):
+            dataset = tfds_source.load(spec.MNIST)
         reader.check(dataset)
         index = np.arange(n_rows)
-        np.testing.assert_array_equal(
-            dataset.train.images[:, 5, 7, 0], index % 251
-        )
+        np.testing.assert_array_equal(dataset.train.images[:, 5, 7, 0], index)
         np.testing.assert_array_equal(dataset.train.labels[:, 0], index % 10)
         self.assertLen(dataset.test.images, 3)
 
     def test_svhn_is_read_in_colour_and_grey_is_not_spread_over_channels(self):
-        self._prepare("3.1.0", name="svhn_cropped")
-        self._fake_builder((32, 32, 3), train=7, test=3)
+        self._write("svhn_cropped/3.1.0", (32, 32, 3))
         dataset = reader.load("svhn_cropped", str(self.root))
-        self.assertEqual(dataset.train.images.shape, (7, 32, 32, 3))
+        self.assertEqual(dataset.train.images.shape, (9, 32, 32, 3))
         self.assertEqual(dataset.test.labels[:, 0].tolist(), [0, 1, 2])
-        self._fake_builder((32, 32, 1), train=7, test=3)
+        self._write("svhn_cropped/3.1.1", (32, 32, 1))
         with self.assertRaisesRegex(
             FileNotFoundError, r"\(32, 32, 3\), got \(32, 32, 1\)"
         ):
             reader.load("svhn_cropped", str(self.root))
 
     def test_newest_finished_version_is_read(self):
-        self._prepare("3.0.9")
-        newest = self._prepare("3.0.10")
-        self._prepare("4.0.0.incomplete")
-        (self.root / "mnist" / "5.0.0").mkdir()
-        opened = self._fake_builder(train=1, test=1)
-        tfds_source.load(spec.MNIST, str(self.root))
-        opened.assert_called_once_with(newest)
+        self._write("mnist/3.0.9")
+        self._write("mnist/3.0.10", train=5, test=1)
+        self._write("mnist/4.0.0.incomplete")
+        (self.root / "mnist/5.0.0").mkdir()
+        self.assertLen(tfds_source.load(spec.MNIST).train.images, 5)
 
     def test_missing_set_says_where_it_looked_and_what_to_do(self):
         self._refused(
@@ -110,7 +92,7 @@ class LoadTest(parameterized.TestCase):
             r"file_format='array_record'\).download_and_prepare\(\)"
         )
         # The folder that is given goes before that of the environment.
-        self._prepare("3.0.1")
+        self._write()
         self._refused("file_format='array_record', data_dir='/no'", "/no")
         del os.environ["TFDS_DATA_DIR"]
         os.environ["HOME"] = str(self.root / "home")
@@ -120,41 +102,30 @@ class LoadTest(parameterized.TestCase):
         '{"name": ', '{"name": "mnist", "version": "3.0.1"}'
     )
     def test_damaged_description(self, info):
-        folder = self._prepare("3.0.1", info)
+        folder = self.root / "mnist/3.0.1"
+        folder.mkdir(parents=True)
+        (folder / "dataset_info.json").write_text(info)
         self._refused(f"{folder} is damaged")
 
     def test_missing_split(self):
-        self._prepare("3.0.1")
-        self._fake_builder(train=1)
+        self._write(train=1)
         self._refused("KeyError: 'test'")
 
-
-@pytest.mark.skipif(not _HAS_MNIST, reason=f"no prepared MNIST in {_PREPARED}")
-class FaultyCopyTest(parameterized.TestCase):
-    """Copies of the real files with something wrong with them."""
-
-    def setUp(self):
-        super().setUp()
-        self.root = self.enterContext(tempfile.TemporaryDirectory())
-        copy = shutil.copytree(_PREPARED / "mnist", f"{self.root}/mnist")
-        (self.info,) = pathlib.Path(copy).rglob("dataset_info.json")
-        (self.shard,) = self.info.parent.glob("mnist-train*")
-
     def test_missing_or_cut_shard(self):
-        content = self.shard.read_bytes()
-        self.shard.write_bytes(content[: len(content) // 2])
-        for _ in range(2):
-            with self.assertRaisesRegex(FileNotFoundError, "damaged"):
-                tfds_source.load(spec.MNIST, self.root)
-            self.shard.unlink(missing_ok=True)
+        (shard,) = self._write().glob("mnist-train*")
+        content = shard.read_bytes()
+        shard.write_bytes(content[: len(content) // 2])
+        self._refused("damaged")
+        shard.unlink()
+        self._refused("damaged")
 
     def test_format_that_only_tensorflow_reads(self):
-        text = self.info.read_text().replace("array_record", "tfrecord")
-        self.info.write_text(text)
-        for shard in self.info.parent.glob("*array_record*"):
+        folder = self._write()
+        info = folder / "dataset_info.json"
+        info.write_text(info.read_text().replace("array_record", "tfrecord"))
+        for shard in folder.glob("*array_record*"):
             shard.rename(str(shard).replace("array_record", "tfrecord"))
-        with self.assertRaisesRegex(FileNotFoundError, "only TensorFlow"):
-            tfds_source.load(spec.MNIST, self.root)
+        self._refused("only TensorFlow")
 
 
 @pytest.mark.slow
