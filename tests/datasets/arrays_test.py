@@ -47,10 +47,12 @@ class ChannelsTest(parameterized.TestCase):
         floats = arrays.on_black(np.float32(picture / 255))
         np.testing.assert_allclose(255 * floats, shown, atol=0.501)
 
-    @parameterized.parameters(2, 4)
-    def test_a_last_channel_that_is_full_at_times_is_opacity(self, n):
-        images = np.random.default_rng(1).random((_N, 9, 9, n), np.float32)
-        images[0, ..., -1] = 1
+    @parameterized.product(n=(2, 4), full=(np.uint8(255), np.float32(1)))
+    def test_a_last_channel_that_is_full_at_times_is_opacity(self, n, full):
+        # No byte is 1, and no float above 1.
+        shares = np.random.default_rng(1).uniform(0.1, 1, (_N, 9, 9, n))
+        images = (shares * full).astype(full.dtype)
+        images[0, ..., -1] = full
         with self.assertLogs(level="WARNING") as said:
             got = arrays.as_images("here", images)
         self.assertRegex(

@@ -21,49 +21,35 @@ def _batch_norm(variables, x, train):
     return block.BatchNorm().apply(variables, x, train, mutable=["batch_stats"])
 
 
-def _random_batch_norm(rng, n_channels):
-    return {
-        "params": {
-            "scale": rng.uniform(0.5, 2, n_channels),
-            "bias": rng.normal(size=n_channels),
-        },
-        "batch_stats": {
-            "mean": rng.normal(size=n_channels),
-            "var": rng.uniform(0.5, 2, n_channels),
-        },
-    }
-
-
 class BatchNormTest(oracles.DoubleTestCase):
     @parameterized.product(
         shape=((8, 3), (2, 3), (1, 3), (4, 5, 6, 2)), train=(True, False)
     )
     def test_equals_pytorch_s_rule(self, shape, train):
-        rng = np.random.default_rng(0)
-        variables = _random_batch_norm(rng, shape[-1])
-        x = 3 + 2 * rng.normal(size=shape)
+        x = 3 + 2 * np.random.default_rng(0).normal(size=shape)
+        variables = nets.random_variables(block.BatchNorm(), x)
         ours, updated = _batch_norm(variables, x, train)
-        theirs, after = nets.batch_norm(*variables.values(), x, train)
+        theirs, after = nets.batch_norm(
+            variables["params"], variables["batch_stats"], x, train
+        )
         self.assert_close(ours, theirs)
         jax.tree.map(self.assert_close, updated["batch_stats"], after)
 
     @parameterized.parameters((8, 3), (2, 3), (4, 5, 6, 2))
     def test_gradients_are_those_of_finite_differences(self, *shape):
-        rng = np.random.default_rng(1)
-        variables = _random_batch_norm(rng, shape[-1])
+        x = 3 + 2 * np.random.default_rng(1).normal(size=shape)
+        variables = nets.random_variables(block.BatchNorm(), x)
 
         def normalise(params, x):
             return _batch_norm(variables | {"params": params}, x, True)[0]
 
-        x = 3 + 2 * rng.normal(size=shape)
         test_util.check_grads(
             normalise, (variables["params"], x), order=1, modes=["rev"]
         )
 
     def test_a_batch_in_parts_has_the_gradients_of_the_whole(self):
-        rng = np.random.default_rng(3)
-        variables = _random_batch_norm(rng, 3)
-        x, slope = rng.normal(size=(2, 2, 4, 3))
+        x, slope = np.random.default_rng(3).normal(size=(2, 2, 4, 3))
+        variables = nets.random_variables(block.BatchNorm(), x)
 
         def loss(axis_name, params, x, slope):
             norm = block.BatchNorm(axis_name)
@@ -147,11 +133,3 @@ class DenseBlockTest(oracles.DoubleTestCase):
         self.assert_close(
             block.activate(activation, x), nets.ACTIVATE[activation](x)
         )
-
-    @parameterized.parameters(block.BatchNorm, None)
-    def test_without_widths_is_the_identity_and_has_no_parameters(self, norm):
-        module = block.DenseBlock((), Activation.RELU, norm)
-        x = np.random.default_rng(7).normal(size=(2, 3))
-        h, variables = module.init_with_output(jax.random.key(0), x, True)
-        np.testing.assert_array_equal(h, x)
-        self.assertEmpty(variables)
