@@ -12,11 +12,6 @@ from scipy import signal
 from mfcvae_jax.ladder import convolution
 from tests import oracles
 
-# width, stride, height and breadth of the larger side
-_SHRINKING = ((4, 2, 8, 6), (4, 2, 7, 5), (4, 2, 2, 3), (4, 1, 5, 6))
-_ENLARGING = ((4, 2, 8, 6), (3, 1, 5, 6), (4, 2, 2, 4))
-_BACKENDS = ("cpu", "gpu")
-
 
 def _on(backend, function, *args):
     """Compiles the form of a backend; all of them can be run on CPU."""
@@ -56,61 +51,47 @@ def _draw(*shapes):
 
 
 class ConvolutionTest(oracles.DoubleTestCase):
-    @parameterized.product(size=_SHRINKING, backend=_BACKENDS)
-    def test_convolve_equals_scipy(self, size, backend):
-        width, stride, height, breadth = size
-        x, kernel = _draw((2, height, breadth, 3), (width, width, 3, 5))
-        found = _on(
-            backend, lambda x, k: convolution.convolve(x, k, stride), x, kernel
-        )
-        np.testing.assert_allclose(found, _scipy(x, kernel, stride), atol=1e-12)
-        self.assertEqual(
-            found.shape[1:3],
-            tuple(
-                convolution.output_size(n, width, stride)
-                for n in (height, breadth)
-            ),
-        )
-
-    @parameterized.product(size=_ENLARGING, backend=_BACKENDS)
-    def test_convolve_transposed_equals_its_definition(self, size, backend):
-        width, stride, height, breadth = size
-        x, kernel = _draw(
-            (2, height // stride, breadth // stride, 5), (width, width, 3, 5)
-        )
-        found = _on(
-            backend,
-            lambda x, k: convolution.convolve_transposed(x, k, stride),
-            x,
-            kernel,
-        )
-        self.assertEqual(found.shape, (2, height, breadth, 3))
-        np.testing.assert_allclose(
-            found, _spread(x, kernel, stride), atol=1e-12
-        )
-
     @parameterized.parameters(
-        *((convolution.convolve, size) for size in _SHRINKING),
-        *((convolution.convolve_transposed, size) for size in _ENLARGING),
+        # Width of the kernel, stride, height and breadth of the larger side.
+        (convolution.convolve, _scipy, 4, 2, 8, 6),
+        (convolution.convolve, _scipy, 4, 2, 7, 5),
+        (convolution.convolve, _scipy, 4, 2, 2, 3),
+        (convolution.convolve, _scipy, 4, 1, 5, 6),
+        (convolution.convolve_transposed, _spread, 4, 2, 8, 6),
+        (convolution.convolve_transposed, _spread, 3, 1, 5, 6),
+        (convolution.convolve_transposed, _spread, 4, 2, 2, 4),
     )
-    def test_both_forms_have_the_same_gradients(self, function, size):
-        width, stride, height, breadth = size
+    def test_both_forms_equal_the_definition_and_have_the_same_gradients(
+        self, function, definition, width, stride, height, breadth
+    ):
         shape = (2, height, breadth, 3)
         if function is convolution.convolve_transposed:
             shape = (2, height // stride, breadth // stride, 5)
         x, kernel = _draw(shape, (width, width, 3, 5))
 
-        def gradients(x, kernel):
+        def value_and_gradients(x, kernel):
             y, pull_back = jax.vjp(
                 lambda x, k: function(x, k, stride), x, kernel
             )
-            return pull_back(jax.numpy.cos(y))
+            return y, pull_back(jax.numpy.cos(y))
 
-        for ours, theirs in zip(
-            *(_on(backend, gradients, x, kernel) for backend in _BACKENDS),
-            strict=True,
-        ):
+        found = [
+            _on(backend, value_and_gradients, x, kernel)
+            for backend in ("cpu", "gpu")
+        ]
+        wanted = definition(x, kernel, stride)
+        for y, _ in found:
+            np.testing.assert_allclose(y, wanted, atol=1e-12)
+        for ours, theirs in zip(*(slopes for _, slopes in found), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11)
+        small = wanted if function is convolution.convolve else x
+        self.assertEqual(
+            small.shape[1:3],
+            tuple(
+                convolution.output_size(n, width, stride)
+                for n in (height, breadth)
+            ),
+        )
 
     def test_gradient_survives_a_scan_and_vmap(self):
         x, kernel = _draw((3, 2, 6, 6, 2), (4, 4, 2, 3))
