@@ -157,10 +157,9 @@ class Convolution(nn.Module):
         """Applies the layer to images of shape (B, H, W, channels)."""
         channels, width, stride = self.layer
         # Both kinds keep the layout of a convolution: see convolution.py.
-        channels_in_out = (x.shape[-1], channels)
+        shape = (width, width, x.shape[-1], channels)
         if self.is_transposed:
-            channels_in_out = channels_in_out[::-1]
-        shape = (width, width, *channels_in_out)
+            shape = (width, width, channels, x.shape[-1])
         limit = math.prod(shape[:-1]) ** -0.5
 
         def draw(key, shape):
