@@ -11,7 +11,7 @@ folder, one picture a labeling, and tables of the ends. Any sweep will do;
 
 import pathlib
 
-from absl import app, flags
+from absl import flags
 
 from mfcvae_jax.commands import running
 from mfcvae_jax.report import ablation
@@ -22,12 +22,6 @@ _SWEEP = flags.DEFINE_string(
     "Folder that experiments/sweep.py has written.",
     required=True,
 )
-
-
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    return running.exit_code(_compare)
 
 
 def _compare() -> int:
@@ -46,4 +40,4 @@ def _compare() -> int:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_compare)

@@ -12,11 +12,12 @@ import distrax
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags
+from absl import flags
 from matplotlib import ticker
 from scipy import special
 
 from mfcvae_jax import model
+from mfcvae_jax.commands import running
 from mfcvae_jax.figures import style
 from mfcvae_jax.variational import elbo, posterior
 from mfcvae_jax.variational.elliptical import Gaussians
@@ -90,17 +91,7 @@ def bounds_and_estimates(
         estimates: by name, repeated estimates in nats, shape (R, len(L)).
         bounds: by name, in nats.
         path: where to write; the ending chooses the format.
-
-    Raises:
-        ValueError: if an estimator has not one column per number of samples.
     """
-    for name, values in estimates.items():
-        if np.ndim(values) != 2 or values.shape[1] != len(n_samples):
-            raise ValueError(
-                f"Expected estimates of {name!r} of shape (R, "
-                f"{len(n_samples)}), one column per number of samples; got "
-                f"{np.shape(values)}."
-            )
     page = style.Page([1.0], [_HEIGHT])
     axes = page.axes[0, 0]
     axes.set_xscale("log", base=2)
@@ -135,9 +126,7 @@ def bounds_and_estimates(
     page.save(path)
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+def _draw() -> int:
     q = _posterior(1)
     mean_field = elbo.mean_field_block(
         model.densities(q, _mixture(), q.mean[None])
@@ -157,7 +146,8 @@ def main(argv):
     for name, values in estimates.items():
         means = ", ".join(f"{mean:.4f}" for mean in values.mean(axis=0))
         print(f"{name}, L = {', '.join(map(str, _N_SAMPLES))}: {means}")
+    return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_draw)

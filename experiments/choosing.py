@@ -11,7 +11,7 @@ since for these data the truth is known, what it found, against the labels.
 """
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from mfcvae_jax import Facet, MultiFacetClustering
 from mfcvae_jax.commands import running
@@ -32,12 +32,6 @@ _NET = flags.DEFINE_enum("net", "auto", ["auto", "dense", "conv"], "Of all.")
 _SEEDS = (0, 1, 2)
 # What each looks for is not said.
 _CANDIDATES = tuple((Facet("auto"),) * n_facets for n_facets in (1, 2, 3))
-
-
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    return running.exit_code(_compare)
 
 
 def _compare() -> int:
@@ -86,4 +80,4 @@ def _against_labels(model, facet, labels, labelings):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_compare)

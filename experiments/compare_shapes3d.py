@@ -11,9 +11,10 @@ a frame are those whose drawing is nearest to it.
 """
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 from PIL import Image
 
+from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import shapes3d
 from mfcvae_jax.datasets.shapes3d_rendered import rays, renderer
 from mfcvae_jax.figures import tiles
@@ -24,9 +25,7 @@ _SHEET = flags.DEFINE_string("sheet", None, "Picture to write, if any.")
 _N_SHOWN = 10
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+def _compare() -> int:
     with np.load(_FRAMES.value, allow_pickle=False) as file:
         frames = file["notebook_images"]
         hues = file["notebook_hues_floor_wall_object"].astype(int)
@@ -42,6 +41,7 @@ def main(argv):
         Image.fromarray(_sheet(frames, rendered, factors)).save(
             _SHEET.value, optimize=True
         )
+    return 0
 
 
 def _nearest(
@@ -81,4 +81,4 @@ def _sheet(
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_compare)

@@ -11,26 +11,28 @@ goes on where it was stopped. Prints the tables of docs/estimators.md.
 
 import dataclasses
 import pathlib
-import statistics
 import typing
+from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags, logging
-from gradient_noise import gradient_noise
+from absl import flags
+from jax import flatten_util
 from ml_collections import config_flags
 
 from mfcvae_jax import config as config_lib
+from mfcvae_jax import progressive, workdir
 from mfcvae_jax import settings as settings_lib
-from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import redundancy
-from mfcvae_jax.randomness import KeyUse, run_key
+from mfcvae_jax.randomness import KeyUse, draw_noise, run_key
 from mfcvae_jax.report import markdown
 from mfcvae_jax.training import disk, loop, runs
 from mfcvae_jax.training.state import TrainState
+from mfcvae_jax.training.steps import Stepper
 from mfcvae_jax.variational import elbo
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -52,7 +54,6 @@ def _mixture_bound(densities: elbo.Densities) -> elbo.FacetTerms:
     )
 
 
-elbo.ESTIMATORS["mixture_bound"] = _mixture_bound
 # Estimator and L of the runs.
 _ARMS = (
     ("five_terms", 1),
@@ -62,15 +63,8 @@ _ARMS = (
 )
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)
-    return running.exit_code(_compare, advice=": give the same command")
-
-
-def _compare():
+def _compare() -> int:
+    elbo.ESTIMATORS["mixture_bound"] = _mixture_bound
     base = config_lib.from_config(_CONFIG.value.to_dict())
     finished = {
         arm: [_train(base, *arm, seed) for seed in range(_N_SEEDS.value)]
@@ -154,7 +148,7 @@ def _noise(
 ) -> dict[str, float]:
     """Noise of an estimator's gradient on the first training batch."""
     batch = run.dataset.train.images[: run.settings.train.batch_size]
-    found = gradient_noise(
+    return gradient_noise(
         dataclasses.replace(
             run.stepper,
             estimate=elbo.find_estimator(estimator),
@@ -165,10 +159,57 @@ def _noise(
         jax.random.key(0),
         _N_DRAWS,
     )
+
+
+def gradient_noise(
+    stepper: Stepper,
+    state: TrainState,
+    x: chex.Array,
+    key: chex.PRNGKey,
+    n_draws: int,
+) -> dict[str, float]:
+    """Measures how much the gradient of a batch depends on the draws of z.
+
+    Args:
+        stepper: its estimator and number of samples are what is measured.
+        state: where the gradients are taken.
+        x: images in [0, 1], shape (B, H, W, C).
+        key: PRNG key of the draws.
+        n_draws: gradients that are compared, at least 2.
+
+    Returns:
+        Root mean squared distance of the gradients from their mean, in nats
+        per unit of a parameter. The mean over the batch is what is descended,
+        so it shrinks with the batch size.
+    """
+    coefficients = progressive.coefficients(stepper.schedule, state.step)
+
+    @jax.jit
+    def gradient(draw_key):
+        noise = draw_noise(
+            draw_key, stepper.model.facets.latent_dim, stepper.n_samples, len(x)
+        )
+        found, _ = jax.grad(stepper.loss, has_aux=True)(
+            state.params, state.batch_stats, x, noise, coefficients
+        )
+        return found
+
+    draws = [gradient(k) for k in jax.random.split(key, n_draws)]
+    of_priors = [
+        {name: draw[name] for name in draw if name.startswith("priors")}
+        for draw in draws
+    ]
     return {
-        "all parameters": found.everything,
-        "those of the priors": found.priors,
+        "all parameters": _spread(draws),
+        "those of the priors": _spread(of_priors),
     }
+
+
+def _spread(trees: list[Any]) -> float:
+    rows = np.stack([flatten_util.ravel_pytree(tree)[0] for tree in trees])
+    rows = rows.astype(np.float64)
+    squares = np.sum(np.square(rows - rows.mean(axis=0)))
+    return float(np.sqrt(squares / (len(rows) - 1)))
 
 
 def _print_table(
@@ -179,14 +220,11 @@ def _print_table(
     lines = []
     for (estimator, n_samples), seeds in rows.items():
         columns = [[scores[name] for scores in seeds] for name in names]
-        cells = [
-            markdown.mean_std(statistics.mean(values), statistics.stdev(values))
-            for values in columns
-        ]
+        cells = map(markdown.summary, columns)
         lines.append((f"`{estimator}`", n_samples, *cells))
     print(markdown.table(("estimator", "L", *names), lines))
 
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("config")
-    app.run(main)
+    running.script(_compare, ": give the same command", is_quiet=True)

@@ -10,15 +10,13 @@ one with a facet for each needs K_1 + ... + K_J. Nothing is trained: the
 clusters and the points in them are drawn at random.
 """
 
-import itertools
 import math
 import os
 import pathlib
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 from matplotlib import axes as mpl_axes
 from matplotlib import patches
 from sklearn import cluster
@@ -28,44 +26,13 @@ from mfcvae_jax.figures import style
 
 _OUT = flags.DEFINE_string("out", None, "Picture to write.", required=True)
 
-_CHARACTERISTICS = (
-    ("circle", "square", "triangle"),
-    ("red", "green", "blue"),
-    ("small", "large"),
-)
-
-_COUNTS = ("", "one", "two", "three")
-
 # Matplotlib's marker, and what makes it look as large as a circle.
-_SHAPES = {
-    "circle": ("o", 1.0),
-    "square": ("s", 0.9),
-    "triangle": ("^", 1.1),
-    "diamond": ("D", 0.82),
-    "star": ("*", 1.45),
-    "cross": ("P", 1.08),
-    "pentagon": ("p", 1.1),
-    "hexagon": ("h", 1.1),
-}
+_SHAPES = {"circle": ("o", 1.0), "square": ("s", 0.9), "triangle": ("^", 1.1)}
 # In the tones of the facets.
-_COLOURS = {
-    "red": "#c9463d",
-    "blue": "#2f6da8",
-    "green": "#3f9d7c",
-    "orange": "#e08a2e",
-    "purple": "#8e5aa6",
-    "yellow": "#dcb62f",
-    "pink": "#e08bb0",
-    "grey": "#7d8790",
-}
-# Diameters in points.
-_SIZES = {"small": 3.2, "large": 6.6, "medium": 4.6, "tiny": 2.4, "huge": 8.0}
-# What shows each characteristic, in this order.
-_CHANNELS: dict[str, dict[str, Any]] = {
-    "shape": _SHAPES,
-    "colour": _COLOURS,
-    "size": _SIZES,
-}
+_COLOURS = {"red": "#c9463d", "green": "#3f9d7c", "blue": "#2f6da8"}
+_SIZES = {"small": 3.2, "large": 6.6}  # diameters in points
+_CHARACTERISTICS: tuple[dict[str, Any], ...] = (_SHAPES, _COLOURS, _SIZES)
+_COUNTS = tuple(map(len, _CHARACTERISTICS))
 
 # Inches.
 _SIDE = 3.4  # of the square of one facet, and the height of all panels
@@ -87,30 +54,18 @@ class _Clusters(NamedTuple):
     angles: np.ndarray  # (K,), of the first axis, radians
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    return running.exit_code(_draw)
-
-
 def _draw() -> int:
     path = pathlib.Path(_OUT.value)
-    facet_intuition(_CHARACTERISTICS, path)
-    sizes = [len(values) for values in _CHARACTERISTICS]
+    facet_intuition(path)
     print(
-        f"{path}: one facet needs {math.prod(sizes)} clusters, "
-        f"{len(sizes)} facets need {sum(sizes)}"
+        f"{path}: one facet needs {math.prod(_COUNTS)} clusters, "
+        f"{len(_COUNTS)} facets need {sum(_COUNTS)}"
     )
     return 0
 
 
 @style.house_style
-def facet_intuition(
-    characteristics: Sequence[Sequence[str]],
-    path: str | os.PathLike[str],
-    *,
-    seed: int = 0,
-) -> None:
+def facet_intuition(path: str | os.PathLike[str], *, seed: int = 0) -> None:
     """Draws clusters in one facet (a) beside those in several (b).
 
     The points of (a) form a cluster for every combination of values. In (b)
@@ -118,84 +73,57 @@ def facet_intuition(
     that characteristic alone. Ellipses lie at two standard deviations.
 
     Args:
-        characteristics: one to three; the values of each, distinct texts. The
-            first is shown by shape, the second by colour, the third by size,
-            each of as many values as there are in `_CHANNELS`. Names of shapes,
-            colours and sizes that are known look as they say.
         path: where to write; the ending chooses the format.
         seed: of the places of clusters and points.
     """
-    counts = [len(names) for names in characteristics]
-    looks = _looks(characteristics)
     rng = np.random.default_rng(seed)
-    width = _FACETS / len(counts)
-    page = style.Page([_SIDE] + [width] * len(counts), [_SIDE])
+    width = _FACETS / len(_COUNTS)
+    page = style.Page([_SIDE] + [width] * len(_COUNTS), [_SIDE])
     one, *several = page.axes[0]
 
-    total = math.prod(counts)
+    total = math.prod(_COUNTS)
     _set_axes(one, _SIDE)
     _write_head(
         one,
-        f"(a) one facet: {_clusters(total)}",
-        " × ".join(map(str, counts)),
-        "a cluster for every "
-        + ("combination" if len(counts) > 1 else "value"),
+        f"(a) one facet: {total} clusters",
+        " × ".join(map(str, _COUNTS)),
+        "a cluster for every combination",
     )
-    combinations = np.array(list(itertools.product(*map(range, counts))))
-    placed = _place_clusters(rng, total, _SIDE, _SIDE)
-    n_points = max(5, min(_POINTS_ONE, 360 // total))
-    kinds = combinations.repeat(n_points, axis=0)
-    _draw_clusters(one, rng, placed, kinds, looks)
+    combinations = np.array(list(np.ndindex(_COUNTS)))
+    placed = _place_clusters(rng, total, _SIDE)
+    _draw_clusters(one, rng, placed, combinations.repeat(_POINTS_ONE, axis=0))
 
-    heading = (
-        f"(b) {_COUNTS[len(counts)]} facet{'s' * (len(counts) > 1)}: "
-        f"{_clusters(sum(counts))}"
-    )
+    heading = f"(b) three facets: {sum(_COUNTS)} clusters"
     for j, (axes, names) in enumerate(
-        zip(several, characteristics, strict=True)
+        zip(several, _CHARACTERISTICS, strict=True)
     ):
+        k = len(names)
         _set_axes(axes, width)
         _write_head(
             axes,
             "" if j else heading,
-            "" if j else " + ".join(map(str, counts)),
-            f"facet {j}: {_clusters(counts[j])}",
+            "" if j else " + ".join(map(str, _COUNTS)),
+            f"facet {j}: {k} clusters",
             style.facet_colour(j),
         )
-        placed = _place_clusters(rng, counts[j], width, _SIDE, label=_LABEL)
-        n_points = max(8, min(_POINTS_FACET, 120 // counts[j]))
+        placed = _place_clusters(rng, k, width, _LABEL)
         # All other characteristics at random.
-        kinds = rng.integers(0, counts, (counts[j] * n_points, len(counts)))
-        kinds[:, j] = np.arange(counts[j]).repeat(n_points)
-        _draw_clusters(axes, rng, placed, kinds, looks)
-        _write_names(axes, width, names, placed)
+        kinds = rng.integers(0, _COUNTS, (k * _POINTS_FACET, len(_COUNTS)))
+        kinds[:, j] = np.arange(k).repeat(_POINTS_FACET)
+        _draw_clusters(axes, rng, placed, kinds)
+        # Each name under the ellipse of its cluster.
+        stds = np.linalg.norm(placed.factors[:, 1], axis=-1)
+        x, y = placed.means.T
+        for name, *at in zip(names, x, y - 2 * stds - 0.09, strict=True):
+            axes.text(*at, name, ha="center", va="center_baseline")
     page.fit()
     page.save(path)
-
-
-def _looks(values: Sequence[Sequence[str]]) -> list[list[Any]]:
-    """Returns the markers, the colours and the diameters of the values.
-
-    A name that is known looks as it says; others take what is left in turn.
-    """
-    found = []
-    absent = [("circle",), ("grey",), ("medium",)]
-    for names, known in zip(
-        [*values, *absent[len(values) :]], _CHANNELS.values(), strict=True
-    ):
-        free = iter([look for name, look in known.items() if name not in names])
-        found.append(
-            [known[name] if name in known else next(free) for name in names]
-        )
-    return found
 
 
 def _place_clusters(
     rng: np.random.Generator,
     n_clusters: int,
     width: float,
-    height: float,
-    *,
     label: float = 0.0,
 ) -> _Clusters:
     """Spreads Gaussians over a panel; their ellipses do not overlap.
@@ -204,19 +132,18 @@ def _place_clusters(
         rng: the source of randomness.
         n_clusters: K.
         width: of the panel, in inches.
-        height: of the panel, in inches.
         label: height of a text under each ellipse, in inches.
 
     Returns:
         The clusters; those with labels are in order from the top.
     """
-    means = _spread(rng, n_clusters, width, height - label)
+    means = _spread(rng, n_clusters, width, _SIDE - label)
     if label:
         means = means[np.argsort(-means[:, 1])] + [0.0, label]
     between = np.linalg.norm(means[:, None] - means, axis=-1)
     np.fill_diagonal(between, np.inf)
     to_border = np.minimum(
-        means - [0.0, label], np.array([width, height]) - means
+        means - [0.0, label], np.array([width, _SIDE]) - means
     ).min(axis=1)
     rim = np.minimum(_RIM, to_border / 5)
     room = np.minimum((between.min(axis=1) - label) / 2, to_border - rim)
@@ -282,7 +209,6 @@ def _draw_clusters(
     rng: np.random.Generator,
     clusters: _Clusters,
     kinds: np.ndarray,
-    looks: list[list[Any]],
 ) -> None:
     """Draws ellipses and points.
 
@@ -291,7 +217,6 @@ def _draw_clusters(
         rng: the source of randomness.
         clusters: K of them.
         kinds: the values of the points, cluster by cluster, shape (N, J).
-        looks: of the values, see `_looks`.
     """
     for mean, radii, angle in zip(
         clusters.means, clusters.radii, clusters.angles, strict=True
@@ -307,21 +232,20 @@ def _draw_clusters(
                 zorder=1,
             )
         )
-    absent = np.zeros((len(kinds), 3 - kinds.shape[1]), int)
-    shapes, colours, sizes = np.concatenate([kinds, absent], axis=1).T
-    markers, fills, diameters = looks
+    shapes, colours, sizes = kinds.T
+    fills = np.array(list(_COLOURS.values()))
     # Small clusters have small points.
     radius = 72 * float(np.median(clusters.radii[:, 0]))
     shrink = min(1.0, radius / 20)
-    diameters = np.array(diameters)[sizes] * shrink
+    diameters = np.array(list(_SIZES.values()))[sizes] * shrink
     points = _sample(rng, clusters, diameters / 72)
-    for s, (marker, factor) in enumerate(markers):
+    for s, (marker, factor) in enumerate(_SHAPES.values()):
         kept = shapes == s
         axes.scatter(
             points[kept, 0],
             points[kept, 1],
             s=(factor * diameters[kept]) ** 2,
-            c=[fills[c] for c in colours[kept]],
+            c=fills[colours[kept]],
             marker=marker,
             linewidths=0.3 * shrink,
             edgecolors=style.BACKGROUND,
@@ -367,33 +291,5 @@ def _write_head(
     style.write_after(axes, above, terms).set_in_layout(False)
 
 
-def _write_names(
-    axes: mpl_axes.Axes,
-    width: float,
-    names: Sequence[str],
-    clusters: _Clusters,
-) -> None:
-    """Writes what a cluster holds under its ellipse, clear of the others."""
-    stds = np.linalg.norm(clusters.factors[:, 1], axis=-1)
-    x, y = clusters.means.T
-    text_y = y - 2 * stds - 0.09
-    lowest, highest = text_y - 0.12, y + 2 * stds + 0.05
-    for k, name in enumerate(names):
-        beside = (lowest < text_y[k]) & (text_y[k] < highest)
-        beside[k] = False
-        room = np.append(np.abs(x - x[k])[beside], 2 * min(x[k], width - x[k]))
-        axes.text(
-            x[k],
-            text_y[k],
-            style.cut(name, style.n_characters(float(room.min()) - 0.08)),
-            ha="center",
-            va="center_baseline",
-        )
-
-
-def _clusters(count: int) -> str:
-    return f"{count} cluster{'s' * (count != 1)}"
-
-
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_draw)

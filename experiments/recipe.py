@@ -30,7 +30,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax.commands import running
@@ -157,14 +157,6 @@ _FINAL = flags.DEFINE_bool("final", False, "Score the test images.")
 _AT_ONCE = flags.DEFINE_bool("at_once", False, "All seeds in one program.")
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)
-    return running.exit_code(_run)
-
-
 def _run() -> int:
     where = {"data.path": _PATH.value} if _PATH.value else {}
     if _DATA_DIR.value:
@@ -277,4 +269,4 @@ def _number(settings: Settings) -> str:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_run, is_quiet=True)

@@ -23,20 +23,20 @@ import io
 import itertools
 import json
 import pathlib
-import statistics
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import slurm_jobs
-from absl import app, flags, logging
+from absl import flags
 
 from mfcvae_jax import config as config_lib
-from mfcvae_jax import settings as settings_lib
-from mfcvae_jax import storage, workdir
+from mfcvae_jax import storage
 from mfcvae_jax.commands import running
 from mfcvae_jax.report import markdown, results, write
+from mfcvae_jax.settings import Settings
 from mfcvae_jax.training import disk, loop, runs
+from mfcvae_jax.workdir import Workdir
 
 _CONFIGS = flags.DEFINE_list(
     "configs", None, "Files with settings, separated by commas.", required=True
@@ -64,79 +64,57 @@ _ARM = flags.DEFINE_string(
 _COLUMNS = ("arm", "seed", "facet", "labeling", "measure", "value")
 
 
-class Arm(NamedTuple):
-    """One config with one combination of values.
-
-    Attributes:
-        name: of its folder.
-        settings: of all its seeds.
-    """
-
-    name: str
-    settings: settings_lib.Settings
-
-
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
-    if not flags.FLAGS["verbosity"].present:
-        logging.set_verbosity(logging.WARNING)
-    return running.exit_code(_sweep, advice=": give the same command")
-
-
-def _sweep():
+def _sweep() -> int:
     folder = storage.locate(_WORKDIR.value)
     arms = make_arms(_CONFIGS.value, _VARY.value, _N_SEEDS.value)
     if _ARM.value is not None:
-        names = [arm.name for arm in arms]
-        if _ARM.value not in names:
-            raise ValueError(f"--arm={_ARM.value}: the arms are {names}")
-        train(arms[names.index(_ARM.value)], folder)
+        if _ARM.value not in arms:
+            raise ValueError(f"--arm={_ARM.value}: the arms are {list(arms)}")
+        train(arms[_ARM.value], Workdir(folder / _ARM.value))
         return 0
     launch = {"local": _one_by_one, "slurm": _as_jobs}[_LAUNCHER.value]
-    rows: dict[str, list[dict[str, Any]]] = {arm.name: [] for arm in arms}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in arms}
     is_whole = True
-    for arm, is_trained in launch(arms, folder):
+    for name, is_trained in launch(arms, folder):
         is_whole &= is_trained
-        rows[arm.name] = gather(arm, folder)
+        rows[name] = gather(arms[name], Workdir(folder / name))
         write_results(list(itertools.chain(*rows.values())), folder)
     print((folder / "results.md").read_text())
     return 0 if is_whole else 2
 
 
 def _one_by_one(
-    arms: Sequence[Arm], folder: storage.Path
-) -> Iterator[tuple[Arm, bool]]:
-    for arm in arms:
-        print(f"{arm.name}: {arm.settings.n_seeds} seeds", flush=True)
-        train(arm, folder)
-        yield arm, True  # or why not has been said
+    arms: dict[str, Settings], folder: storage.Path
+) -> Iterator[tuple[str, bool]]:
+    for name, settings in arms.items():
+        print(f"{name}: {settings.n_seeds} seeds", flush=True)
+        train(settings, Workdir(folder / name))
+        yield name, True  # or why not has been said
 
 
 def _as_jobs(
-    arms: Sequence[Arm], folder: storage.Path
-) -> Iterator[tuple[Arm, bool]]:
+    arms: Iterable[str], folder: storage.Path
+) -> Iterator[tuple[str, bool]]:
     """Each arm as soon as its job has ended, and whether it has results."""
     if storage.is_bucket(folder):
         raise ValueError(
             "--launcher=slurm needs a folder that all machines share, got "
             f"--workdir={folder}: use --launcher=local, or such a folder"
         )
-    by_name = {arm.name: arm for arm in arms}
     # A job is this very command, for one arm.
     command = [sys.executable, *sys.argv, "--launcher=local"]
     for name, log in slurm_jobs.run(
-        {name: [*command, f"--arm={name}"] for name in by_name},
+        {name: [*command, f"--arm={name}"] for name in arms},
         pathlib.Path(folder, "slurm"),
         _SLURM.value,
-        lambda name: _is_trained(workdir.Workdir(folder / name)),
+        lambda name: _is_trained(Workdir(folder / name)),
     ):
         if log:
             print(f"{name} has no results: see {log}", flush=True)
-        yield by_name[name], log is None
+        yield name, log is None
 
 
-def _is_trained(home: workdir.Workdir) -> bool:
+def _is_trained(home: Workdir) -> bool:
     """Whether an arm has results, maybe written by another machine."""
     for folder in map(pathlib.Path, (home.path.parent, home.path)):
         # Written to, though nothing changes, NFS does not answer from memory.
@@ -147,7 +125,7 @@ def _is_trained(home: workdir.Workdir) -> bool:
 
 def make_arms(
     paths: list[str], vary: list[str], n_seeds: int
-) -> tuple[Arm, ...]:
+) -> dict[str, Settings]:
     """Lists every config with every combination of values.
 
     Args:
@@ -156,7 +134,8 @@ def make_arms(
         n_seeds: of every arm.
 
     Returns:
-        The arms, all settings checked before any is trained.
+        The settings of each arm by the name of its folder, all of them checked
+        before any is trained.
 
     Raises:
         FileNotFoundError: if a config is not there.
@@ -164,64 +143,68 @@ def make_arms(
             one name.
     """
     choices = [_choices(text) for text in vary]
-    arms = []
+    arms: dict[str, Settings] = {}
     for path in map(pathlib.Path, paths):
         base = config_lib.load(path).to_dict()
         for combination in itertools.product(*choices):
-            changes = {"n_seeds": n_seeds, **dict(combination)}
-            config = config_lib.changed(base, changes)
             name = path.stem
             for key, value in combination:
                 name += f",{key}={value}".replace("/", "_").replace(" ", "")
-            arms.append(Arm(name, config_lib.from_config(config)))
-    names = [arm.name for arm in arms]
-    repeated = {name for name in names if names.count(name) > 1}
-    if repeated:
-        raise ValueError(
-            f"--configs and --vary name an arm twice: {sorted(repeated)}"
-        )
-    return tuple(arms)
+            if name in arms:
+                raise ValueError(
+                    f"--configs and --vary name an arm twice: {name}"
+                )
+            changes = {"n_seeds": n_seeds, **dict(combination)}
+            arms[name] = config_lib.from_config(
+                config_lib.changed(base, changes)
+            )
+    return arms
 
 
-def train(arm: Arm, folder: storage.Path) -> None:
+def train(settings: Settings, home: Workdir) -> None:
     """Trains what is left of an arm, and reports on it.
 
     An arm whose seeds all diverge has no results; the others go on.
     """
-    home = workdir.Workdir(folder / arm.name)
     if home.results.exists():
         return
-    run = runs.make_run(arm.settings)
+    run = runs.make_run(settings)
     try:
         states, _ = loop.train(
             run, disk.InWorkdir(home, resume=home.config.exists())
         )
     except FloatingPointError as error:
-        print(f"{arm.name} has no results: {error}", flush=True)
+        print(f"{home.path.name} has no results: {error}", flush=True)
         return
     write.write_reports(run, states, home)
 
 
-def gather(arm: Arm, folder: storage.Path) -> list[dict[str, Any]]:
+def gather(settings: Settings, home: Workdir) -> list[dict[str, Any]]:
     """Reads the results of an arm, if it has any: one number a row."""
-    home = workdir.Workdir(folder / arm.name)
     if not home.results.exists():
         return []
+    arm = home.path.name
     rows: list[tuple[Any, ...]] = []
-    for seed, at in home.by_seed(arm.settings).items():
+    for seed, at in home.by_seed(settings).items():
         if at.results.exists():  # else it diverged
             found = results.Results.from_json(
                 json.loads(at.results.read_text())
             )
             rows += [
-                (arm.name, seed)
-                + (row.facet, row.labeling, row.measure.name, row.value)
+                (
+                    arm,
+                    seed,
+                    row.facet,
+                    row.labeling,
+                    row.measure.name,
+                    row.value,
+                )
                 for row in found.rows()
             ]
-    if arm.settings.n_seeds > 1:
+    if settings.n_seeds > 1:
         of_all = json.loads(home.results.read_text())
         for j, value in enumerate(of_all["stability"]):
-            rows.append((arm.name, "all", str(j), "", "stability", value))
+            rows.append((arm, "all", str(j), "", "stability", value))
     return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
 
 
@@ -248,10 +231,8 @@ def means(rows: list[dict[str, Any]]) -> str:
         place.setdefault(key[1:], len(place))
     lines = []
     for key in sorted(groups, key=lambda k: (not k[2], place[k[1:]])):
-        values = groups[key]
-        std = statistics.stdev(values) if len(values) > 1 else None
-        mean = markdown.mean_std(statistics.mean(values), std, 3)
-        lines.append((*key, mean, len(values)))
+        cell = markdown.summary(groups[key], 3)
+        lines.append((*key, cell, len(groups[key])))
     return markdown.table(
         ("arm", "facet", "labeling", "measure", "mean (std)", "n"), lines
     )
@@ -273,4 +254,4 @@ def _choices(text: str) -> list[tuple[str, Any]]:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_sweep, ": give the same command", is_quiet=True)

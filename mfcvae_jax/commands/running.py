@@ -24,6 +24,7 @@ __all__ = [
     "integer",
     "parse",
     "real",
+    "script",
     "start",
     "string",
     "strings",
@@ -66,6 +67,27 @@ def start(command: types.ModuleType, argv: Sequence[str]) -> NoReturn:
         flags_parser=lambda args: parse(command, args),
     )
     raise AssertionError("absl's app.run came back")
+
+
+def script(
+    work: Callable[[], int], advice: str = "", *, is_quiet: bool = False
+) -> None:
+    """Runs a script, whose flags are absl's own, as this process.
+
+    Args:
+        work: see ``exit_code``.
+        advice: see ``exit_code``.
+        is_quiet: whether only warnings are logged unless --verbosity is given.
+    """
+
+    def main(argv: Sequence[str]) -> int:
+        if len(argv) > 1:
+            raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+        if is_quiet and not flags.FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.WARNING)
+        return exit_code(work, advice)
+
+    app.run(main)
 
 
 def parse(command: types.ModuleType, argv: Sequence[str]) -> flags.FlagValues:

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["mean_std", "percent", "table"]
+__all__ = ["mean_std", "percent", "summary", "table"]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -26,6 +26,15 @@ def mean_std(mean: float, std: float | None = None, n_decimals: int = 2) -> str:
     if std is None or math.isnan(std):
         return text
     return f"{text} ({std:.{n_decimals}f})"
+
+
+def summary(values: Sequence[float], n_decimals: int = 2) -> str:
+    """Writes the mean (sample standard deviation) of at least one value.
+
+    Of one, the deviation is left out.
+    """
+    std = statistics.stdev(values) if len(values) > 1 else None
+    return mean_std(statistics.mean(values), std, n_decimals)
 
 
 def percent(values: Sequence[float]) -> str:

@@ -132,10 +132,7 @@ def table(study: Iterable[Mapping[str, str]]) -> str:
 
 def _mean_std(same: Iterable[Mapping[str, str]], measure: str) -> str:
     values = [100 * float(row[measure]) for row in same if row[measure]]
-    if not values:
-        return ""
-    std = statistics.stdev(values) if len(values) > 1 else None
-    return markdown.mean_std(statistics.mean(values), std, 1)
+    return markdown.summary(values, 1) if values else ""
 
 
 def _median(same: Iterable[Mapping[str, str]], column: str) -> str:
