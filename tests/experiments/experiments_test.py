@@ -9,20 +9,19 @@ its own, the rest in this one.
 import ast
 import json
 import os
-import pathlib
+import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 import numpy as np
 import pytest
-from absl.testing import absltest, parameterized
 
 from mfcvae_jax import config as config_lib
-from mfcvae_jax import workdir as workdir_lib
+from mfcvae_jax import json_files
 from mfcvae_jax.training import disk, loop, recording, runs
+from mfcvae_jax.workdir import Workdir
 from tests import examples, fixtures, scripts
 from tests.commands.calls import call, in_process
 from tests.report.results_test import example
@@ -38,54 +37,50 @@ _SMALL = (
     "--config.evaluate.importance_samples=3",
     "--config.train.steps_per_dispatch=4",
 )
-_PICTURES = (
+_PICTURES = {
     *("clusters.png", "samples.png"),
     *("reconstructions.png", "learning_curves.png"),
-)
+}
 summarise = scripts.load("summarise")
 
 
-class ConfigsTest(parameterized.TestCase):
-    @parameterized.parameters(
-        *sorted(
-            str(p.relative_to(scripts.CONFIGS))
-            for p in scripts.CONFIGS.rglob("*.py")
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        str(path.relative_to(scripts.CONFIGS))
+        for path in scripts.CONFIGS.rglob("*.py")
+    ),
+)
+def test_config_makes_settings_and_survives_its_json(name):
+    config = config_lib.load(scripts.CONFIGS / name).to_dict()
+    settings = config_lib.from_config(config)
+    whole = config_lib.to_config(settings)
+    for key in ("prior", "view"):
+        # Nothing stands for the default of every facet.
+        config["facets"][key] = (
+            config["facets"].get(key) or whole["facets"][key]
         )
+    assert whole == config
+    assert config_lib.from_config(json.loads(json.dumps(config))) == settings
+    # It says what to type.
+    opening = ast.get_docstring(ast.parse((scripts.CONFIGS / name).read_text()))
+    assert f"--config=experiments/configs/{name}" in opening
+    # The folder says whether its schedule is the published one.
+    is_published = (
+        not any(settings.progressive.warm_ups)
+        and settings.progressive.redundancy_price == 0
+        and not any(settings.facets.view)
     )
-    def test_config_makes_settings_and_survives_its_json(self, name):
-        config = config_lib.load(scripts.CONFIGS / name).to_dict()
-        settings = config_lib.from_config(config)
-        whole = config_lib.to_config(settings)
-        for key in ("prior", "view"):
-            # Nothing stands for the default of every facet.
-            config["facets"][key] = (
-                config["facets"].get(key) or whole["facets"][key]
-            )
-        self.assertEqual(whole, config)
-        as_json = json.dumps(config)
-        self.assertEqual(config_lib.from_config(json.loads(as_json)), settings)
-        # It says what to type.
-        opening = ast.get_docstring(
-            ast.parse((scripts.CONFIGS / name).read_text())
-        )
-        self.assertIn(f"--config=experiments/configs/{name}", opening)
-        # The folder says whether its schedule is the published one.
-        is_published = (
-            not any(settings.progressive.warm_ups)
-            and settings.progressive.redundancy_price == 0
-            and not any(settings.facets.view)
-        )
-        self.assertEqual(is_published, name.startswith("published/"))
+    assert is_published == name.startswith("published/")
 
 
-class SummariseTest(absltest.TestCase):
-    def _summarise(self, *runs):
-        """Of runs as they are left, each with one accuracy."""
-        home = self.enterContext(tempfile.TemporaryDirectory())
+class TestSummarise:
+    def _summarise(self, path, **overrides):
+        """Two runs as they are left; the second may have other settings."""
         folders = []
-        for seed, (accuracy, overrides) in enumerate(runs):
-            folder = workdir_lib.Workdir(f"{home}/{seed}")
-            settings = examples.settings(seed=seed, **overrides)
+        for seed, accuracy in enumerate((0.8, 0.9)):
+            folder = Workdir(path / str(seed))
+            settings = examples.settings(seed=seed, **overrides if seed else {})
             with folder.claim(settings, resume=False):
                 pass
             found = example(labelings=("digit",))
@@ -99,141 +94,128 @@ class SummariseTest(absltest.TestCase):
             folders.append(str(folder.path))
         return in_process(lambda: summarise.main(["summarise.py", *folders]))
 
-    def test_mean_and_sample_standard_deviation_over_seeds(self):
-        done = self._summarise((0.8, {}), (0.9, {}))
-        self.assertEqual(done.code, 0, done.err)
-        self.assertIn("| Facet 0, K = 9 | digit | 85.0 (7.1) |", done.out)
-        self.assertIn("| M, nats | 0.50 (0.71) | 1.00 | 0.00 |", done.out)
+    def test_mean_and_sample_standard_deviation_over_seeds(self, tmp_path):
+        done = self._summarise(tmp_path)
+        assert done.code == 0, done.err
+        assert "| Facet 0, K = 9 | digit | 85.0 (7.1) |" in done.out
+        assert "| M, nats | 0.50 (0.71) | 1.00 | 0.00 |" in done.out
 
-    def test_runs_of_different_settings_are_refused(self):
-        done = self._summarise(
-            (0.8, {}), (0.9, {"prior_init": {"variance": 0.5}})
-        )
-        self.assertEqual(done.code, 2)
-        self.assertIn("prior_init.variance", done.err)
+    def test_runs_of_different_settings_are_refused(self, tmp_path):
+        done = self._summarise(tmp_path, prior_init={"variance": 0.5})
+        assert "prior_init.variance" in done.error()
 
 
-@pytest.mark.slow
-class TrainTest(absltest.TestCase):
-    def test_run_goes_on_after_ctrl_c_and_can_be_reported_again(self):
-        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        command = (
-            "experiments/train.py",
-            f"--config={_PUBLISHED / 'digits_tinted.py'}",
-            f"--workdir={folder}",
-            *_SMALL,
-        )
-        with subprocess.Popen(
-            [sys.executable, *command],
-            cwd=scripts.ROOT,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-        ) as process:
-            metrics = folder / "metrics.jsonl"
-            while not metrics.exists() or "train" not in metrics.read_text():
-                self.assertIsNone(process.poll(), "ended before its signal")
-                time.sleep(0.01)
-            process.send_signal(signal.SIGINT)
-            _, first_log = process.communicate()
-            self.assertEqual(process.returncode, 128 + signal.SIGINT)
-        done = scripts.run(*command, "--resume")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("resumed at step", done.stderr)
-        self.assertIn("facet 0 is fading in", first_log + done.stderr)
-        self.assertRegex(done.stdout, r"Facet 1, K = \d+")
-        for name in (*_PICTURES, "confusion.png"):
-            path = folder / "figures" / name
-            self.assertIn(str(path), done.stdout)
-            self.assertGreater(path.stat().st_size, 5000)
-        page = folder / "report.html"
-        self.assertIn(str(page), done.stdout)
-        self.assertIn("Explorer", page.read_text())
-        # The bits are those of a run that was never stopped.
-        home = workdir_lib.Workdir(folder)
-        run = runs.make_run(home.settings())
-        (wanted,) = loop.train(run, recording.InMemory()).states
-        (found,) = disk.restore(run, home)
-        assert_equal_states(found, wanted)
-        self.assertNotEmpty(list((folder / "tensorboard").iterdir()))
-        environment = json.loads((folder / "environment.json").read_text())
-        self.assertIn("jax", environment["versions"])
-        config = json.loads((folder / "config.json").read_text())
-        self.assertEqual(config["seed"], 3)
-        results = folder / "results.json"
-        found = json.loads(results.read_text())
-        self.assertLen(found["scores"], 4)
-
-        results.unlink()
-        again = call("report", f"--workdir={folder}")
-        self.assertEqual(again.code, 0, again.err)
-        self.assertEqual(json.loads(results.read_text()), found)
+def _assert_report_says_the_same_again(folder):
+    first = json_files.read(folder.results)
+    folder.results.unlink()
+    again = call("report", f"--workdir={folder.path}")
+    assert again.code == 0, again.err
+    assert json_files.read(folder.results) == first
 
 
 @pytest.mark.slow
-class NpzTest(absltest.TestCase):
-    def test_images_without_labels_are_trained_on_and_reported(self):
-        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        np.savez(folder / "mine.npz", images=examples.images(300))
-        done = call(
-            "train",
-            f"--config={_PUBLISHED / 'digits.py'}",
-            f"--workdir={folder / 'run'}",
-            "--config.data.name=npz",
-            f"--config.data.path={folder / 'mine.npz'}",
-            *_SMALL,
-        )
-        self.assertEqual(done.code, 0, done.err)
-        self.assertIn("mine.npz, seed 3, 60 held-out examples", done.out)
-        self.assertIn("These examples have no labels", done.out)
-        page = (folder / "run" / "report.html").read_text()
-        self.assertIn("have no labels", page)
-        results = folder / "run" / "results.json"
-        first = json.loads(results.read_text())
-        self.assertEqual(first["scores"], [])
-        self.assertLen(first["clusters_in_use"], 2)
-        drawn = set(os.listdir(folder / "run" / "figures"))
-        self.assertNotIn("confusion.png", drawn)
-        self.assertContainsSubset(_PICTURES, drawn)
-        again = call("report", f"--workdir={folder / 'run'}")
-        self.assertEqual(again.code, 0, again.err)
-        self.assertEqual(json.loads(results.read_text()), first)
+def test_run_goes_on_after_ctrl_c_and_can_be_reported_again(tmp_path):
+    folder = Workdir(tmp_path)
+    command = (
+        "experiments/train.py",
+        f"--config={_PUBLISHED / 'digits_tinted.py'}",
+        f"--workdir={tmp_path}",
+        *_SMALL,
+    )
+    with subprocess.Popen(
+        [sys.executable, *command],
+        cwd=scripts.ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        metrics = folder.metrics
+        while not metrics.exists() or "train" not in metrics.read_text():
+            assert process.poll() is None, "ended before its signal"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, first_log = process.communicate()
+        assert process.returncode == 128 + signal.SIGINT
+    done = scripts.run(*command, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "resumed at step" in done.stderr
+    assert "facet 0 is fading in" in first_log + done.stderr
+    assert re.search(r"Facet 1, K = \d+", done.stdout)
+    for name in (*_PICTURES, "confusion.png"):
+        path = folder.figures / name
+        assert str(path) in done.stdout
+        assert path.stat().st_size > 5000
+    assert str(folder.report) in done.stdout
+    assert "Explorer" in folder.report.read_text()
+    # The bits are those of a run that was never stopped.
+    run = runs.make_run(folder.settings())
+    (wanted,) = loop.train(run, recording.InMemory()).states
+    (found,) = disk.restore(run, folder)
+    assert_equal_states(found, wanted)
+    assert list(folder.tensorboard.iterdir())
+    assert "jax" in folder.read_environment()["versions"]
+    assert folder.settings().seed == 3
+    assert len(json_files.read(folder.results)["scores"]) == 4
+    _assert_report_says_the_same_again(folder)
 
 
 @pytest.mark.slow
-class ImportTest(absltest.TestCase):
-    def test_official_weights_become_a_run_that_can_be_reported(self):
-        torch = pytest.importorskip("torch", reason="PyTorch is optional")
-        data_dir = fixtures.FOLDER.parent / "data" / "tfds"
-        if not data_dir.is_dir():
-            self.skipTest(f"no prepared MNIST in {data_dir}")
-        fixture = fixtures.load("F7")
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        # F7 is a model of 28 x 28 images with widths of its own.
-        state_dict = {
-            key: torch.tensor(value)
-            for key, value in fixture.under("before/").items()
-        }
-        torch.save({"state_dict": state_dict}, f"{folder}/model.pt")
-        done = scripts.run(
-            "experiments/import_weights.py",
-            f"--config={_PUBLISHED / 'mnist.py'}",
-            f"--weights={folder}/model.pt",
-            f"--workdir={folder}/run",
-            f"--config.data.data_dir={data_dir}",
-            "--config.facets.n_components=(7,5)",
-            "--config.facets.latent_dim=(3,2)",
-            "--config.net.encoder_backbone=((32,),(48,))",
-            "--config.net.encoder_rungs=((),(20,))",
-            "--config.net.decoder_rungs=((24,),(40,))",
-            "--config.net.decoder_backbone=((36,),(24,))",
-            "--config.net.batch_norm=true",
-            "--config.net.activation=elu",
-        )
-        self.assertEqual(done.returncode, 0, done.stderr)
-        workdir = workdir_lib.Workdir(f"{folder}/run")
-        (state,) = disk.restore(runs.make_run(workdir.settings()), workdir)
-        np.testing.assert_array_equal(
-            state.params["priors_0"]["means"],
-            fixture["before/mu_p_z_j_c_j_list.0"].T,
-        )
+def test_images_without_labels_are_trained_on_and_reported(tmp_path):
+    np.savez(tmp_path / "mine.npz", images=examples.images(300))
+    folder = Workdir(tmp_path / "run")
+    done = call(
+        "train",
+        f"--config={_PUBLISHED / 'digits.py'}",
+        f"--workdir={folder.path}",
+        "--config.data.name=npz",
+        f"--config.data.path={tmp_path / 'mine.npz'}",
+        *_SMALL,
+    )
+    assert done.code == 0, done.err
+    assert "mine.npz, seed 3, 60 held-out examples" in done.out
+    assert "These examples have no labels" in done.out
+    assert "have no labels" in folder.report.read_text()
+    results = json_files.read(folder.results)
+    assert results["scores"] == []
+    assert len(results["clusters_in_use"]) == 2
+    drawn = set(os.listdir(folder.figures))
+    assert drawn >= _PICTURES
+    assert "confusion.png" not in drawn
+    _assert_report_says_the_same_again(folder)
+
+
+@pytest.mark.slow
+def test_official_weights_become_a_run_that_can_be_reported(tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch is optional")
+    data_dir = fixtures.FOLDER.parent / "data" / "tfds"
+    if not data_dir.is_dir():
+        pytest.skip(f"no prepared MNIST in {data_dir}")
+    fixture = fixtures.load("F7")
+    folder = Workdir(tmp_path / "run")
+    # F7 is a model of 28 x 28 images with widths of its own.
+    state_dict = {
+        key: torch.tensor(value)
+        for key, value in fixture.under("before/").items()
+    }
+    torch.save({"state_dict": state_dict}, tmp_path / "model.pt")
+    done = scripts.run(
+        "experiments/import_weights.py",
+        f"--config={_PUBLISHED / 'mnist.py'}",
+        f"--weights={tmp_path / 'model.pt'}",
+        f"--workdir={folder.path}",
+        f"--config.data.data_dir={data_dir}",
+        "--config.facets.n_components=(7,5)",
+        "--config.facets.latent_dim=(3,2)",
+        "--config.net.encoder_backbone=((32,),(48,))",
+        "--config.net.encoder_rungs=((),(20,))",
+        "--config.net.decoder_rungs=((24,),(40,))",
+        "--config.net.decoder_backbone=((36,),(24,))",
+        "--config.net.batch_norm=true",
+        "--config.net.activation=elu",
+    )
+    assert done.returncode == 0, done.stderr
+    (state,) = disk.restore(runs.make_run(folder.settings()), folder)
+    np.testing.assert_array_equal(
+        state.params["priors_0"]["means"],
+        fixture["before/mu_p_z_j_c_j_list.0"].T,
+    )
