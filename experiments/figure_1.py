@@ -82,9 +82,9 @@ def facet_intuition(path: str | os.PathLike[str], *, seed: int = 0) -> None:
     one, *several = page.axes[0]
 
     total = math.prod(_COUNTS)
-    _set_axes(one, _SIDE)
-    _write_head(
+    _start_panel(
         one,
+        _SIDE,
         f"(a) one facet: {total} clusters",
         " × ".join(map(str, _COUNTS)),
         "a cluster for every combination",
@@ -98,9 +98,9 @@ def facet_intuition(path: str | os.PathLike[str], *, seed: int = 0) -> None:
         zip(several, _CHARACTERISTICS, strict=True)
     ):
         k = len(names)
-        _set_axes(axes, width)
-        _write_head(
+        _start_panel(
             axes,
+            width,
             "" if j else heading,
             "" if j else " + ".join(map(str, _COUNTS)),
             f"facet {j}: {k} clusters",
@@ -253,22 +253,19 @@ def _draw_clusters(
         )
 
 
-def _set_axes(axes: mpl_axes.Axes, width: float) -> None:
-    """Makes a latent space measured in inches from its lower left corner."""
-    axes.set(xlim=(0, width), ylim=(0, _SIDE), xticks=[], yticks=[])
-    axes.set_xlabel("z₁")
-    axes.set_ylabel("z₂", rotation=0, va="center", labelpad=6)
-    axes.spines[:].set_visible(True)
-
-
-def _write_head(
+def _start_panel(
     axes: mpl_axes.Axes,
+    width: float,
     heading: str,
     terms: str,
     text: str,
     colour: str | None = None,
 ) -> None:
-    """Writes a heading with its terms, and what the panel is beneath it."""
+    """Makes a latent space in inches, below a heading and what the panel is."""
+    axes.set(xlim=(0, width), ylim=(0, _SIDE), xticks=[], yticks=[])
+    axes.set_xlabel("z₁")
+    axes.set_ylabel("z₂", rotation=0, va="center", labelpad=6)
+    axes.spines[:].set_visible(True)
     below = axes.set_title(
         text if colour is None else "■",
         size=style.SIZE_LABEL,

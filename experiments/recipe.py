@@ -46,105 +46,75 @@ _CONFIGS = pathlib.Path(__file__).parent / "configs"
 _WARM = "progressive.warm_up_epochs"
 _STAGES = "progressive.stage_epochs"
 _PRICE = "progressive.redundancy_price"
+_VIEW = "facets.view"
 _ONE_FACET: dict[str, Any] = {
     "facets.latent_dim": (16,),
     "facets.covariance": ("full",),
     "train.batch_size": 64,
     _STAGES: (200,),
 }
-_VIEW = "facets.view"
+_ONE_WARM_FACET = _ONE_FACET | {_WARM: (100,)}
+_NEITHER: dict[str, Any] = {_WARM: (), _PRICE: 0.0}
+_ONE_START = {"n_init": 1}
+_SCENES = {
+    "neither": _NEITHER | _ONE_START,
+    "both": _ONE_START,
+    "both, four starts": {},
+}
 
-
-def _each_of(
-    config: str, arms: dict[str, dict[str, Any]]
-) -> dict[str, tuple[str, dict[str, Any]]]:
-    return {name: (config, changes) for name, changes in arms.items()}
-
-
-# data: of each arm its config, and its changes.
-ARMS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
-    "digits": _each_of(
-        "published/digits_vade.py",
-        {
-            f"K = {k}, {name}": changes | {"facets.n_components": (k,)}
-            for k in (10, 25)
-            for name, changes in {
-                "published": {},
-                "16 dimensions, full": _ONE_FACET,
-                "... and a warm-up": _ONE_FACET | {_WARM: (100,)},
-                "... and four starts": _ONE_FACET
-                | {_WARM: (100,), "n_init": 4},
-            }.items()
+# Of each data set its arms: what they change in its config, which has its name
+# unless "config" says otherwise.
+ARMS: dict[str, dict[str, dict[str, Any]]] = {
+    "digits": {
+        f"K = {k}, {name}": changes
+        | {"facets.n_components": (k,), "config": "published/digits_vade"}
+        for k in (10, 25)
+        for name, changes in {
+            "published": {},
+            "16 dimensions, full": _ONE_FACET,
+            "... and a warm-up": _ONE_WARM_FACET,
+            "... and four starts": _ONE_WARM_FACET | {"n_init": 4},
+        }.items()
+    },
+    "digits_tinted": {
+        "neither": _NEITHER,
+        "price": {_WARM: ()},
+        "warm-ups": {_PRICE: 0.0},
+        "both": {},
+        "both, 1 dimension for the hue": {"facets.latent_dim": (16, 1)},
+    },
+    "nrletters": {
+        "neither": _NEITHER | _ONE_START,
+        "price": {_WARM: ()} | _ONE_START,
+        "warm-ups": {_PRICE: 0.0} | _ONE_START,
+        "both": _ONE_START,
+        "both, 3 dimensions": {"facets.latent_dim": (3, 3, 3)} | _ONE_START,
+        "both, shorter warm-ups": {
+            _WARM: (8, 3, 3),
+            _STAGES: (14, 9, 15),
+            "progressive.fade_in_steps": 100,
+            "n_init": 1,
         },
-    ),
-    "digits_tinted": _each_of(
-        "digits_tinted.py",
-        {
-            "neither": {_WARM: (), _PRICE: 0.0},
-            "price": {_WARM: ()},
-            "warm-ups": {_PRICE: 0.0},
-            "both": {},
-            "both, 1 dimension for the hue": {"facets.latent_dim": (16, 1)},
+        "both, longer warm-ups": {
+            _WARM: (8, 8, 8),
+            _STAGES: (14, 14, 20),
+            "progressive.fade_in_steps": 248,
+            "n_init": 1,
         },
-    ),
-    "nrletters": _each_of(
-        "nrletters.py",
-        {
-            "neither": {_WARM: (), _PRICE: 0.0, "n_init": 1},
-            "price": {_WARM: (), "n_init": 1},
-            "warm-ups": {_PRICE: 0.0, "n_init": 1},
-            "both": {"n_init": 1},
-            "both, 3 dimensions": {
-                "facets.latent_dim": (3, 3, 3),
-                "n_init": 1,
-            },
-            "both, shorter warm-ups": {
-                _WARM: (8, 3, 3),
-                _STAGES: (14, 9, 15),
-                "progressive.fade_in_steps": 100,
-                "n_init": 1,
-            },
-            "both, longer warm-ups": {
-                _WARM: (8, 8, 8),
-                _STAGES: (14, 14, 20),
-                "progressive.fade_in_steps": 248,
-                "n_init": 1,
-            },
-            "both, five starts": {},
-            "both, five starts, K = 6, 4, 3": {
-                "facets.n_components": (3, 4, 6)
-            },
-        },
-    ),
+        "both, five starts": {},
+        "both, five starts, K = 6, 4, 3": {"facets.n_components": (3, 4, 6)},
+    },
     "mnist": {
-        "one facet, no view": ("mnist_vade.py", {}),
-        "two facets, no view": ("mnist.py", {_VIEW: ()}),
-        "two facets, a view, no price": ("mnist.py", {_PRICE: 0.0}),
-        "two facets, a view, no warm-ups": ("mnist.py", {_WARM: ()}),
-        "two facets, a view": ("mnist.py", {}),
-        "two facets, a view, K = 25, 10": (
-            "mnist.py",
-            {"facets.n_components": (25, 10)},
-        ),
+        "one facet, no view": {"config": "mnist_vade"},
+        "two facets, no view": {_VIEW: ()},
+        "two facets, a view, no price": {_PRICE: 0.0},
+        "two facets, a view, no warm-ups": {_WARM: ()},
+        "two facets, a view": {},
+        "two facets, a view, K = 25, 10": {"facets.n_components": (25, 10)},
     },
-    **{
-        name: _each_of(
-            f"{name}.py",
-            {
-                "neither": {_WARM: (), _PRICE: 0.0, "n_init": 1},
-                "both": {"n_init": 1},
-                "both, four starts": {},
-            },
-        )
-        for name in ("shapes3d_rendered_floor", "shapes3d_rendered_wall")
-    },
-    "sprites": _each_of(
-        "sprites.py",
-        {
-            "neither": {_WARM: (), _PRICE: 0.0},
-            "both": {},
-        },
-    ),
+    "shapes3d_rendered_floor": _SCENES,
+    "shapes3d_rendered_wall": _SCENES,
+    "sprites": {"neither": _NEITHER, "both": {}},
 }
 
 _DATA = flags.DEFINE_enum("data", "digits", list(ARMS), "Which.")
@@ -193,15 +163,13 @@ def arms(data: str, where: dict[str, Any]) -> dict[str, Settings]:
         data: a key of ``ARMS``.
         where: settings that say where the data lie.
     """
-    asked = {"evaluate.every_epochs": 10**6} | where
-    return {
-        name: config_lib.from_config(
-            config_lib.changed(
-                config_lib.load(_CONFIGS / config).to_dict(), asked | of_arm
-            )
-        )
-        for name, (config, of_arm) in ARMS[data].items()
-    }
+    found = {}
+    for name, changes in ARMS[data].items():
+        asked = {"evaluate.every_epochs": 10**6} | where | changes
+        config = asked.pop("config", data)
+        base = config_lib.load(_CONFIGS / f"{config}.py").to_dict()
+        found[name] = config_lib.from_config(config_lib.changed(base, asked))
+    return found
 
 
 def of_seeds(settings: Settings, n_seeds: int) -> list[Settings]:

@@ -15,8 +15,7 @@ import mfcvae_jax
 from mfcvae_jax import __main__ as command_line
 from mfcvae_jax import commands
 from tests.commands.calls import COMMANDS, Done, in_process
-
-_ROOT = pathlib.Path(__file__).parents[2]
+from tests.scripts import ROOT
 
 
 def _call(*words):
@@ -25,7 +24,7 @@ def _call(*words):
 
 def _run(*command):
     """The same through absl's app.run, in a process of its own."""
-    done = subprocess.run(command, capture_output=True, text=True, cwd=_ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     return Done(done.returncode, done.stdout, done.stderr)
 
 
@@ -73,7 +72,7 @@ def test_every_file_of_a_command_is_listed_and_the_other_way_round():
 
 def test_pip_installs_a_function_that_exists():
     config = configparser.ConfigParser()
-    config.read(_ROOT / "setup.cfg")
+    config.read(ROOT / "setup.cfg")
     scripts = config["options.entry_points"]["console_scripts"]
     name, target = map(str.strip, scripts.split("="))
     assert name == "mfcvae"

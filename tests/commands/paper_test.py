@@ -6,8 +6,6 @@ import json
 import pathlib
 import re
 import shutil
-import subprocess
-import sys
 from unittest import mock
 
 import pytest
@@ -15,10 +13,8 @@ import pytest
 from mfcvae_jax import workdir as workdir_lib
 from mfcvae_jax.report import exhibits, write
 from mfcvae_jax.training import disk, loop, runs
-from tests import examples, untrained
-from tests.commands.calls import Done, call
-
-_ROOT = pathlib.Path(__file__).parents[2]
+from tests import examples, scripts, untrained
+from tests.commands.calls import call
 
 pytestmark = pytest.mark.slow
 
@@ -57,17 +53,6 @@ def _drawn(path, *args):
     done = _paper(path, *args)
     assert done.code == 0, done.err
     return done.out
-
-
-def _ablation(folder):
-    """The comparison of arms, as a script in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "experiments/ablation.py", f"--sweep={folder}"],
-        capture_output=True,
-        text=True,
-        cwd=_ROOT,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def _parts(text):
@@ -170,10 +155,15 @@ def test_seed_and_pairs_are_those_that_were_asked_for(home):
 
 
 def test_ablation_of_the_seeds(home):
-    done = _ablation(home)
-    assert done.code == 0, done.err
-    assert f"{home}/accuracy_digit.png\n" in done.out
+    def ablation(folder):
+        return scripts.run("experiments/ablation.py", f"--sweep={folder}")
+
+    done = ablation(home)
+    assert done.returncode == 0, done.stderr
+    assert f"{home}/accuracy_digit.png\n" in done.stdout
     assert (home / "accuracy_digit.png").stat().st_size > 5000
     table = (home / "accuracies.md").read_text()
     assert "| seed_2 | 0, K = 12 | digit |" in table
-    assert "no runs in" in _ablation(home / "seed_0").error()
+    refused = ablation(home / "seed_0")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: no runs in")

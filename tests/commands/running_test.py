@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flags, help and errors of a command: lines and an exit code."""
 
-import pathlib
 import re
 import signal
 from unittest import mock
@@ -10,13 +9,12 @@ from unittest import mock
 import pytest
 from absl import flags, logging
 
-from mfcvae_jax import official
 from mfcvae_jax.commands import running
 from mfcvae_jax.training import loop, stopping
+from tests import scripts
 from tests.commands.calls import COMMANDS, call
 
-_ROOT = pathlib.Path(__file__).parents[2]
-_DIGITS = f"--config={_ROOT / 'experiments' / 'configs' / 'digits.py'}"
+_DIGITS = f"--config={scripts.CONFIGS / 'digits.py'}"
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -54,7 +52,7 @@ def test_helpfull_lists_the_flags_of_absl_too():
             "--config: there is no file 'no.py'",
         ),
         (
-            (f"--config={_ROOT / 'README.md'}", "--workdir=x"),
+            (f"--config={scripts.ROOT / 'README.md'}", "--workdir=x"),
             "--config is no Python file: ",
         ),
         (
@@ -150,10 +148,3 @@ def test_verbosity_shows_where_an_error_came_from(caplog):
     finally:
         logging.set_verbosity(before)
     assert "Traceback" in caplog.text
-
-
-def test_missing_torch_is_a_line():
-    error = ImportError("no torch")
-    with mock.patch.object(official, "read_state_dict", side_effect=error):
-        done = call("import-weights", _DIGITS, "--workdir=x", "--weights=x.pt")
-    assert done == (2, "", "error: no torch\n")

@@ -7,7 +7,6 @@ import re
 import numpy as np
 import pytest
 
-from mfcvae_jax import config as config_lib
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.report import csv_rows, study
 from tests import scripts
@@ -39,18 +38,9 @@ def test_held_back_images_are_not_trained_on():
 @pytest.mark.slow
 def test_seeds_are_trained_once_and_read_again(tmp_path):
     n_seeds = 2
+    short = {"progressive.stage_epochs": (1, 1)}
     group = recipe.of_seeds(
-        config_lib.from_config(
-            config_lib.changed(
-                config_lib.load(scripts.CONFIGS / "digits_tinted.py").to_dict(),
-                {
-                    "progressive.stage_epochs": (1, 1),
-                    "progressive.warm_up_epochs": (),
-                    "evaluate.every_epochs": 10,
-                },
-            )
-        ),
-        n_seeds,
+        recipe.arms("digits_tinted", short)["price"], n_seeds
     )
     path = tmp_path / "r.csv"
     what = {"data": "digits_tinted", "arm": "small", "images": "held back"}
