@@ -3,12 +3,7 @@
 r"""Studies the recipe: warm-ups, fitted priors, price, views and restarts.
 
     python experiments/recipe.py --data=digits
-    python experiments/recipe.py --data=digits_tinted
     python experiments/recipe.py --data=nrletters --path=nrletters.npz
-    python experiments/recipe.py --data=mnist
-    python experiments/recipe.py --data=shapes3d_rendered_floor
-    python experiments/recipe.py --data=shapes3d_rendered_wall
-    python experiments/recipe.py --data=sprites --path=sprites_stills.npz
 
 Trains parts on their own and together, or the arms that --arms names, and adds
 a row for each seed, facet and labeling to --csv; what is there already is not

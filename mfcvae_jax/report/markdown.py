@@ -28,19 +28,17 @@ def mean_std(mean: float, std: float | None = None, n_decimals: int = 2) -> str:
     return f"{text} ({std:.{n_decimals}f})"
 
 
-def summary(values: Sequence[float], n_decimals: int = 2) -> str:
+def summary(
+    values: Sequence[float], n_decimals: int = 2, scale: float = 1
+) -> str:
     """Writes the mean (sample standard deviation) of at least one value.
 
-    Of one, the deviation is left out.
+    Both times the scale; of one value, the deviation is left out.
     """
-    std = statistics.stdev(values) if len(values) > 1 else None
-    return mean_std(statistics.mean(values), std, n_decimals)
+    std = scale * statistics.stdev(values) if len(values) > 1 else None
+    return mean_std(scale * statistics.mean(values), std, n_decimals)
 
 
 def percent(values: Sequence[float]) -> str:
-    """Writes fractions as mean (sample standard deviation) in %.
-
-    There must be at least one; of one, the deviation is left out.
-    """
-    std = 100 * statistics.stdev(values) if len(values) > 1 else None
-    return mean_std(100 * statistics.mean(values), std)
+    """Writes fractions as mean (sample standard deviation) in %."""
+    return summary(values, scale=100)
