@@ -25,6 +25,11 @@ class Done(NamedTuple):
     out: str
     err: str
 
+    def output(self):
+        """What was printed, of what must not fail."""
+        assert self.code == 0, self.err
+        return self.out
+
     def error(self):
         """The one line that an error is."""
         assert (self.code, self.err.count("\n")) == (2, 1), self
@@ -62,10 +67,8 @@ class Adopted(NamedTuple):
     variables: Any
 
     def call(self, name, *args):
-        """A command on the run, which must not fail."""
-        done = call(name, f"--workdir={self.workdir.path}", *args)
-        assert done.code == 0, done.err
-        return done
+        """What a command on the run prints, which must not fail."""
+        return call(name, f"--workdir={self.workdir.path}", *args).output()
 
 
 @functools.cache

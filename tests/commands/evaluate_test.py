@@ -23,10 +23,10 @@ def test_evaluate_prints_what_report_writes_and_writes_nothing():
         }
 
     before = files()
-    printed = adopted().call("evaluate").out
+    printed = adopted().call("evaluate")
     assert files() == before
     # Report says the same, and then what it has written.
-    assert adopted().call("report").out.startswith(printed.rstrip())
+    assert adopted().call("report").startswith(printed.rstrip())
     assert workdir.report.exists()
     assert (workdir.figures / "clusters.png").exists()
     results = json.loads(workdir.results.read_text())

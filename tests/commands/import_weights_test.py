@@ -30,8 +30,7 @@ def test_encoders_of_one_facet_each_get_relu_whatever_the_config_says(tmp_path):
     weights = fixture.under("param/")
     with mock.patch.object(official, "read_state_dict", return_value=weights):
         done = call("import-weights", "--weights=model.pt", *given)
-    assert done.code == 0, done.err
-    assert "encoder_activation is relu" in done.out
+    assert "encoder_activation is relu" in done.output()
     found = json_files.read(folder.config)["net"]
     assert (found["encoder_activation"], found["activation"]) == ("relu", "elu")
     (state,) = disk.restore(runs.make_run(folder.settings()), folder)

@@ -50,9 +50,7 @@ def _paper(path, *args):
 
 
 def _drawn(path, *args):
-    done = _paper(path, *args)
-    assert done.code == 0, done.err
-    return done.out
+    return _paper(path, *args).output()
 
 
 def _parts(text):
