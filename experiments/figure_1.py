@@ -128,14 +128,8 @@ def _place_clusters(
 ) -> _Clusters:
     """Spreads Gaussians over a panel; their ellipses do not overlap.
 
-    Args:
-        rng: the source of randomness.
-        n_clusters: K.
-        width: of the panel, in inches.
-        label: height of a text under each ellipse, in inches.
-
-    Returns:
-        The clusters; those with labels are in order from the top.
+    Width, and height of a label under each, are in inches. Clusters with labels
+    are in order from the top.
     """
     means = _spread(rng, n_clusters, width, _SIDE - label)
     if label:
@@ -177,13 +171,7 @@ def _sample(
 ) -> np.ndarray:
     """Draws points of each cluster, apart where that takes few attempts.
 
-    Args:
-        rng: the source of randomness.
-        clusters: K of them.
-        diameters: of the markers in inches, cluster by cluster, shape (N,).
-
-    Returns:
-        Places in inches, shape (N, 2).
+    In inches: diameters of their markers, (N,), to places, (N, 2).
     """
     points = np.empty((len(diameters), 2))
     n_points = len(points) // len(clusters.means)
@@ -210,14 +198,7 @@ def _draw_clusters(
     clusters: _Clusters,
     kinds: np.ndarray,
 ) -> None:
-    """Draws ellipses and points.
-
-    Args:
-        axes: the panel.
-        rng: the source of randomness.
-        clusters: K of them.
-        kinds: the values of the points, cluster by cluster, shape (N, J).
-    """
+    """Draws ellipses and points, by the values of each point, (N, J)."""
     for mean, radii, angle in zip(
         clusters.means, clusters.radii, clusters.angles, strict=True
     ):

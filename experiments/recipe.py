@@ -152,12 +152,7 @@ def _run() -> int:
 
 
 def arms(data: str, where: dict[str, Any]) -> dict[str, Settings]:
-    """Returns the settings of all arms of a data set, by name.
-
-    Args:
-        data: a key of ``ARMS``.
-        where: settings that say where the data lie.
-    """
+    """Returns the settings of all arms; ``where`` says where the data lie."""
     found = {}
     for name, changes in ARMS[data].items():
         asked = {"evaluate.every_epochs": 10**6} | where | changes
@@ -168,12 +163,7 @@ def arms(data: str, where: dict[str, Any]) -> dict[str, Settings]:
 
 
 def of_seeds(settings: Settings, n_seeds: int) -> list[Settings]:
-    """Returns the same run for each seed, with starts of its own.
-
-    Args:
-        settings: of one seed, with one or several starts.
-        n_seeds: how many results are wanted.
-    """
+    """Returns the same run for each seed, with starts of its own."""
     return [
         dataclasses.replace(settings, seed=i * settings.n_init)
         for i in range(n_seeds)
@@ -195,14 +185,9 @@ def held_back(dataset: Dataset) -> Dataset:
 def train(
     group: list[Settings], dataset: Dataset
 ) -> list[list[dict[str, Any]]]:
-    """Trains one seed, or several of one start each in one program.
+    """Trains consecutive seeds of ``of_seeds``; returns the rows of each.
 
-    Args:
-        group: consecutive seeds of ``of_seeds``.
-        dataset: to train on.
-
-    Returns:
-        Of each seed its rows (``study.rows``).
+    Several, which must be of one start each, are trained in one program.
     """
     if not group:
         return []

@@ -134,8 +134,7 @@ def make_arms(
         n_seeds: of every arm.
 
     Returns:
-        The settings of each arm by the name of its folder, all of them checked
-        before any is trained.
+        The settings of each arm, checked, by the name of its folder.
 
     Raises:
         FileNotFoundError: if a config is not there.

@@ -83,11 +83,9 @@ def read_arms(folder: pathlib.Path) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
 def draw_accuracies(
     arms: Sequence[Arm], folder: pathlib.Path
 ) -> list[pathlib.Path]:
-    """Draws many-to-one accuracy over training, every labeling apart.
+    """Draws many-to-one accuracy over training; returns the paths.
 
-    Returns:
-        The paths: one picture a labeling, and more of them if arms and facets
-        are too many for one.
+    One picture a labeling, and more if arms and facets are too many for one.
     """
     paths = []
     for labeling in _labelings(arms):
@@ -107,11 +105,7 @@ def draw_accuracies(
 
 
 def end_table(arms: Sequence[Arm]) -> str:
-    """Writes where the accuracies of the arms end.
-
-    Returns:
-        A Markdown table in %, mean (standard deviation) over the seeds.
-    """
+    """Tells where accuracies end: in %, mean (sample deviation) over seeds."""
     rows = []
     for arm in arms:
         ends = [of_seed[-1] for of_seed in arm.records.values()]

@@ -25,10 +25,7 @@ def append(
 ) -> None:
     """Adds rows to a file, which it makes with its header if need be.
 
-    Args:
-        path: of the file.
-        columns: of the file; what a row lacks is left empty.
-        rows: with no other columns.
+    What a row lacks is left empty; it has no other columns.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()

@@ -69,13 +69,10 @@ def append(
     what: Mapping[str, str],
     found: Iterable[Mapping[str, Any]],
 ) -> None:
-    """Adds the rows of a seed to a file, which it makes if need be.
+    """Adds the rows of a seed, from ``rows``, to a file, made if need be.
 
-    Args:
-        path: of the file.
-        what: ``data``, ``arm``, ``images`` (which were scored), ``device``
-            and ``seed``.
-        found: from ``rows``.
+    ``what`` says ``data``, ``arm``, ``images`` (which were scored), ``device``
+    and ``seed``.
     """
     csv_rows.append(path, _COLUMNS, ({**what, **row} for row in found))
 
@@ -98,10 +95,7 @@ def own_facets(nmi: np.ndarray) -> np.ndarray:
 
 
 def table(study: Iterable[Mapping[str, str]]) -> str:
-    """Sums up the seeds: each labeling by the facet that is its own.
-
-    Args:
-        study: rows of the file.
+    """Sums up the rows of a file: each labeling by the facet that is its own.
 
     Returns:
         A Markdown table: mean (standard deviation) over seeds, in %, and the

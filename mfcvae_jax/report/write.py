@@ -58,10 +58,7 @@ def write_reports(
 ) -> str:
     """Reports on every seed that a run has kept, and sums several up.
 
-    Args: see ``finished_seeds``.
-
-    Returns:
-        The reports, as text for a terminal.
+    Takes what ``finished_seeds`` does; returns the reports, for a terminal.
     """
     texts, found, assignments = [], {}, {}
     for seed, finished in finished_seeds(run, states, workdir, scored).items():
