@@ -169,7 +169,7 @@ def _spread(
 def _sample(
     rng: np.random.Generator, clusters: _Clusters, diameters: np.ndarray
 ) -> np.ndarray:
-    """Draws points of each cluster, apart where that takes few attempts.
+    """Draws points, cluster by cluster, apart where that takes few attempts.
 
     In inches: diameters of their markers, (N,), to places, (N, 2).
     """

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import functools
+import io
 import itertools
-import pathlib
-import tempfile
 
 import numpy as np
 from absl.testing import parameterized
@@ -59,9 +58,8 @@ def _clusters(axes):
 @functools.cache
 def _axes(seed=0):
     """The panels of the paper's figure: one facet, then one of each."""
-    with tempfile.TemporaryDirectory() as folder, pages.captured() as figures:
-        path = pathlib.Path(folder) / "figure.png"
-        figure_1.facet_intuition(path, seed=seed)
+    with pages.captured() as figures:
+        figure_1.facet_intuition(io.BytesIO(), seed=seed)
     return tuple(figures[0].axes)
 
 
