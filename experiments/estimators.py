@@ -11,8 +11,7 @@ goes on where it was stopped. Prints the tables of docs/estimators.md.
 
 import dataclasses
 import pathlib
-import typing
-from typing import Any
+from typing import Any, cast
 
 import chex
 import jax
@@ -113,7 +112,7 @@ def _train(
     )
     recorder = disk.InWorkdir(folder, resume=folder.config.exists())
     (state,), _ = loop.train(run, recorder)
-    return run, typing.cast(TrainState, state)
+    return run, cast(TrainState, state)
 
 
 def _scores(run: runs.Run, state: TrainState) -> dict[str, float]:
