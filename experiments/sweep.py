@@ -190,15 +190,8 @@ def gather(settings: Settings, home: Workdir) -> list[dict[str, Any]]:
                 json.loads(at.results.read_text())
             )
             rows += [
-                (
-                    arm,
-                    seed,
-                    row.facet,
-                    row.labeling,
-                    row.measure.name,
-                    row.value,
-                )
-                for row in found.rows()
+                (arm, seed, r.facet, r.labeling, r.measure.name, r.value)
+                for r in found.rows()
             ]
     if settings.n_seeds > 1:
         of_all = json.loads(home.results.read_text())
