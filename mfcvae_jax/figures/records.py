@@ -16,6 +16,7 @@ Other keys are ignored, absent and None values leave gaps. Of several records
 with one split and epoch (a run that was taken up again) the last counts.
 """
 
+import math
 import numbers
 import re
 from collections.abc import Mapping, Sequence
@@ -64,7 +65,7 @@ def check_records(records: Sequence[Mapping[str, Any]]) -> None:
     """
     for i, record in enumerate(records):
         split, epoch = record.get("split"), record.get("epoch")
-        is_finite = isinstance(epoch, numbers.Real) and np.isfinite(epoch)
+        is_finite = isinstance(epoch, numbers.Real) and math.isfinite(epoch)
         if split not in (*SPLITS, "fit", "choice") or not is_finite:
             raise ValueError(
                 f"Expected split 'train' or 'test' and a finite number as "

@@ -24,8 +24,9 @@ class ReconstructionsTest(pages.FigureCase):
         np.testing.assert_array_equal(mirrored[:n], 102 + np.arange(n))
         np.testing.assert_array_equal(inputs[n:], 255)  # the last may be short
         side = (sheet.shape[1] + 4) // n_columns - 4
-        between = sheet[2 * side + 4 :][:24]
-        np.testing.assert_array_equal(between, 255)
+        pair = 2 * side + 4
+        self.assertLen(sheet, n_blocks * (pair + 24) - 24)
+        np.testing.assert_array_equal(sheet[pair:][:24], 255)
         texts = pages.texts(figure)
         self.assertEqual(texts, ["input", "reconstruction"] * n_blocks)
 
@@ -55,6 +56,7 @@ class SwapsTest(pages.FigureCase):
                 pages.tiles(sheet, n, 6), np.arange(6 * n).reshape(n, 6)
             )
             side = (sheet.shape[1] - 5 * 4 - 2 * 12) // 6
+            self.assertLen(sheet, n * (side + 4) - 4)
             between = sheet[:, 2 * side + 4 : 2 * side + 20]
             np.testing.assert_array_equal(between, 255)
 
