@@ -190,9 +190,7 @@ def _draw_curves(axes: mpl_axes.Axes, panel: _Panel) -> None:
             clip_on=not is_short or bool(_off_scale([curve], panel.limits)),
             zorder=2 if curve.is_faint else 3,
         )
-    named = [
-        line for line in axes.get_lines() if str(line.get_label())[:1] != "_"
-    ]
+    named: Sequence[Any] = axes.get_legend_handles_labels()[0]
     axes.legend(
         handles=sorted(
             named,

@@ -90,6 +90,17 @@ class PositiveTest(oracles.DoubleTestCase):
 
 
 class MomentsTest(oracles.DoubleTestCase):
+    @parameterized.product(covariance=_both, shape=((4, 3), (3, 1), (1, 2)))
+    def test_equal_the_law_of_total_variance(self, covariance, shape):
+        facet = oracles.random_facet(9, *shape, covariance)
+        mixture, _ = facet.ours()
+        mean = facet.weights @ facet.means
+        within = np.diagonal(facet.covariances, 0, 1, 2)
+        variance = facet.weights @ (within + (facet.means - mean) ** 2)
+        np.testing.assert_allclose(mixture.mean(), mean, rtol=1e-10)
+        std = np.sqrt(variance)
+        np.testing.assert_allclose(mixture.stddev(), std, rtol=1e-10)
+
     def test_components_far_from_0_keep_their_digits_in_float32(self):
         """E z^2 - (E z)^2 would lose them."""
         with jax.enable_x64(False):
