@@ -5,7 +5,6 @@
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn import preprocessing
 
 from mfcvae_jax.evaluation import diversity
 
@@ -14,9 +13,7 @@ def _anova(pixels, assignments, weights):
     """Within over total sum of squares, by a regression on the clusters."""
     root = np.sqrt(weights)[:, None]
     ones = np.ones((len(pixels), 1))
-    dummies = preprocessing.OneHotEncoder(sparse_output=False).fit_transform(
-        assignments[:, None]
-    )
+    dummies = np.float64(assignments[:, None] == np.unique(assignments))
 
     def residual(design):
         fit = np.linalg.lstsq(root * design, root * pixels, rcond=None)[0]

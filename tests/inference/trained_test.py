@@ -59,11 +59,7 @@ def _decode(it, z):
     return special.expit(np.asarray(logits))
 
 
-def _assert_close(found, wanted):
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
-
-
-def _leaves_close(found, wanted, atol=1e-5):
+def _assert_close(found, wanted, atol=1e-5):
     jax.tree.map(
         functools.partial(np.testing.assert_allclose, atol=atol), found, wanted
     )
@@ -79,9 +75,9 @@ class TestPredict:
     @pytest.mark.slow
     def test_chunks_of_any_size_say_the_same(self):
         found, whole = self._found(), self._found(batch_size=21)
-        _leaves_close(found.resp, whole.resp)
-        _leaves_close(found.latents, whole.latents)
-        _leaves_close(trained().modes(self.images), whole.latents)
+        _assert_close(found.resp, whole.resp)
+        _assert_close(found.latents, whole.latents)
+        _assert_close(trained().modes(self.images), whole.latents)
         assert found.kl_z.shape == (21, 2)
 
     def test_responsibilities_are_those_of_scikit_learns_mixture(self):
@@ -106,8 +102,8 @@ class TestPredict:
     def test_bytes_are_fractions_of_255(self):
         of_bytes = np.rint(255 * self.images).astype(np.uint8)
         fractions = np.float32(of_bytes) / 255
-        _leaves_close(trained().modes(of_bytes), trained().modes(fractions))
-        _leaves_close(
+        _assert_close(trained().modes(of_bytes), trained().modes(fractions))
+        _assert_close(
             self._found(images=of_bytes).log_p_x_z,
             self._found(images=fractions).log_p_x_z,
             atol=1e-3,
