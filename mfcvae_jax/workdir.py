@@ -10,8 +10,8 @@ environment.json    versions, device, git revision and the config file
 lock                held by the process that trains
 metrics.jsonl       one record a line, see ``training.recording``
 tensorboard/        the same for TensorBoard
-checkpoints/        one folder a step, see ``training.checkpoint``; in a bucket
-                    one object a step, see ``training.packed``
+checkpoints/        one folder a step, in a bucket one object a step, see
+                    ``training.checkpoint``
 compilation_cache/  see ``training.compilation``; unless another is named
 results.json        scores of the finished run
 assignments.npy     clusters of the held-out examples, integers, shape (N, J)

@@ -17,7 +17,7 @@ import pytest
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
-from mfcvae_jax.training import optimiser, state, steps
+from mfcvae_jax.training import state, steps
 from mfcvae_jax.variational import elbo, likelihood
 from tests import fixtures
 
@@ -61,7 +61,7 @@ def _stepper(name):
     return steps.Stepper(
         model=model_lib.make_model(settings, fixture.image_shape),
         likelihood=settings.likelihood,
-        optimiser=optimiser.make_optimiser(
+        optimiser=steps.make_optimiser(
             settings.train.learning_rate, settings.facets
         ),
         schedule=progressive.make_schedule(

@@ -257,13 +257,13 @@ class TestBound:
             variables["params"],
             {},
             stepper.optimiser.init(variables["params"]),
-            jax.random.key(0),
+            jax.random.PRNGKey(0),
         )
         batch = np.tile(x, (1000, 1, 1, 1))
         step = jax.jit(stepper.step)
         found = []
         for i in range(20):
-            key = jax.random.key(i)
+            key = jax.random.PRNGKey(i)
             _, metrics = step(start._replace(key=key), batch)
             found.append(metrics.mixture_bound)
         error = np.std(found, ddof=1) / np.sqrt(len(found))

@@ -6,9 +6,14 @@ import contextlib
 import functools
 import logging as standard_logging
 import operator
+import pathlib
+import shutil
 import sys
+import tempfile
 import threading
+import zipfile
 from collections.abc import Iterator, Sequence
+from concurrent import futures
 from typing import Any
 
 import jax
@@ -18,14 +23,8 @@ from orbax.checkpoint import checkpoint_managers
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import storage
-from mfcvae_jax.training.packed import Packed
 from mfcvae_jax.training.runs import Run, blank_state
-from mfcvae_jax.training.state import (
-    TrainState,
-    in_host_memory,
-    with_key_data,
-    with_typed_key,
-)
+from mfcvae_jax.training.state import TrainState
 
 __all__ = ["Checkpointer", "DamagedError", "NotSavedError", "restore_latest"]
 
@@ -70,7 +69,7 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
         self._packed = None
         self._open = contextlib.ExitStack()
         if storage.is_bucket(folder):
-            self._packed = self._open.enter_context(Packed(folder))
+            self._packed = self._open.enter_context(_Packed(folder))
         _let_one_error_speak()
         storage.make_folder(folder)
         bound = operator.itemgetter(_BOUND)
@@ -97,7 +96,7 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
     def __exit__(self, *exception) -> None:
         """Waits for a save that is under way."""
         with self._open, self._explained():
-            self._wait()
+            self.wait()
             self._manager.close()
 
     def save(self, state: TrainState, bound: float | None = None) -> None:
@@ -110,14 +109,14 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
         """
         step = int(state.step)
         with self._explained():
-            self._wait()
+            self.wait()
             if step in self._damaged:
                 self._manager.delete(step)
                 self._damaged.remove(step)
             if step in self._manager.all_steps():
                 return
             items = ocp.args.Composite(
-                state=ocp.args.PyTreeSave(jax.device_get(with_key_data(state))),
+                state=ocp.args.PyTreeSave(jax.device_get(state)),
                 settings=ocp.args.JsonSave(
                     config_lib.to_config(self._run.settings)
                 ),
@@ -135,7 +134,9 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
             NotSavedError: if it failed.
         """
         with self._explained():
-            self._wait()
+            if self._packed:
+                self._packed.wait()
+            self._manager.wait_until_finished()
 
     def steps(self) -> list[int]:
         """Returns the steps of the checkpoints, oldest first."""
@@ -163,14 +164,9 @@ class Checkpointer(contextlib.AbstractContextManager["Checkpointer"]):
         # Partial: version 0.1.0 saved two counters more, which follow from the
         # step.
         blank = ocp.args.PyTreeRestore(
-            in_host_memory(blank_state(self._run)), partial_restore=True
+            blank_state(self._run), partial_restore=True
         )
-        return with_typed_key(self._read(step, state=blank))
-
-    def _wait(self) -> None:
-        if self._packed:
-            self._packed.wait()
-        self._manager.wait_until_finished()
+        return self._read(step, state=blank)
 
     def _read(self, step: int, **item: Any) -> Any:
         """Reads one item of a checkpoint, given by name."""
@@ -232,6 +228,73 @@ def restore_latest(saved: Sequence[Checkpointer]) -> list[TrainState] | None:
             + ": start again in another --workdir"
         )
     return None
+
+
+class _Packed(contextlib.AbstractContextManager["_Packed"]):
+    """The checkpoints of a bucket, unpacked into a folder of this machine.
+
+    Each is one object, ``<step>.zip``: orbax writes a folder of many files and
+    then renames it, which no bucket can. An object is there in full or not at
+    all.
+
+    Attributes:
+        folder: of one folder a step, until the context is left.
+    """
+
+    def __init__(self, bucket: storage.Path):
+        self._bucket = bucket
+        self._thread = futures.ThreadPoolExecutor(1)
+        self._putting: futures.Future[None] | None = None
+        self._scratch = tempfile.TemporaryDirectory(prefix="mfcvae_")
+        self.folder = pathlib.Path(self._scratch.name, "checkpoints")
+        self.folder.mkdir()
+        for packed in bucket.glob("*.zip"):
+            step = self.folder / packed.stem
+            try:
+                with packed.open("rb") as file, zipfile.ZipFile(file) as parts:
+                    parts.extractall(step)
+            except zipfile.BadZipFile as error:
+                logging.error("%s cannot be read: %s", packed, error)
+                shutil.rmtree(step, ignore_errors=True)
+
+    def __exit__(self, *exception) -> None:
+        """Removes the folder."""
+        self._thread.shutdown()
+        self._scratch.cleanup()
+
+    def begin_to_put(self, step: int, manager: ocp.CheckpointManager) -> None:
+        """Puts a checkpoint into the bucket as soon as its save is over.
+
+        The manager, of the folder, must not be used before ``wait``.
+        """
+        self._putting = self._thread.submit(self._put, step, manager)
+
+    def wait(self) -> None:
+        """Waits for the last ``begin_to_put``, and raises what it raised."""
+        putting, self._putting = self._putting, None
+        if putting is not None:
+            putting.result()
+
+    def _put(self, step: int, manager: ocp.CheckpointManager) -> None:
+        manager.wait_until_finished()
+        try:
+            self._upload(step)
+        except Exception:  # what is not in the bucket is not saved
+            shutil.rmtree(self.folder / str(step))
+            raise
+        names = {f"{one}.zip" for one in manager.all_steps()}
+        for packed in self._bucket.glob("*.zip"):
+            if packed.name not in names:
+                packed.unlink()
+
+    def _upload(self, step: int) -> None:
+        file = pathlib.Path(self._scratch.name, f"{step}.zip")
+        folder = self.folder / str(step)
+        with zipfile.ZipFile(file, "w") as parts:  # floats hardly shrink
+            for part in sorted(folder.rglob("*")):
+                parts.write(part, part.relative_to(folder))
+        storage.upload(file, self._bucket / file.name)
+        file.unlink()
 
 
 class _Manager(ocp.CheckpointManager):

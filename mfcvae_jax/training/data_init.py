@@ -35,6 +35,7 @@ from mfcvae_jax.ladder.block import BATCH_SHARE
 from mfcvae_jax.ladder.conv import Convolution
 from mfcvae_jax.model import MFCVAE
 from mfcvae_jax.settings import ConvLadder
+from mfcvae_jax.training import state
 
 __all__ = ["data_dependent_init", "redraw", "standardise_layers"]
 
@@ -47,25 +48,26 @@ _EPSILON = 1e-5
 @functools.partial(jax.jit, static_argnames="model")
 def data_dependent_init(
     model: MFCVAE,
-    variables: dict[str, Any],
+    key: chex.PRNGKey,
     x: chex.Array,
     noise: tuple[chex.Array, ...],
-    key: chex.PRNGKey,
+    redraw_key: chex.PRNGKey,
 ) -> dict[str, Any]:
-    """Redraws the layers of a model and standardises them on a batch.
+    """Draws the variables of a model and standardises its layers on a batch.
 
     Args:
         model: the module.
-        variables: starting values.
+        key: PRNG key of ``initial_variables``.
         x: the batch, in [0, 1], shape (B, H, W, C).
         noise: standard normal draws, one array (1, B, D_j) per facet.
-        key: PRNG key of the redraw.
+        redraw_key: PRNG key of ``redraw``.
 
     Returns:
         New collections ``params`` and ``batch_stats``.
     """
+    variables = state.initial_variables(model, key)
     after = _after_a_pass(model, variables, x, noise)
-    redrawn = {**after, "params": redraw(variables["params"], key)}
+    redrawn = {**after, "params": redraw(variables["params"], redraw_key)}
     return standardise_layers(model, redrawn, x, noise)
 
 

@@ -28,7 +28,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from mfcvae_jax.datasets import batches
-from mfcvae_jax.training.state import TrainState, with_key_data, with_typed_key
+from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.training.steps import Metrics, Stepper
 
 __all__ = ["Program"]
@@ -99,8 +99,8 @@ class Program:
         """
         if self._n_seeds == 1:
             (state,) = states
-            return jax.device_put(with_key_data(state), self._whole)
-        hosted = [jax.device_get(with_key_data(state)) for state in states]
+            return jax.device_put(state, self._whole)
+        hosted = jax.device_get(list(states))
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *hosted)
         arranged = jax.tree.map(self._arrange_seeds, stacked)
         return jax.device_put(arranged, self._spread)
@@ -172,7 +172,7 @@ class Program:
         state, metrics = run(state, images, order, first, n_steps)
         # To wait here is to know of trouble early; on CPU, collectives that
         # pile up can wait for each other until they give up.
-        return state, jax.device_get(self._of_each_seed(metrics))
+        return state, jax.device_get(self.members(metrics))
 
     def lower(
         self, state: TrainState, n_images: int, n_steps: int
@@ -198,8 +198,7 @@ class Program:
         leading = order.shape[:-1] if self._n_seeds > 1 else ()
         return self._run_on_images.lower(
             jax.tree.map(
-                lambda a: placed((*leading, *a.shape), a.dtype),
-                jax.eval_shape(with_key_data, state),
+                lambda a: placed((*leading, *a.shape), a.dtype), state
             ),
             placed((n_images, row), np.uint8),
             placed(order.shape, order.dtype),
@@ -207,12 +206,22 @@ class Program:
             n_steps,
         )
 
-    def members(self, state: TrainState) -> list[TrainState]:
-        """Undoes ``place``: the states of all seeds, in every process.
+    def members(self, tree: Any) -> list[Any]:
+        """Undoes ``place``, of a state or of what is like it for all seeds.
 
-        They are on one device or in host memory.
+        Every process gets the trees of all of them, on one device or in host
+        memory.
         """
-        return list(map(with_typed_key, self._of_each_seed(state)))
+        if self._n_seeds == 1:  # each device has a copy
+            return [jax.tree.map(lambda a: a.addressable_data(0), tree)]
+        hosted = jax.device_get(tree)
+        if self._is_split:
+            every = multihost_utils.process_allgather(hosted, tiled=True)
+            hosted = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), every)
+        return [
+            jax.tree.map(lambda a, i=i: a[i], hosted)
+            for i in range(self._n_seeds)
+        ]
 
     def _arrange_seeds(self, stacked: np.ndarray) -> np.ndarray:
         """Shape (S, ...) to this process's (devices, seeds, ...), if split."""
@@ -224,19 +233,6 @@ class Program:
         n_slots = n_devices * -(-self._n_seeds // n_devices)
         slots = np.minimum(np.arange(n_slots), self._n_seeds - 1)
         return stacked[slots.reshape(n_devices, -1)[self._local]]
-
-    def _of_each_seed(self, tree: Any) -> list[Any]:
-        """What the program returned of each seed, for every process."""
-        if self._n_seeds == 1:  # each device has a copy
-            return [jax.tree.map(lambda a: a.addressable_data(0), tree)]
-        hosted = jax.device_get(tree)
-        if self._is_split:
-            every = multihost_utils.process_allgather(hosted, tiled=True)
-            hosted = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), every)
-        return [
-            jax.tree.map(lambda a, i=i: a[i], hosted)
-            for i in range(self._n_seeds)
-        ]
 
 
 # Runs of the same settings in one process share what is compiled: an estimator
@@ -261,10 +257,7 @@ def _compiled(
             x = batches.take_batch(images, order, index, rows, image_shape)
             return stepper.step(state, batches.as_float(x))
 
-        state, metrics = jax.lax.scan(
-            body, with_typed_key(state), first + np.arange(n_steps)
-        )
-        return with_key_data(state), metrics
+        return jax.lax.scan(body, state, first + np.arange(n_steps))
 
     several = n_seeds > 1
     if several:

@@ -10,9 +10,7 @@ import jax.numpy as jnp
 from absl import logging
 
 from mfcvae_jax import storage
-from mfcvae_jax.randomness import KeyUse, run_key
 from mfcvae_jax.training import runs
-from mfcvae_jax.training import state as state_lib
 from mfcvae_jax.training.checkpoint import Checkpointer, restore_latest
 from mfcvae_jax.training.recording import Recorder
 from mfcvae_jax.training.runs import Run
@@ -63,7 +61,7 @@ class InWorkdir(Recorder):
                 for folder, seed in zip(self._folders, self._runs, strict=True)
             )
             self._checkpointers = [*map(stack.enter_context, saved)]
-            self._writers = stack.enter_context(contextlib.ExitStack())
+            self._open = stack
             yield
 
     def given_up(self) -> list[int]:
@@ -79,7 +77,7 @@ class InWorkdir(Recorder):
         for i, folder in enumerate(self._folders):
             if not folder.why_given_up():  # else they are as they should be
                 writer = MetricsWriter(folder, step or -1)
-                self._metrics[i] = self._writers.enter_context(writer)
+                self._metrics[i] = self._open.enter_context(writer)
 
     def record(self, seed: int, record: dict[str, Any]) -> None:
         """Writes a record."""
@@ -143,12 +141,9 @@ def adopt(run: Run, workdir: Workdir, variables: dict[str, Any]) -> None:
     Raises:
         ValueError: if ``workdir`` holds something already.
     """
-    n_steps = run.stepper.schedule.n_steps
-    state = state_lib.make_state(
-        variables,
-        run.stepper.optimiser,
-        run_key(run.settings.seed, KeyUse.NOISE),
-    )._replace(step=jnp.int32(n_steps))
+    state = runs.starting_state(run, variables)._replace(
+        step=jnp.int32(run.stepper.schedule.n_steps)
+    )
     recorder = InWorkdir(workdir)
     with recorder.recording(run):
         recorder.save(0, state, None)

@@ -31,33 +31,20 @@ _epoch = operator.attrgetter("epoch")
 
 
 class Dispatch(NamedTuple):
-    """Steps that are taken in one call of the program.
+    """Steps that are taken in one call of the program."""
 
-    Attributes:
-        epoch: which they belong to.
-        first: the first batch of the epoch among them.
-        n_steps: how many they are.
-    """
-
-    epoch: int
-    first: int
+    epoch: int  # which they belong to
+    first: int  # the first batch of the epoch among them
     n_steps: int
 
 
 class Fed(NamedTuple):
-    """A dispatch and the arguments of ``Program.run`` that make it.
+    """The arguments that ``Program.run`` takes after the state."""
 
-    Attributes:
-        dispatch: which.
-        images: on the devices.
-        order: rows of these images, on the devices.
-        first: the first batch of that order to take.
-    """
-
-    dispatch: Dispatch
     images: chex.Array
     order: chex.Array
     first: int
+    n_steps: int
 
 
 def permutations(seeds: Sequence[Run]) -> Callable[[int], np.ndarray]:
@@ -120,7 +107,7 @@ def _from_devices(program, images, permutations, dispatches):
     for epoch, of_epoch in itertools.groupby(dispatches, _epoch):
         order = program.place_order(program.arrange(permutations(epoch)))
         for dispatch in of_epoch:
-            yield Fed(dispatch, placed, order, dispatch.first)
+            yield Fed(placed, order, dispatch.first, dispatch.n_steps)
 
 
 def _from_host(program, images, permutations, dispatches):
@@ -134,16 +121,16 @@ def _from_host(program, images, permutations, dispatches):
             for dispatch in of_epoch:
                 part = program.batch_slice(dispatch.first, dispatch.n_steps)
                 rows = order[..., part]
-                yield dispatch, rows, reader.submit(read, rows)
+                yield dispatch.n_steps, rows, reader.submit(read, rows)
 
     def placed():
-        for dispatch, rows, chunk in _one_ahead(reading()):
+        for n_steps, rows, chunk in _one_ahead(reading()):
             in_order = np.arange(rows.shape[-1], dtype=rows.dtype)
             yield Fed(
-                dispatch,
                 program.place_chunk(chunk.result()),
                 program.place_order(np.broadcast_to(in_order, rows.shape)),
                 0,
+                n_steps,
             )
 
     # The thread does nothing but read: JAX's settings can differ by thread.

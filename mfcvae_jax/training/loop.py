@@ -25,9 +25,8 @@ from mfcvae_jax.training import (
     runs,
 )
 from mfcvae_jax.training import state as state_lib
-from mfcvae_jax.training.clock import Clock
 from mfcvae_jax.training.devices import Program
-from mfcvae_jax.training.progress import Progress
+from mfcvae_jax.training.progress import Clock, Progress
 from mfcvae_jax.training.recording import Recorder
 from mfcvae_jax.training.runs import Run
 from mfcvae_jax.training.state import TrainState
@@ -160,11 +159,10 @@ class _Training:
         progress = Progress(n_steps, self._step, is_shown)
         with progress, contextlib.closing(self._fed()) as fed:
             for part in fed:
-                n_taken = part.dispatch.n_steps
-                is_compiled = self._clock.knows(n_taken)
+                is_compiled = self._clock.knows(part.n_steps)
                 values = self._take_steps(part)
                 line = records.line(self._schedule, self._step, values)
-                progress.take(n_taken, line, is_compiled=is_compiled)
+                progress.take(part.n_steps, line, is_compiled=is_compiled)
                 is_stopped = processes.any_of(self._stop.signum is not None)
                 # A warm-up ends with an epoch.
                 if self._step % self._run.steps_per_epoch == 0:
@@ -199,12 +197,11 @@ class _Training:
     def outcome(self) -> Outcome:
         """Returns the states of all seeds, and the scores of these states."""
         found = self._members(self._state)
-        states = {i: found[i] for i in self._alive}
-        scored = {i: self._scored.get(i) for i in self._alive}
-        every = range(len(self._seeds))
-        return Outcome(
-            tuple(map(states.get, every)), tuple(map(scored.get, every))
-        )
+        of_seeds = [
+            (found[i], self._scored.get(i)) if i in self._alive else (None,) * 2
+            for i in range(len(self._seeds))
+        ]
+        return Outcome(*zip(*of_seeds, strict=True))
 
     def _starting_states(self) -> dict[int, TrainState]:
         """Saved states, or those of a new run; the same in all processes."""
@@ -213,7 +210,7 @@ class _Training:
             found = self._recorder.restore(self._trained)
             found = found or [runs.first_state(seed) for seed in seeds]
         else:
-            found = [state_lib.zeros(runs.blank_state(seed)) for seed in seeds]
+            found = list(map(runs.blank_state, seeds))
         return dict(zip(self._trained, state_lib.from_main(found), strict=True))
 
     def _fit_priors(self) -> bool:
@@ -240,19 +237,16 @@ class _Training:
 
     def _take_steps(self, part: feeding.Fed) -> dict[str, float]:
         """Takes and records the steps of a dispatch; returns mean metrics."""
-        n_steps = part.dispatch.n_steps
         before, first = self._state, self._step
         self._scored = {}
-        with self._clock.steps(n_steps):
-            self._state, metrics = self._program.run(
-                before, part.images, part.order, part.first, n_steps
-            )
+        with self._clock.steps(part.n_steps):
+            self._state, metrics = self._program.run(before, *part)
         of_seeds = dict(zip(self._trained, metrics, strict=True))
         for i in list(self._alive):
             if not np.all(np.isfinite(of_seeds[i].loss)):
                 self._recorder.save(i, self._members(before)[i], None)
                 self._give_up(i, records.divergence(of_seeds[i], first))
-        self._step += n_steps
+        self._step += part.n_steps
         records.log_events(self._schedule, first, self._step)
         rows = [
             records.mean_metrics(of_seeds[i], self._schedule, first)
@@ -346,10 +340,14 @@ class _Training:
         return rows
 
     def _record(self, i: int, split: str, values: dict[str, float]) -> None:
+        """Records numbers of a seed, eight digits of each."""
         epoch = self._step / self._run.steps_per_epoch
-        self._recorder.record(
-            i, records.record(self._step, epoch, split, values)
-        )
+        about = {"step": self._step, "epoch": epoch, "split": split}
+        numbers = {
+            name: float(f"{value:.8g}") if np.isfinite(value) else None
+            for name, value in values.items()
+        }
+        self._recorder.record(i, about | numbers)
 
     def _save(self, states: dict[int, TrainState]) -> None:
         """Saves the seeds whose parameters are sound, and gives up others.

@@ -24,7 +24,6 @@ from mfcvae_jax.settings import MeansInit, Settings
 __all__ = [
     "check",
     "check_warm_up",
-    "fit_means",
     "fit_quietly",
     "with_initial_means",
 ]
@@ -52,7 +51,11 @@ def with_initial_means(
         if latents is None:
             means = jax.nn.initializers.glorot_normal()(keys[j], shape)
         else:
-            means = jnp.asarray(fit_means(latents[j], shape[0], seed))
+            model = mixture.GaussianMixture(
+                shape[0], covariance_type="diag", random_state=seed
+            )
+            fit_quietly(model, latents[j])
+            means = jnp.asarray(model.means_, np.float32)
         new[f"priors_{j}"] = {**of_facet, "means": means}
     return new
 
@@ -79,21 +82,6 @@ def check_warm_up(facet: int, params: Mapping[str, Any]) -> None:
             f"fitted, but the prior of facet {facet} has other parameters: "
             f"{', '.join(sorted(params))}. Leave its stage without a warm-up"
         )
-
-
-def fit_means(latents: np.ndarray, n_components: int, seed: int) -> np.ndarray:
-    """Returns the means of a diagonal mixture, shape (K, D), float32.
-
-    Args:
-        latents: which it is fitted to, shape (N, D), N at least K.
-        n_components: K.
-        seed: of its k-means start.
-    """
-    model = mixture.GaussianMixture(
-        n_components, covariance_type="diag", random_state=seed
-    )
-    fit_quietly(model, latents)
-    return model.means_.astype(np.float32)
 
 
 def fit_quietly(model: mixture.GaussianMixture, latents: np.ndarray) -> None:

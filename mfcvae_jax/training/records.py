@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run in numbers and words: what is recorded, logged and shown of it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -20,20 +19,8 @@ __all__ = [
     "log_events",
     "mean_metrics",
     "mean_values",
-    "record",
     "score_values",
 ]
-
-
-def record(
-    step: int, epoch: float, split: str, values: Mapping[str, float]
-) -> dict[str, Any]:
-    """What a recorder takes, see ``Recorder.record``: eight digits are kept."""
-    about = {"step": step, "epoch": epoch, "split": split}
-    return about | {
-        name: float(f"{value:.8g}") if np.isfinite(value) else None
-        for name, value in values.items()
-    }
 
 
 def mean_metrics(

@@ -6,7 +6,6 @@
 a data set in memory.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import chex
@@ -24,13 +23,7 @@ from mfcvae_jax.inference.predictions import Predictions
 from mfcvae_jax.inference.trained import Trained, make_trained
 from mfcvae_jax.randomness import KeyUse, draw_noise, run_key
 from mfcvae_jax.settings import MeansInit, Settings
-from mfcvae_jax.training import (
-    data_init,
-    optimiser,
-    prior_init,
-    processes,
-    steps,
-)
+from mfcvae_jax.training import data_init, prior_init, processes, steps
 from mfcvae_jax.training import state as state_lib
 from mfcvae_jax.variational import elbo
 
@@ -45,6 +38,7 @@ __all__ = [
     "of_each_seed",
     "run_on",
     "score",
+    "starting_state",
 ]
 
 
@@ -106,7 +100,7 @@ def make_stepper(
     return steps.Stepper(
         model=model_lib.make_model(settings, image_shape),
         likelihood=settings.likelihood,
-        optimiser=optimiser.make_optimiser(
+        optimiser=steps.make_optimiser(
             settings.train.learning_rate, settings.facets
         ),
         schedule=progressive.make_schedule(
@@ -124,13 +118,23 @@ def of_each_seed(run: Run) -> tuple[Run, ...]:
 
 
 def blank_state(run: Run) -> state_lib.TrainState:
-    """Returns a run's state as ``jax.ShapeDtypeStruct``, without values."""
+    """Returns a state of zeros in host memory, of the shapes of a run's."""
 
     def make(key):
         variables = state_lib.initial_variables(run.stepper.model, key)
-        return state_lib.make_state(variables, run.stepper.optimiser, key)
+        return starting_state(run, variables)
 
-    return jax.eval_shape(make, run_key(run.settings.seed, KeyUse.NOISE))
+    shapes = jax.eval_shape(make, run_key(run.settings.seed, KeyUse.INIT))
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+
+
+def starting_state(run: Run, variables: dict[str, Any]) -> state_lib.TrainState:
+    """Returns the state before the first step that has these variables."""
+    return state_lib.make_state(
+        variables,
+        run.stepper.optimiser,
+        run_key(run.settings.seed, KeyUse.NOISE),
+    )
 
 
 def first_state(run: Run) -> state_lib.TrainState:
@@ -147,7 +151,9 @@ def first_state(run: Run) -> state_lib.TrainState:
             x.shape[0],
         )
         redraw_key = run_key(settings.seed, KeyUse.REDRAW)
-        variables = _standardised(model, key, x, noise, redraw_key)
+        variables = data_init.data_dependent_init(
+            model, key, x, noise, redraw_key
+        )
     else:
         variables = state_lib.initial_variables(model, key)
 
@@ -167,18 +173,7 @@ def first_state(run: Run) -> state_lib.TrainState:
     params = prior_init.with_initial_means(
         variables["params"], latents, settings.seed
     )
-    return state_lib.make_state(
-        {**variables, "params": params},
-        run.stepper.optimiser,
-        run_key(settings.seed, KeyUse.NOISE),
-    )
-
-
-# One program: what is drawn anew is compiled once only.
-@functools.partial(jax.jit, static_argnames="model")
-def _standardised(model, key, x, noise, redraw_key):
-    variables = state_lib.initial_variables(model, key)
-    return data_init.data_dependent_init(model, variables, x, noise, redraw_key)
+    return starting_state(run, {**variables, "params": params})
 
 
 class Scored(NamedTuple):

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax.experimental import multihost_utils
 
@@ -19,12 +18,8 @@ from mfcvae_jax.randomness import draw_noise
 __all__ = [
     "TrainState",
     "from_main",
-    "in_host_memory",
     "initial_variables",
     "make_state",
-    "with_key_data",
-    "with_typed_key",
-    "zeros",
 ]
 
 
@@ -37,7 +32,8 @@ class TrainState(NamedTuple):
         params: parameters of nets and priors.
         batch_stats: running statistics of batch norm; empty without any.
         opt_state: of the optimiser.
-        key: base key of the run; every draw folds the step or epoch into it.
+        key: data of the base key of the run (not a typed key, so that all of a
+            state is numbers); every draw folds the step into it.
     """
 
     step: chex.Array
@@ -72,41 +68,18 @@ def make_state(
     optimiser: optax.GradientTransformation,
     key: chex.PRNGKey,
 ) -> TrainState:
-    """Makes the state before the first step; ``key`` is the run's base key."""
+    """Makes the state before the first step; ``key`` is the typed base key."""
     return TrainState(
         step=jnp.int32(0),
         params=variables["params"],
         batch_stats=variables["batch_stats"],
         opt_state=jax.jit(optimiser.init)(variables["params"]),
-        key=key,
+        key=jax.random.key_data(key),
     )
-
-
-def in_host_memory(template: TrainState) -> TrainState:
-    """Returns zeros of the shapes and types of a state, its key as numbers."""
-    shapes = jax.eval_shape(with_key_data, template)
-    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
-
-
-def zeros(template: TrainState) -> TrainState:
-    """Returns a state of zeros of the shapes and types of another."""
-    return with_typed_key(in_host_memory(template))
 
 
 def from_main(states: Sequence[TrainState]) -> list[TrainState]:
     """Returns the states of process 0 in all; those of others give shapes."""
     if jax.process_count() == 1:
         return list(states)
-    plain = [jax.device_get(with_key_data(state)) for state in states]
-    found = multihost_utils.broadcast_one_to_all(plain)
-    return [with_typed_key(state) for state in found]
-
-
-def with_key_data(state: TrainState) -> TrainState:
-    """Returns a state whose key is plain numbers, for NumPy and sharding."""
-    return state._replace(key=jax.random.key_data(state.key))
-
-
-def with_typed_key(state: TrainState) -> TrainState:
-    """Undoes ``with_key_data``."""
-    return state._replace(key=jax.random.wrap_key_data(state.key))
+    return multihost_utils.broadcast_one_to_all(jax.device_get(list(states)))

@@ -1,6 +1,9 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The training step. Pure; ``devices.py`` compiles many into one program."""
+"""The training step and its optimiser, Adam on all but fixed mixing weights.
+
+Pure; ``devices.py`` compiles many steps into one program.
+"""
 
 import dataclasses
 import functools
@@ -11,16 +14,17 @@ import chex
 import jax
 import jax.numpy as jnp
 import optax
+from flax import traverse_util
 
 from mfcvae_jax import progressive, views
 from mfcvae_jax.ladder.block import BatchNorm
 from mfcvae_jax.model import MFCVAE, elbo_terms, facets_in_force, nets_cast
 from mfcvae_jax.randomness import draw_noise
-from mfcvae_jax.settings import Likelihood, Precision
+from mfcvae_jax.settings import Facets, Likelihood, Precision
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.variational import elbo, posterior, shared_variance
 
-__all__ = ["Metrics", "Stepper", "summarise"]
+__all__ = ["Metrics", "Stepper", "make_optimiser", "summarise"]
 
 
 class Metrics(NamedTuple):
@@ -214,7 +218,8 @@ class Stepper:
         """
         axis, n = self.axis_name, len(x)
         facets = self.model.facets
-        key = jax.random.fold_in(state.key, state.step)
+        base_key = jax.random.wrap_key_data(state.key)
+        key = jax.random.fold_in(base_key, state.step)
         first: chex.Array | int = 0
         whole = n if axis is None else n * jax.lax.axis_size(axis)
         noise = draw_noise(key, facets.latent_dim, self.n_samples, whole)
@@ -227,3 +232,32 @@ class Stepper:
         views_key = jax.random.fold_in(key, len(facets))
         seen = views.draw(facets.view, views_key, x, first)
         return self.update(state, x, noise, seen)
+
+
+# The same object for the same arguments: steps are compiled for an object.
+@functools.lru_cache(maxsize=8)
+def make_optimiser(
+    learning_rate: float, facets: Facets
+) -> optax.GradientTransformation:
+    """Makes Adam with PyTorch's defaults, masked where weights are fixed.
+
+    No weight decay, no learning-rate decay, no gradient clipping: the
+    published runs use none.
+    """
+    adam = optax.adam(learning_rate, b1=0.9, b2=0.999, eps=1e-8)
+    if all(facets.learn_weights):
+        return adam
+    fixed = {
+        (f"priors_{j}", "logits")
+        for j, is_learnt in enumerate(facets.learn_weights)
+        if not is_learnt
+    }
+
+    def labels(params):
+        return traverse_util.path_aware_map(
+            lambda path, _: "fixed" if path in fixed else "learnt", params
+        )
+
+    return optax.multi_transform(
+        {"learnt": adam, "fixed": optax.set_to_zero()}, labels
+    )

@@ -5,7 +5,6 @@
 import contextlib
 import json
 import os
-import pathlib
 import socket
 import time
 from collections.abc import Mapping
@@ -18,9 +17,6 @@ from mfcvae_jax import storage
 from mfcvae_jax.workdir import Workdir
 
 __all__ = ["MetricsWriter"]
-
-_FLUSH_SECONDS = 30
-_PUBLISH_SECONDS = 120
 
 
 class MetricsWriter(contextlib.AbstractContextManager["MetricsWriter"]):
@@ -48,7 +44,14 @@ class MetricsWriter(contextlib.AbstractContextManager["MetricsWriter"]):
         with workdir.writing():
             storage.write(metrics, "".join(json.dumps(r) + "\n" for r in kept))
             self._file = metrics.open("a")
-            self._events = _EventFile(events, after_step + 1)
+            # tensorboardX's own writer has a thread, and when that fails, say
+            # on a full disk, the caller waits for it for ever.
+            events.parent.mkdir(parents=True, exist_ok=True)
+            self._events = tensorboardX.RecordWriter(str(events))
+            self._add_event(file_version="brain.Event:2")
+            # TensorBoard hides the steps of older files from this one on.
+            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            self._add_event(step=after_step + 1, session_log=start)
             self.publish()
 
     def __exit__(self, *exception) -> None:
@@ -63,16 +66,19 @@ class MetricsWriter(contextlib.AbstractContextManager["MetricsWriter"]):
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Writes one record, see ``Recorder.record``."""
-        finite = {
-            f"{record['split']}/{name}": value
+        finite = [
+            summary_pb2.Summary.Value(
+                tag=f"{record['split']}/{name}", simple_value=value
+            )
             for name, value in record.items()
             if name not in ("step", "epoch", "split") and value is not None
-        }
+        ]
+        summary = summary_pb2.Summary(value=finite)
         with self._workdir.writing():
             self._file.write(json.dumps(record) + "\n")
             # A run that is killed keeps what it had computed.
             self._file.flush()
-            self._events.write(record["step"], finite)
+            self._add_event(step=record["step"], summary=summary)
             if time.monotonic() > self._next_publication:
                 self.publish()
 
@@ -85,44 +91,10 @@ class MetricsWriter(contextlib.AbstractContextManager["MetricsWriter"]):
         with self._workdir.writing():
             self._events.flush()
             self._growing.publish()
-        self._next_publication = time.monotonic() + _PUBLISH_SECONDS
+        # In a bucket every file is put anew.
+        seconds = 120 if storage.is_bucket(self._workdir.path) else 30
+        self._next_publication = time.monotonic() + seconds
 
-
-class _EventFile:
-    """A new event file of TensorBoard.
-
-    It is written by whoever calls: tensorboardX's own writer has a thread, and
-    when that fails, say on a full disk, the caller waits for it for ever.
-
-    Args:
-        path: of the file.
-        purge_step: TensorBoard hides this step and later ones of older files.
-    """
-
-    def __init__(self, path: pathlib.Path, purge_step: int):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._records = tensorboardX.RecordWriter(str(path))
-        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        self._add(file_version="brain.Event:2")
-        self._add(step=purge_step, session_log=start)
-        self.flush()
-
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        value = [
-            summary_pb2.Summary.Value(tag=name, simple_value=value)
-            for name, value in values.items()
-        ]
-        self._add(step=step, summary=summary_pb2.Summary(value=value))
-        if time.monotonic() > self._next_flush:
-            self.flush()
-
-    def close(self) -> None:
-        self._records.close()
-
-    def _add(self, **fields: Any) -> None:
+    def _add_event(self, **fields: Any) -> None:
         event = event_pb2.Event(wall_time=time.time(), **fields)
-        self._records.write(event.SerializeToString())
-
-    def flush(self) -> None:
-        self._records.flush()
-        self._next_flush = time.monotonic() + _FLUSH_SECONDS
+        self._events.write(event.SerializeToString())

@@ -6,7 +6,6 @@ import html
 import io
 import json
 import os
-import pathlib
 import socket
 import subprocess
 import sys
@@ -18,15 +17,13 @@ import pytest
 from PIL import Image
 
 from mfcvae_jax.report import seeds
-from mfcvae_jax.training import checkpoint, disk, runs, writers
-from mfcvae_jax.training import state as state_lib
+from mfcvae_jax.training import checkpoint, disk, writers
 from mfcvae_jax.workdir import NotWrittenError, Workdir
-from tests import examples, object_store
+from tests import examples, object_store, scripts
 from tests.commands.calls import call
 from tests.training import small_runs
-from tests.training.small_runs import assert_equal_states, records
+from tests.training.small_runs import assert_equal_states, records, some_state
 
-_ROOT = pathlib.Path(__file__).parents[2]
 _RECORD = {"step": 1, "epoch": 0.1, "split": "train"}
 _SHORT = small_runs.ONE_FACET | {
     "n_seeds": 2,
@@ -173,19 +170,14 @@ def _checkpointer(bucket, run):
     return checkpoint.Checkpointer(bucket.checkpoints, run)
 
 
-def _state(run, step):
-    zeros = state_lib.zeros(runs.blank_state(run))
-    return zeros._replace(step=np.int32(step))
-
-
 def test_checkpoint_that_is_refused_leaves_the_one_before(bucket, server, run):
     saved = _checkpointer(bucket, run)
     message = f"saved in {bucket.checkpoints}; .* of step 1. See that"
     with pytest.raises(checkpoint.NotSavedError, match=message), saved:
-        saved.save(_state(run, 1))
+        saved.save(some_state(run, 1))
         saved.wait()
         _refuse(server, ".zip")
-        saved.save(_state(run, 2))
+        saved.save(some_state(run, 2))
     with _checkpointer(bucket, run) as saved:
         assert saved.steps() == [1]
 
@@ -193,7 +185,7 @@ def test_checkpoint_that_is_refused_leaves_the_one_before(bucket, server, run):
 def test_damaged_checkpoint_is_left_out(bucket, run):
     with _checkpointer(bucket, run) as saved:
         for step in (1, 2):
-            saved.save(_state(run, step), bound=-step)
+            saved.save(some_state(run, step), bound=-step)
     file = bucket.checkpoints / "2.zip"
     file.write_bytes(file.read_bytes()[:-100])
     with _checkpointer(bucket, run) as saved:
@@ -292,7 +284,7 @@ def test_address_of_google_is_kept(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", _IN_MEMORY],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        env=os.environ | {"PYTHONPATH": str(scripts.ROOT)},
         capture_output=True,
         text=True,
     )

@@ -23,10 +23,10 @@ pytestmark = pytest.mark.slow
 
 def _standardised(model, x):
     """New variables of a model, and the noise of their batch."""
-    noise = draw_noise(jax.random.key(1), model.facets.latent_dim, 1, len(x))
-    start = state.initial_variables(model, jax.random.key(0))
-    key = jax.random.key(2)
-    return data_init.data_dependent_init(model, start, x, noise, key), noise
+    key, noise_key, redraw_key = jax.random.split(jax.random.key(0), 3)
+    noise = draw_noise(noise_key, model.facets.latent_dim, 1, len(x))
+    found = data_init.data_dependent_init(model, key, x, noise, redraw_key)
+    return found, noise
 
 
 @pytest.mark.parametrize("name", ["F7", "F7b"])

@@ -145,15 +145,12 @@ def result(
         for fed in feeding.feed(
             program, data, permutations, plan, on_device_bytes
         ):
-            at, found = program.run(
-                at, fed.images, fed.order, fed.first, fed.dispatch.n_steps
-            )
+            at, found = program.run(at, *fed)
             metrics.append(found)
         joined = jax.tree.map(lambda *m: np.concatenate(m), *metrics)
-        states = map(state.with_key_data, program.members(at))
         return [
             list(map(np.asarray, jax.tree.leaves(seed)))
-            for seed in zip(states, joined, strict=True)
+            for seed in zip(program.members(at), joined, strict=True)
         ]
 
 

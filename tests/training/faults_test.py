@@ -11,11 +11,9 @@ import signal
 import subprocess
 import time
 
-import jax
 import pytest
 
-from mfcvae_jax.training import checkpoint, disk, loop, recording, runs
-from mfcvae_jax.training import state as state_lib
+from mfcvae_jax.training import checkpoint, disk, loop, recording
 from mfcvae_jax.workdir import Workdir
 from tests.training import small_runs
 from tests.training.small_runs import assert_equal_states, records
@@ -125,10 +123,7 @@ def _unfinished(workdir):
 def _saved(tmp_path):
     """Two checkpoints that differ, as a run would save them."""
     run, workdir = small_runs.run(), Workdir(tmp_path / "run")
-    blank = jax.eval_shape(state_lib.with_key_data, runs.blank_state(run))
-    ones = jax.tree.map(lambda s: jax.numpy.ones(s.shape, s.dtype), blank)
-    ones = state_lib.with_typed_key(ones)
-    states = [ones._replace(step=jax.numpy.int32(n)) for n in (1, 2)]
+    states = [small_runs.some_state(run, step) for step in (1, 2)]
     with (
         workdir.claim(run.settings, resume=False),
         checkpoint.Checkpointer(

@@ -52,25 +52,21 @@ def _feed(images, on_device_bytes):
 def test_small_set_is_placed_once_and_only_the_order_changes():
     images = _Watched().images
     fed = list(_feed(images, images.nbytes))
-    assert [part.dispatch for part in fed] == _DISPATCHES
-    for part in fed:
+    for part, (epoch, first, n_steps) in zip(fed, _DISPATCHES, strict=True):
         assert part.images is fed[0].images
-        assert part.first == part.dispatch.first
-        np.testing.assert_array_equal(
-            part.order, _permutation(part.dispatch.epoch)[0]
-        )
+        assert (part.first, part.n_steps) == (first, n_steps)
+        np.testing.assert_array_equal(part.order, _permutation(epoch)[0])
     np.testing.assert_array_equal(fed[0].images, batches.as_rows(images))
 
 
 def test_one_byte_more_comes_in_chunks_of_the_rows_that_are_needed():
     images = _Watched()
     fed = list(_feed(images, images.nbytes - 1))
-    assert [part.dispatch for part in fed] == _DISPATCHES
-    for part, rows in zip(fed, images.read, strict=True):
-        epoch, first, n_steps = part.dispatch
+    for part, rows, dispatch in zip(fed, images.read, _DISPATCHES, strict=True):
+        epoch, first, n_steps = dispatch
         wanted = _permutation(epoch)[0, _B * first :][: _B * n_steps]
         np.testing.assert_array_equal(rows, wanted)
-        assert part.first == 0
+        assert (part.first, part.n_steps) == (0, n_steps)
         # In the order of their use.
         np.testing.assert_array_equal(
             np.asarray(part.images)[np.asarray(part.order), 0], wanted

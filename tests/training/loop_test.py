@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from mfcvae_jax.training import devices, disk, loop, recording, runs, stopping
+from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.workdir import Workdir
 from tests.training import small_runs
 from tests.training.small_runs import assert_equal_states, records
@@ -88,7 +89,9 @@ class TestPlain:
         workdir = Workdir(tmp_path / "run")
         handler = signal.getsignal(signum)
         with pytest.raises(stopping.Stopped, match="--resume") as caught:
-            loop.train(run, small_runs.SignalAt(workdir, signum, n))
+            loop.train(
+                run, small_runs.InterruptedAt(workdir, "train", n, signum)
+            )
         assert caught.value.signum == signum
         assert signal.getsignal(signum) == handler
         assert int(disk.restore(run, workdir)[0].step) == step
@@ -157,8 +160,9 @@ class TestWarmUp:
     ):
         run, whole, (state,) = warm
         workdir = Workdir(tmp_path / "run")
+        recorder = small_runs.InterruptedAt(workdir, "train", n, signal.SIGTERM)
         with pytest.raises(stopping.Stopped):
-            loop.train(run, small_runs.SignalAt(workdir, signal.SIGTERM, n))
+            loop.train(run, recorder)
         (resumed,) = small_runs.train(run, workdir, resume=True)
         assert_equal_states(resumed, state)
         # A stop adds a score.
@@ -283,12 +287,12 @@ class TestDivergence:
 
     def test_broken_parameters_are_never_saved(self, tmp_path):
         class Broken(devices.Program):
-            def members(self, state):
-                states = super().members(state)
-                for at in states:
-                    if at.step:
+            def members(self, tree):
+                found = super().members(tree)
+                for at in found:
+                    if isinstance(at, TrainState) and at.step:
                         at.params["decoder"]["output"]["bias"] *= np.nan
-                return states
+                return found
 
         run, workdir = small_runs.run(**_TWO_STAGES), Workdir(tmp_path)
         message = "step 11: .*decoder.*output.*bias"

@@ -1,16 +1,12 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Training in memory: what is kept, what is shown, and that no disk is used."""
+"""Training in memory: no disk is used."""
 
-import contextlib
-import io
 import os
 import subprocess
 import sys
 
 import pytest
-
-from mfcvae_jax.training import progress
 
 _FIT = """
 import os, sys, threading
@@ -50,50 +46,3 @@ def test_fit_writes_no_file_and_starts_no_process():
         env={**environment, "TMPDIR": "/proc", "LOKY_MAX_CPU_COUNT": "1"},
     )
     assert done.stdout == "[] [] (60, 1) True\n", done.stderr
-
-
-class _Stream(io.StringIO):
-    def __init__(self, is_terminal):
-        super().__init__()
-        self.isatty = lambda: is_terminal
-
-
-def _shown(is_shown, is_terminal):
-    """What is shown of 20 steps in five dispatches, the first compiled."""
-    stream = _Stream(is_terminal)
-    with (
-        contextlib.redirect_stderr(stream),
-        progress.Progress(20, 0, is_shown) as shown,
-    ):
-        for i in range(5):
-            shown.take(4, f"part {i}", is_compiled=i > 0)
-    return stream.getvalue()
-
-
-@pytest.mark.parametrize(
-    "is_shown, is_terminal, text",
-    [
-        (
-            True,
-            False,
-            "step 8 of 20 | part 1\nstep 12 of 20 | part 2\n"
-            "step 16 of 20 | part 3\nstep 20 of 20 | part 4\n",
-        ),
-        (None, False, ""),
-        (False, False, ""),
-        (False, True, ""),
-    ],
-)
-def test_few_lines_if_asked_where_there_is_no_terminal(
-    is_shown, is_terminal, text
-):
-    assert _shown(is_shown, is_terminal) == text
-
-
-@pytest.mark.parametrize("is_shown", [None, True])
-def test_bar_in_a_terminal_does_not_count_compilation(is_shown):
-    text = _shown(is_shown, is_terminal=True)
-    first = next(line for line in text.split("\r") if " 4/20 " in line)
-    # No step was timed yet, so no time is foretold.
-    assert "<?" in first
-    assert "20/20" in text

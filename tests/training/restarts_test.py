@@ -4,7 +4,6 @@
 
 import dataclasses
 import multiprocessing
-import os
 import re
 import shutil
 import signal
@@ -28,6 +27,7 @@ from mfcvae_jax.workdir import Workdir
 from tests import examples
 from tests.training import device_cases, small_runs
 from tests.training.small_runs import (
+    InterruptedAt,
     assert_close,
     assert_equal_states,
     records,
@@ -85,41 +85,10 @@ def test_it_comes_out_the_same_when_some_have_left(bounds, data):
     assert kept(left) == wanted
 
 
-class _Killed(BaseException):
-    """Stands for SIGKILL where it can be told what was done before."""
-
-
-class _KilledAt(disk.InWorkdir):
-    """Ends at the nth call of a method, before it has done anything."""
-
-    def __init__(self, workdir, method, n, *, is_real=False):
-        super().__init__(workdir, resume=workdir.config.exists())
-        self._method, self._left, self._is_real = method, n, is_real
-
-    def _count(self, method):
-        self._left -= method == self._method
-        if self._left == 0:
-            if self._is_real:
-                os.kill(os.getpid(), signal.SIGKILL)
-            raise _Killed
-
-    def record(self, seed, record):
-        self._count(record["split"])
-        super().record(seed, record)
-
-    def save(self, seed, state, bound):
-        self._count("save")
-        super().save(seed, state, bound)
-
-    def drop(self, seed, why):
-        self._count("drop")
-        super().drop(seed, why)
-
-
 def _train_until_killed(path, method, n):
     """The target of a process."""
-    run = small_runs.run(**_OVERRIDES)
-    loop.train(run, _KilledAt(Workdir(path), method, n, is_real=True))
+    recorder = InterruptedAt(Workdir(path), method, n, signal.SIGKILL)
+    loop.train(small_runs.run(**_OVERRIDES), recorder)
 
 
 class _Whole:
@@ -215,8 +184,8 @@ class TestRestarts:
         self, whole, tmp_path, method, n
     ):
         workdir = Workdir(tmp_path / "run")
-        with pytest.raises(_Killed):
-            loop.train(whole.run, _KilledAt(workdir, method, n))
+        with pytest.raises(small_runs.Killed):
+            loop.train(whole.run, InterruptedAt(workdir, method, n))
         whole.assert_resumed(workdir)
 
     def test_killed_for_good_between_two_notes(self, whole, tmp_path):
@@ -234,7 +203,7 @@ class TestRestarts:
     def test_stopped_by_a_signal_at_a_choice(self, whole, tmp_path):
         workdir = Workdir(tmp_path / "run")
         # The 3rd dispatch of 4 starts, each of which has a record of its own.
-        recorder = small_runs.SignalAt(workdir, signal.SIGTERM, 3 * 4)
+        recorder = InterruptedAt(workdir, "train", 3 * 4, signal.SIGTERM)
         with pytest.raises(stopping.Stopped):
             loop.train(whole.run, recorder)
         whole.assert_resumed(workdir)

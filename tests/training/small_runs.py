@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of training share: small runs, and what they come to."""
 
-import pathlib
 import signal
 import sys
 from typing import Any
@@ -13,9 +12,7 @@ import numpy as np
 
 from mfcvae_jax.training import disk, loop, recording, runs, state
 from mfcvae_jax.workdir import Workdir
-from tests import examples
-
-_ROOT = pathlib.Path(__file__).parents[2]
+from tests import examples, scripts
 
 # One facet, 12 steps in two dispatches an epoch: little to compile.
 ONE_FACET = {
@@ -67,19 +64,51 @@ def train(
     return loop.train(of_run, recorder, **kwargs).states
 
 
-class SignalAt(disk.InWorkdir):
-    """Sends a signal to this process at the nth dispatch of a run."""
+def some_state(of_run: runs.Run, step: int = 0) -> state.TrainState:
+    """A state that no training comes to: its leaves are all different."""
+    rng = np.random.default_rng(step)
 
-    def __init__(self, workdir, signum, n, *, resume=False):
-        super().__init__(workdir, resume=resume)
-        self._signum, self._left = signum, n
+    def draw(leaf):
+        return rng.integers(0, 100, leaf.shape).astype(leaf.dtype)
+
+    drawn = jax.tree.map(draw, runs.blank_state(of_run))
+    return drawn._replace(step=np.int32(step))
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL where it can be told what was done before."""
+
+
+class InterruptedAt(disk.InWorkdir):
+    """Sends a signal to this process at the nth call of a method.
+
+    The method, "save", "drop" or the split of a record, has done nothing yet.
+    Without a signal it raises Killed.
+    """
+
+    def __init__(self, workdir, method, n, signum=None):
+        super().__init__(workdir, resume=workdir.config.exists())
+        self._method, self._left, self._signum = method, n, signum
+
+    def _count(self, method):
+        self._left -= method == self._method
+        if self._left or method != self._method:
+            return
+        if self._signum is None:
+            raise Killed
+        signal.raise_signal(self._signum)
 
     def record(self, seed, record):
-        """Records, and sends the signal when it is time."""
+        self._count(record["split"])
         super().record(seed, record)
-        self._left -= record["split"] == "train"
-        if record["split"] == "train" and self._left == 0:
-            signal.raise_signal(self._signum)
+
+    def save(self, seed, state, bound):
+        self._count("save")
+        super().save(seed, state, bound)
+
+    def drop(self, seed, why):
+        self._count("drop")
+        super().drop(seed, why)
 
 
 def records(
@@ -94,8 +123,7 @@ def records(
 
 def assert_equal_states(left, right) -> None:
     """To the last bit: parameters, optimiser, statistics, key, step."""
-    plain = (jax.device_get(state.with_key_data(s)) for s in (left, right))
-    chex.assert_trees_all_equal(*plain, strict=True)
+    chex.assert_trees_all_equal(*jax.device_get((left, right)), strict=True)
 
 
 def assert_close(left, right) -> None:
@@ -115,13 +143,8 @@ def assert_close(left, right) -> None:
 
 def command(folder, config, workdir) -> list[str]:
     """The command that trains a config, which is written into a folder."""
-    file = pathlib.Path(folder) / "config.py"
-    file.write_text(
-        "import ml_collections\n"
-        "def get_config():\n"
-        f"    return ml_collections.ConfigDict({config!r})\n"
-    )
+    file = examples.config_file(folder / "config.py", config)
     return [
-        *(sys.executable, str(_ROOT / "experiments" / "train.py")),
+        *(sys.executable, str(scripts.ROOT / "experiments" / "train.py")),
         *(f"--config={file}", f"--workdir={workdir.path}"),
     ]
