@@ -277,24 +277,21 @@ class _Packed(contextlib.AbstractContextManager["_Packed"]):
 
     def _put(self, step: int, manager: ocp.CheckpointManager) -> None:
         manager.wait_until_finished()
+        file = pathlib.Path(self._scratch.name, f"{step}.zip")
+        folder = self.folder / str(step)
         try:
-            self._upload(step)
+            with zipfile.ZipFile(file, "w") as parts:  # floats hardly shrink
+                for part in sorted(folder.rglob("*")):
+                    parts.write(part, part.relative_to(folder))
+            storage.upload(file, self._bucket / file.name)
         except Exception:  # what is not in the bucket is not saved
-            shutil.rmtree(self.folder / str(step))
+            shutil.rmtree(folder)
             raise
+        file.unlink()
         names = {f"{one}.zip" for one in manager.all_steps()}
         for packed in self._bucket.glob("*.zip"):
             if packed.name not in names:
                 packed.unlink()
-
-    def _upload(self, step: int) -> None:
-        file = pathlib.Path(self._scratch.name, f"{step}.zip")
-        folder = self.folder / str(step)
-        with zipfile.ZipFile(file, "w") as parts:  # floats hardly shrink
-            for part in sorted(folder.rglob("*")):
-                parts.write(part, part.relative_to(folder))
-        storage.upload(file, self._bucket / file.name)
-        file.unlink()
 
 
 class _Manager(ocp.CheckpointManager):

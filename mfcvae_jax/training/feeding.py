@@ -47,17 +47,13 @@ class Fed(NamedTuple):
     n_steps: int
 
 
-def permutations(seeds: Sequence[Run]) -> Callable[[int], np.ndarray]:
-    """Returns what gives the order of every seed in an epoch, shape (S, N)."""
+def permutations(seeds: Sequence[Run], epoch: int) -> np.ndarray:
+    """Returns the order of the examples of every seed, shape (S, N)."""
     n_examples = len(seeds[0].dataset.train.images)
     keys = [run_key(seed.settings.seed, KeyUse.ORDER) for seed in seeds]
-
-    def of_epoch(epoch):
-        return np.stack(
-            [batches.epoch_permutation(key, epoch, n_examples) for key in keys]
-        )
-
-    return of_epoch
+    return np.stack(
+        [batches.epoch_permutation(key, epoch, n_examples) for key in keys]
+    )
 
 
 def dispatches(run: Run, step: int) -> Iterator[Dispatch]:

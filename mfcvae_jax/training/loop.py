@@ -6,6 +6,7 @@ What is kept of a run, and where, is the recorder's business.
 """
 
 import contextlib
+import functools
 import signal
 from collections.abc import Generator
 from typing import NamedTuple
@@ -181,10 +182,11 @@ class _Training:
         """Feeds the program, and those that take over when starts leave."""
         while self._step < self._schedule.n_steps:
             program = self._program
+            seeds = [self._seeds[i] for i in self._trained]
             fed = feeding.feed(
                 program,
                 self._run.dataset.train.images,
-                feeding.permutations([self._seeds[i] for i in self._trained]),
+                functools.partial(feeding.permutations, seeds),
                 feeding.dispatches(self._run, self._step),
                 1e9 * self._run.settings.data.on_device_gb,
             )

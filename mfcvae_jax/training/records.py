@@ -33,12 +33,8 @@ def mean_metrics(
     """
     phases = progressive.phases(schedule, step)
     is_warming = phases == progressive.Phase.WARMING_UP
-    values = {
-        "loss": metrics.loss.mean(),
-        "mixture_bound": metrics.mixture_bound.mean(),
-        "mean_field_bound": metrics.mean_field_bound.mean(),
-        "log_p_x_z": metrics.log_p_x_z.mean(),
-    }
+    names = ("loss", "mixture_bound", "mean_field_bound", "log_p_x_z")
+    values = {name: getattr(metrics, name).mean() for name in names}
     if np.isnan(values["mean_field_bound"]):
         del values["mean_field_bound"]  # a prior does not have it
     if is_warming.any():

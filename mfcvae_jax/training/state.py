@@ -48,19 +48,15 @@ class TrainState(NamedTuple):
         return {"params": self.params, "batch_stats": self.batch_stats}
 
 
-def initial_variables(model: MFCVAE, key: chex.PRNGKey) -> dict[str, Any]:
-    """Draws new ``params`` and ``batch_stats``, which may be empty."""
-    return {"batch_stats": {}, **_init(model, key)}
-
-
 # Compiled once for all seeds of a model. Shapes are all that the forward pass
 # is for, so it need not run.
 @functools.partial(jax.jit, static_argnames="model")
-def _init(model: MFCVAE, key: chex.PRNGKey) -> Any:
+def initial_variables(model: MFCVAE, key: chex.PRNGKey) -> dict[str, Any]:
+    """Draws new ``params`` and ``batch_stats``, which may be empty."""
     x = jnp.zeros((1, *model.image_shape))
     noise = draw_noise(key, model.facets.latent_dim, 1, 1)
     alpha = jnp.ones(len(model.facets))
-    return model.init(key, x, noise, alpha, train=True)
+    return {"batch_stats": {}, **model.init(key, x, noise, alpha, train=True)}
 
 
 def make_state(

@@ -31,16 +31,11 @@ _SHORT = small_runs.ONE_FACET | {
 }
 
 
-@pytest.fixture(scope="module", name="of_module")
-def _of_module():
-    with object_store.server() as server:
-        yield server
-
-
 @pytest.fixture
-def server(of_module):
-    yield of_module
-    of_module.allow()
+def server():
+    with object_store.server() as found:
+        yield found
+    found.allow()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ The number of devices is fixed once a process has used JAX, so every layout of
 devices is tried in a fresh one.
 """
 
+import dataclasses
 import multiprocessing
 import os
 import socket
@@ -18,10 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
-from mfcvae_jax.training import devices, feeding, processes, state, steps
-from mfcvae_jax.variational import elbo
+from mfcvae_jax.training import devices, feeding, processes, runs, state, steps
 from tests import examples
 
 BATCH_SIZE = 8
@@ -76,9 +75,8 @@ def make_stepper(net: str) -> steps.Stepper:
         likelihood={"kind": "gaussian", "std": 0.5, "output": "sigmoid"},
         progressive={"stage_epochs": (1,) * n_facets},
     )
-    return steps.Stepper(
-        model=model_lib.make_model(chosen, (8, 8, 1)),
-        likelihood=chosen.likelihood,
+    return dataclasses.replace(
+        runs.make_stepper(chosen, (8, 8, 1), steps_per_epoch=1),
         # Some gradients are 0 but for rounding, such as that of a bias whose
         # unit always fires, before batch norm. With Adam's usual epsilon they
         # would move a parameter as far as any other gradient, at random.
@@ -88,7 +86,6 @@ def make_stepper(net: str) -> steps.Stepper:
         schedule=progressive.Schedule(
             ((20, 28, 35), (0, 0, 0))[-n_facets:], 60, 15, price=20.0
         ),
-        estimate=elbo.five_terms,
     )
 
 

@@ -124,14 +124,10 @@ def _saved(tmp_path):
     """Two checkpoints that differ, as a run would save them."""
     run, workdir = small_runs.run(), Workdir(tmp_path / "run")
     states = [small_runs.some_state(run, step) for step in (1, 2)]
-    with (
-        workdir.claim(run.settings, resume=False),
-        checkpoint.Checkpointer(
-            workdir.checkpoints, run, is_writer=True
-        ) as saved,
-    ):
+    recorder = disk.InWorkdir(workdir)
+    with recorder.recording(run):
         for state in states:
-            saved.save(state, 0.5)
+            recorder.save(0, state, 0.5)
     return run, workdir, states
 
 

@@ -13,7 +13,7 @@ import pytest
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
 from mfcvae_jax.randomness import draw_noise
-from mfcvae_jax.training import state, steps
+from mfcvae_jax.training import runs, state, steps
 from mfcvae_jax.variational import elbo
 from tests import examples
 
@@ -39,13 +39,10 @@ def _stepper():
             "batch_norm": True,
         },
     )
-    return steps.Stepper(
-        model=model_lib.make_model(chosen, (8, 8, 1)),
-        likelihood=chosen.likelihood,
-        optimiser=steps.make_optimiser(1e-3, chosen.facets),
+    return dataclasses.replace(
+        runs.make_stepper(chosen, (8, 8, 1), steps_per_epoch=1),
         # The other facet enters after 2 steps and fades in over 3.
         schedule=progressive.Schedule(((2, 2, 5), (0, 0, 0)), 8, 3),
-        estimate=elbo.five_terms,
         n_samples=_L,
     )
 
