@@ -14,10 +14,9 @@ from tests.training import device_cases
 
 _N, _B = 40, 8
 _DISPATCHES = [
-    feeding.Dispatch(0, 0, 3),
-    feeding.Dispatch(0, 3, 2),
-    feeding.Dispatch(1, 0, 3),
-    feeding.Dispatch(1, 3, 2),
+    feeding.Dispatch(epoch, *steps)
+    for epoch in (0, 1)
+    for steps in ((0, 3), (3, 2))
 ]
 
 

@@ -4,7 +4,7 @@
 
 import shutil
 import signal
-import threading
+from concurrent import futures
 from unittest import mock
 
 import jax
@@ -233,21 +233,9 @@ class TestSeeds:
     def test_one_that_diverges_is_given_up_and_the_others_go_on(
         self, three, tmp_path
     ):
-        class Diverging(devices.Program):
-            """The loss of seed 1 breaks at step 15, one step into a scan."""
-
-            def run(self, state, *args):
-                first = int(np.ravel(state.step)[0])
-                state, metrics = super().run(state, *args)
-                if first > 11:
-                    loss = metrics[1].loss.copy()
-                    loss[1:] = np.nan
-                    metrics[1] = metrics[1]._replace(loss=loss)
-                return state, metrics
-
         run, *_, states = three
         workdir = Workdir(tmp_path / "run")
-        with mock.patch.object(loop, "Program", Diverging):
+        with small_runs.diverging([1], after=11):
             found = small_runs.train(run, workdir)
         assert found[1] is None
         for i in (0, 2):
@@ -308,15 +296,10 @@ class TestDivergence:
 def test_runs_in_threads_with_folders_are_those_of_one_thread(tmp_path):
     run = small_runs.run(**small_runs.ONE_FACET)
     (wanted,), _ = loop.train(run, recording.InMemory())
-    found = {}
 
     def train(i):
-        found[i] = small_runs.train(run, Workdir(tmp_path / str(i)))
+        return small_runs.train(run, Workdir(tmp_path / str(i)))
 
-    threads = [threading.Thread(target=train, args=(i,)) for i in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for i in range(3):
-        assert_equal_states(found[i][0], wanted)
+    with futures.ThreadPoolExecutor(3) as pool:
+        for (found,) in pool.map(train, range(3)):
+            assert_equal_states(found, wanted)

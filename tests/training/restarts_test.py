@@ -7,7 +7,6 @@ import multiprocessing
 import re
 import shutil
 import signal
-from unittest import mock
 
 import hypothesis
 import numpy as np
@@ -15,7 +14,6 @@ import pytest
 from hypothesis import strategies as st
 
 from mfcvae_jax.training import (
-    devices,
     disk,
     loop,
     recording,
@@ -225,16 +223,8 @@ class TestRestarts:
             assert found == wanted
 
     def test_all_but_one_diverge(self, whole):
-        class Diverging(devices.Program):
-            def run(self, *args):
-                state, metrics = super().run(*args)
-                for i in (0, 1, 3):
-                    loss = np.full_like(metrics[i].loss, np.nan)
-                    metrics[i] = metrics[i]._replace(loss=loss)
-                return state, metrics
-
         recorder = recording.InMemory()
-        with mock.patch.object(loop, "Program", Diverging):
+        with small_runs.diverging([0, 1, 3]):
             found = loop.train(whole.run, recorder).states
         assert [state is None for state in found] == [True, True, False, True]
         # There was nothing to choose.

@@ -5,12 +5,13 @@
 import signal
 import sys
 from typing import Any
+from unittest import mock
 
 import chex
 import jax
 import numpy as np
 
-from mfcvae_jax.training import disk, loop, recording, runs, state
+from mfcvae_jax.training import devices, disk, loop, recording, runs, state
 from mfcvae_jax.workdir import Workdir
 from tests import examples, scripts
 
@@ -109,6 +110,22 @@ class InterruptedAt(disk.InWorkdir):
     def drop(self, seed, why):
         self._count("drop")
         super().drop(seed, why)
+
+
+def diverging(seeds, after=-1):
+    """Breaks losses one step into each scan after a step, as a context."""
+
+    class Diverging(devices.Program):
+        def run(self, state, *args):
+            first = int(np.ravel(state.step)[0])
+            state, metrics = super().run(state, *args)
+            for i in seeds if first > after else ():
+                loss = metrics[i].loss.copy()
+                loss[1:] = np.nan
+                metrics[i] = metrics[i]._replace(loss=loss)
+            return state, metrics
+
+    return mock.patch.object(loop, "Program", Diverging)
 
 
 def records(
