@@ -1,11 +1,9 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The results of several seeds of one run, summed up; or what became of starts.
+"""The results of several seeds of one run, summed up.
 
 The best and the worst seed are those with the greatest and the least held-out
-mixture bound: labels score runs here, they never choose among them. Starts are
-seeds of which one is kept; their records of split "choice" say why, see
-``training.restarts``.
+mixture bound: labels score runs here, they never choose among them.
 """
 
 import io
@@ -28,16 +26,7 @@ from mfcvae_jax.report.results import (
 )
 from mfcvae_jax.workdir import Workdir
 
-__all__ = [
-    "Spread",
-    "Summary",
-    "how_it_fared",
-    "read",
-    "starts_table",
-    "summarise",
-    "tables",
-    "to_json",
-]
+__all__ = ["Spread", "Summary", "read", "summarise", "tables", "to_json"]
 
 
 class Spread(NamedTuple):
@@ -170,46 +159,3 @@ def to_json(summary: Summary) -> dict[str, Any]:
             for (facet, k, labeling), scores in summary.scores.items()
         ],
     }
-
-
-def how_it_fared(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Says how a start fared beside the others; nothing of a single start."""
-    choices = _choices(records)
-    if not choices:
-        return []
-    fared = ", ".join(
-        f"place {choice['rank']:.0f} of {choice['n_starts']:.0f} at step "
-        f"{choice['step']} with {_bound(choice)}"
-        for choice in choices
-    )
-    what = "kept" if choices[-1]["is_kept"] else "not kept"
-    return [f"This start is {what} for its held-out mixture bound: {fared}."]
-
-
-def starts_table(folders: Mapping[int, Workdir]) -> Table:
-    """Returns a table with a row for each start, given folders by seed."""
-    fates = {seed: one.why_given_up() for seed, one in folders.items()}
-    left = "is kept" if list(fates.values()).count("") == 1 else "goes on"
-    rows = []
-    for seed, folder in folders.items():
-        last = _choices(folder.records())[-1:]
-        cells = [(str(choice["step"]), _bound(choice)) for choice in last]
-        rows.append(
-            (f"seed {seed}", fates[seed] or left, *(*cells, ("", ""))[0])
-        )
-    return Table(
-        f"{len(folders)} starts, compared by their held-out mixture bounds",
-        ("start", "what became of it", "last compared at step", "bound then"),
-        tuple(rows),
-        2,
-        "Nats per example; higher is better. Labels choose nothing.",
-    )
-
-
-def _choices(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [record for record in records if record["split"] == "choice"]
-
-
-def _bound(choice: Mapping[str, Any]) -> str:
-    value = choice["mixture_bound"]
-    return "a bound that is not finite" if value is None else f"{value:.2f}"

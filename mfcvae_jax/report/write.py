@@ -9,7 +9,14 @@ import numpy as np
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import storage
-from mfcvae_jax.report import exhibits, html, markdown, results, seeds
+from mfcvae_jax.report import (
+    exhibits,
+    html,
+    markdown,
+    results,
+    seeds,
+    starts,
+)
 from mfcvae_jax.report.finished import Finished
 from mfcvae_jax.report.html import explorer
 from mfcvae_jax.training import runs
@@ -73,7 +80,7 @@ def write_reports(
     workdir.write_results(seeds.to_json(summary))
     tables, what = {}, "seeds"
     if run.settings.n_init > 1:
-        tables, what = {"Starts": seeds.starts_table(folders)}, "starts"
+        tables, what = {"Starts": starts.table(folders)}, "starts"
     if run.settings.n_init == 1 or len(found) > 1:
         headings = ("Without labels", "With labels")
         tables |= zip(headings, seeds.tables(summary), strict=False)
@@ -167,7 +174,7 @@ def _remarks(finished: Finished) -> list[str]:
         for j, steps in enumerate(finished.run.settings.facets.view)
         if steps
     ]
-    return views + seeds.how_it_fared(finished.records)
+    return views + starts.of_one(finished.records)
 
 
 def _aligned(table: results.Table) -> list[str]:

@@ -42,3 +42,9 @@ def test_evaluate_prints_what_report_writes_and_writes_nothing():
 def test_no_best_checkpoint_was_told():
     at = f"--workdir={adopted().workdir.path}"
     assert "no checkpoint" in call("evaluate", at, "--best").error()
+
+
+@pytest.mark.parametrize("name", ["evaluate", "report"])
+def test_no_run(tmp_path, name):
+    done = call(name, f"--workdir={tmp_path}")
+    assert done.error().startswith("no run in workdir")

@@ -9,6 +9,7 @@ from unittest import mock
 import pytest
 from absl import flags, logging
 
+from mfcvae_jax import official
 from mfcvae_jax.commands import running
 from mfcvae_jax.training import loop, stopping
 from tests import scripts
@@ -146,3 +147,10 @@ def test_verbosity_shows_where_an_error_came_from(caplog):
     finally:
         logging.set_verbosity(before)
     assert "Traceback" in caplog.text
+
+
+def test_missing_torch_is_a_line():
+    error = ImportError("no torch")
+    with mock.patch.object(official, "read_state_dict", side_effect=error):
+        done = call("import-weights", _DIGITS, "--workdir=x", "--weights=x.pt")
+    assert done == (2, "", "error: no torch\n")

@@ -64,6 +64,12 @@ def test_many_examples_have_as_many_pairs_as_are_wanted():
     assert len(np.unique(found)) == 200
 
 
+def test_cluster_that_no_example_is_in_does_not_help():
+    alike = np.tile([0.7, 0.3, 0.0], (20, 1))
+    (other,) = _responsibilities(4, 20, (4,))
+    assert not len(swaps.choose_pairs([alike, other], 5))
+
+
 @pytest.mark.parametrize("n_facets", [1, 2, 3])
 def test_every_outcome_of_one_pair(n_facets):
     """Clusters 0 and 1 of each facet; every result that there can be."""

@@ -22,7 +22,7 @@ from mfcvae_jax import config as config_lib
 from mfcvae_jax import json_files
 from mfcvae_jax.training import disk, loop, recording, runs
 from mfcvae_jax.workdir import Workdir
-from tests import examples, scripts
+from tests import examples, fixtures, scripts
 from tests.commands.calls import call, in_process
 from tests.report.results_test import example
 from tests.training.small_runs import assert_equal_states
@@ -179,3 +179,40 @@ def test_images_without_labels_are_trained_on_and_reported(tmp_path):
     assert drawn >= _PICTURES
     assert "confusion.png" not in drawn
     _assert_report_says_the_same_again(folder)
+
+
+@pytest.mark.slow
+def test_official_weights_become_a_run_that_can_be_reported(tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch is optional")
+    data_dir = fixtures.FOLDER.parent / "data" / "tfds"
+    if not data_dir.is_dir():
+        pytest.skip(f"no prepared MNIST in {data_dir}")
+    fixture = fixtures.load("F7")
+    # F7 is a model of 28 x 28 images with widths of its own.
+    state_dict = {
+        key: torch.tensor(value)
+        for key, value in fixture.under("before/").items()
+    }
+    torch.save({"state_dict": state_dict}, tmp_path / "model.pt")
+    done = scripts.run(
+        "experiments/import_weights.py",
+        f"--config={_PUBLISHED / 'mnist.py'}",
+        f"--weights={tmp_path}/model.pt",
+        f"--workdir={tmp_path}/run",
+        f"--config.data.data_dir={data_dir}",
+        "--config.facets.n_components=(7,5)",
+        "--config.facets.latent_dim=(3,2)",
+        "--config.net.encoder_backbone=((32,),(48,))",
+        "--config.net.encoder_rungs=((),(20,))",
+        "--config.net.decoder_rungs=((24,),(40,))",
+        "--config.net.decoder_backbone=((36,),(24,))",
+        "--config.net.batch_norm=true",
+        "--config.net.activation=elu",
+    )
+    assert done.returncode == 0, done.stderr
+    workdir = Workdir(f"{tmp_path}/run")
+    (state,) = disk.restore(runs.make_run(workdir.settings()), workdir)
+    np.testing.assert_array_equal(
+        state.params["priors_0"]["means"],
+        fixture["before/mu_p_z_j_c_j_list.0"].T,
+    )

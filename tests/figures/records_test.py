@@ -56,6 +56,11 @@ class SeriesTest(parameterized.TestCase):
         )
         np.testing.assert_array_equal(found.values, [1.5, 2.0])
 
+    def test_begins_at_start(self):
+        given = _records(*((e, e) for e in range(5)))
+        found = records.series(given, "test", "mixture_bound", start=3)
+        np.testing.assert_array_equal(found.epochs, [3, 4])
+
 
 class FindTest(absltest.TestCase):
     def test_facets_and_labelings(self):

@@ -21,11 +21,23 @@ class SheetTest(parameterized.TestCase):
         for gap in (sheet[8:11], sheet[:, 10:13]):
             np.testing.assert_array_equal(gap, 255)
 
+    def test_grey_becomes_three_equal_channels(self):
+        images = np.arange(4, dtype=np.uint8).reshape(1, 1, 2, 2, 1)
+        np.testing.assert_array_equal(
+            tiles.sheet(images), images[0, 0].repeat(3, axis=-1)
+        )
+
     def test_floats_are_clipped(self):
         images = np.array([-2.0, 0.5, 7.0]).reshape(1, 1, 1, 3, 1)
         np.testing.assert_array_equal(
             tiles.sheet(images)[0, :, 0], [0, 128, 255]
         )
+
+    def test_tiles_of_nan_are_missing(self):
+        images = np.zeros((1, 3, 2, 2, 1))
+        images[0, :2] = np.nan
+        sheet = tiles.sheet(images, gap=0)
+        np.testing.assert_array_equal(sheet[..., 0], [[255] * 4 + [0] * 2] * 2)
 
     @parameterized.parameters(
         (8, 75, 9),

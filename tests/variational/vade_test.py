@@ -1,9 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The VaDE trick, against minimisation and enumeration.
-
-The closed forms are in ``elbo_test``.
-"""
+"""The VaDE trick, against minimisation, scikit-learn and enumeration."""
 
 import itertools
 
@@ -13,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import parameterized
 from hypothesis import strategies as st
-from scipy import optimize, special
+from scipy import optimize, special, stats
+from sklearn import mixture
 
 from mfcvae_jax.settings import Covariance
 from mfcvae_jax.variational import vade
@@ -92,12 +90,53 @@ class Theorem1Test(oracles.DoubleTestCase):
                     _expected_kl(other, log_p[:, b]), minimum + excess
                 )
 
+    def test_normaliser_is_below_1_where_samples_disagree(self):
+        # p(c|z) = (a, 1-a) and (1-a, a): r is uniform, Z = 2 sqrt(a (1-a)).
+        a = 0.1
+        found = _optimal(np.log([[[a, 1 - a]], [[1 - a, a]]]))
+        self.assert_close(np.exp(found.log_resp), [[0.5, 0.5]])
+        self.assert_close(
+            np.exp(found.log_normaliser), [2 * np.sqrt(a * (1 - a))]
+        )
+
+    @_few
+    @hypothesis.given(
+        _seeds, st.permutations(range(4)), st.permutations(range(3))
+    )
+    def test_order_of_components_is_kept_and_that_of_samples_no_matter(
+        self, seed, components, samples
+    ):
+        log_p = _random_log_posterior(seed, 2.0)
+        found, permuted = (
+            _optimal(log_p),
+            _optimal(log_p[samples][..., components]),
+        )
+        self.assert_close(
+            permuted.log_resp, found.log_resp[:, np.array(components)]
+        )
+        self.assert_close(permuted.log_normaliser, found.log_normaliser)
+
     @parameterized.parameters([[-1e8, -1.0, -2.0]], [[-7.0]])
     def test_components_that_are_impossible_or_all_there_is(self, log_p_z_c):
         k = len(log_p_z_c)
         found = _optimal(_log_posterior(np.array([[log_p_z_c]]), np.zeros(k)))
         self.assert_close(np.exp(found.log_resp), [special.softmax(log_p_z_c)])
         self.assertTrue(np.all(np.isfinite(found.log_resp)))
+
+    def test_one_sample_gives_scikit_learn_s_predict_proba(self):
+        facet = oracles.random_facet(0, 4, 3, Covariance.DIAGONAL)
+        z = np.random.default_rng(0).normal(size=(6, 3))
+        theirs = mixture.GaussianMixture(4, covariance_type="diag")
+        theirs.weights_, theirs.means_ = facet.weights, facet.means
+        theirs.precisions_cholesky_ = 1 / facet.scale
+        proba = theirs.predict_proba(z)
+        log_p_c_z = _log_posterior(
+            facet.log_p_z_c(z)[None], np.log(facet.weights)
+        )
+        found = _optimal(log_p_c_z)
+        for ours in (log_p_c_z[0], found.log_resp):
+            np.testing.assert_allclose(np.exp(ours), proba, rtol=1e-11)
+        np.testing.assert_allclose(found.log_normaliser, 0, atol=1e-12)
 
 
 class SeveralFacetsTest(oracles.DoubleTestCase):
@@ -156,3 +195,30 @@ class SeveralFacetsTest(oracles.DoubleTestCase):
                 np.sum(special.xlogy(other, other) - other * expected),
                 -found.log_normaliser,
             )
+
+
+class ClosedFormTest(oracles.DoubleTestCase):
+    @parameterized.product(
+        covariance=(Covariance.DIAGONAL, Covariance.FULL),
+        shape=((1, 1), (3, 2), (6, 5)),
+    )
+    def test_assignment_divergences_and_bound_are_the_textbook_ones(
+        self, covariance, shape
+    ):
+        facet = oracles.random_facet(5, *shape, covariance)
+        expected = facet.expected_log_p_z_c()
+        log_weights = np.log(facet.weights)
+        ours = vade.closed_form_log_resp(expected, log_weights)
+        self.assert_close(np.exp(ours), facet.best_resp())
+        # E log p(c|z) needs E log p(z), which is the same for all c: any will
+        # do, here -7.
+        theorem = vade.optimal_assignment(expected + log_weights + 7.0)
+        self.assert_close(ours, theorem.log_resp)
+        entropy = stats.norm.entropy(scale=facet.q_std).sum(-1)
+        kl = vade.component_kl(expected, -entropy)
+        self.assert_close(kl, facet.kl_z_c())
+        self.assertTrue(np.all(np.asarray(kl) > 0))
+        self.assert_close(
+            vade.closed_form_bound(kl, log_weights),
+            facet.eq_14(facet.best_resp()),
+        )
