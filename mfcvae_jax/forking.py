@@ -11,6 +11,9 @@ import os
 
 __all__ = ["check"]
 
+# The process that used JAX first; a fork has it from its parent.
+_first_user = functools.cache(os.getpid)
+
 
 def check() -> None:
     """Notes that this process uses JAX.
@@ -24,9 +27,3 @@ def check() -> None:
             "computed, so it would wait for ever: start processes by "
             'multiprocessing.get_context("spawn"), or use threads'
         )
-
-
-@functools.cache
-def _first_user() -> int:
-    """The process that used JAX first; a fork has it from its parent."""
-    return os.getpid()

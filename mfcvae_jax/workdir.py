@@ -26,12 +26,15 @@ has ``diverged.txt``, too. Of several starts of one run, all but the best get
 """
 
 import contextlib
+import json
 import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from mfcvae_jax import __version__, environment, json_files, storage
+from absl import logging
+
+from mfcvae_jax import __version__, environment, storage
 from mfcvae_jax import config as config_lib
 from mfcvae_jax.datasets import fingerprint
 from mfcvae_jax.datasets.spec import Dataset
@@ -154,11 +157,7 @@ class Workdir:
         )
 
     def _is_run(self) -> bool:
-        """Whether a run is there.
-
-        Raises:
-            OSError: if the bucket cannot be asked.
-        """
+        """Whether a run is there; OSError if the bucket cannot be asked."""
         try:
             return self.config.is_file()
         except storage.failures(self.path) as error:
@@ -180,10 +179,10 @@ class Workdir:
         folders |= zip(of_seeds, settings.of_each_seed, strict=True)
         for folder, own in folders.items():
             storage.make_folder(folder.path)
-            json_files.write(folder.config, config_lib.to_config(own))
-            json_files.write(folder.environment, made_with)
+            _write_json(folder.config, config_lib.to_config(own))
+            _write_json(folder.environment, made_with)
             if data is not None:
-                json_files.write(folder.data, data)
+                _write_json(folder.data, data)
 
     def _check(
         self, settings: Settings, data: dict[str, Any] | None, *, resume: bool
@@ -225,11 +224,9 @@ class Workdir:
     def _check_data(self, now: dict[str, Any]) -> None:
         if not self.data.exists():
             return
-        before = json_files.read(self.data)
+        before = _read_json(self.data)
         if not before.keys() & now.keys():
-            raise ValueError(
-                json_files.damage(self.data, "it holds no fingerprint")
-            )
+            raise ValueError(_damage(self.data, "it holds no fingerprint"))
         changed = fingerprint.differences(before, now)
         if changed:
             raise ValueError(
@@ -271,7 +268,7 @@ class Workdir:
                 f"no run in workdir {self.path}: {self.config.name} is "
                 "missing; train one with `mfcvae train`"
             )
-        config = json_files.read(self.config)
+        config = _read_json(self.config)
         try:
             return _known(config)
         except ValueError as error:
@@ -299,7 +296,7 @@ class Workdir:
         """
         if not self.environment.exists():
             return {}
-        return json_files.read(self.environment)
+        return _read_json(self.environment)
 
     def _made_with(self) -> tuple[str, str]:
         """The config file ("" if there was none) and version, if known."""
@@ -318,12 +315,25 @@ class Workdir:
         or no record is left out, with a warning unless it is the last one,
         which a killed process may have cut short.
         """
-        return json_files.read_records(self.metrics)
+        if not self.metrics.exists():
+            return []
+        lines = self.metrics.read_bytes().split(b"\n")
+        records = [_parse_record(line) for line in lines]
+        damaged = [str(i) for i, r in enumerate(records[:-1], 1) if r is None]
+        if damaged:
+            logging.warning(
+                "%s: %d lines are no records, or damaged, and are left out "
+                "(line %s)",
+                self.metrics,
+                len(damaged),
+                ", ".join(damaged[:5]) + (", ..." if damaged[5:] else ""),
+            )
+        return [record for record in records if record is not None]
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Writes results.json, of plain values."""
         with self.writing():
-            json_files.write(self.results, results)
+            _write_json(self.results, results)
 
 
 def _known(config: dict[str, Any]) -> Settings:
@@ -331,3 +341,40 @@ def _known(config: dict[str, Any]) -> Settings:
     settings = config_lib.from_config(config)
     elbo.find_estimator(settings.train.estimator)
     return settings
+
+
+def _write_json(path: storage.Path, value: dict[str, Any]) -> None:
+    storage.write(path, json.dumps(value, indent=2) + "\n")
+
+
+def _read_json(path: storage.Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+        if not isinstance(value, dict):
+            raise ValueError(f"expected an object, got {value!r:.40}")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(_damage(path, error)) from error
+    return value
+
+
+def _damage(path: storage.Path, why: object) -> str:
+    """Says that a file cannot be used, why, and what to do."""
+    return (
+        f"{path} is damaged or no file of a run ({why}): bring back a copy of "
+        "it, or train again in another --workdir"
+    )
+
+
+def _parse_record(line: bytes) -> dict[str, Any] | None:
+    """A line of metrics.jsonl; None if it is no record."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):  # no JSON, or no text
+        return None
+    is_record = (
+        isinstance(record, dict)
+        and isinstance(record.get("step"), int)
+        and isinstance(record.get("epoch"), int | float)
+        and isinstance(record.get("split"), str)
+    )
+    return record if is_record else None

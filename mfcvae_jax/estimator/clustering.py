@@ -152,13 +152,14 @@ class MultiFacetClustering(TransformerMixin, ClusterMixin, BaseEstimator):
             ValueError: if X or a parameter is not as above.
             FloatingPointError: if training diverged.
         """
-        check_facets(self.facets)
+        params = self.get_params(deep=False)
+        params["facets"] = check_facets(self.facets)
         checks.check_is_even(X)
         # On a copy, so that a fit that fails leaves the estimator as it was.
         checked = clone(self)
         x = validate_data(checked, X, allow_nd=True, ensure_min_samples=2)
         names = getattr(checked, "feature_names_in_", None)
-        self._adopt(fitting.fit(self.get_params(deep=False), x, names))
+        self._adopt(fitting.fit(params, x, names))
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.estimator import checks
-from mfcvae_jax.estimator.facet import check_facets, facets_section
+from mfcvae_jax.estimator.facet import facets_section
 from mfcvae_jax.estimator.layout import Layout
 from mfcvae_jax.ladder import conv
 
@@ -70,12 +70,12 @@ def make_settings(
 ) -> settings_lib.Settings:
     """Completes parameters of ``MultiFacetClustering`` to settings of a run.
 
-    A batch splits evenly over ``n_devices``.
+    Its facets are checked. A batch splits evenly over ``n_devices``.
 
     Raises:
         ValueError: if a parameter is not allowed.
     """
-    facets = check_facets(params["facets"])
+    facets = params["facets"]
     n_init = n_starts(params["n_init"], len(facets), n_examples)
     n_examples -= n_held_back(n_init, n_examples)
     section = facets_section(facets, n_examples)

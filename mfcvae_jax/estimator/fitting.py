@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -21,7 +21,7 @@ from sklearn.utils import check_random_state
 from mfcvae_jax import storage
 from mfcvae_jax.datasets.spec import Dataset, DatasetSpec, Split
 from mfcvae_jax.estimator.defaults import make_settings, n_held_back
-from mfcvae_jax.estimator.facet import Facet, check_facets
+from mfcvae_jax.estimator.facet import Facet
 from mfcvae_jax.estimator.fitted import Fitted
 from mfcvae_jax.estimator.layout import Layout, layout_of
 from mfcvae_jax.evaluation import pruning
@@ -44,14 +44,14 @@ _verbosities: list[int] = []  # that the fits under way have found
 
 
 def fit(
-    params: Mapping[str, Any], x: np.ndarray, feature_names: np.ndarray | None
+    params: dict[str, Any], x: np.ndarray, feature_names: np.ndarray | None
 ) -> Fitted:
     """Trains a model, and sorts the examples that it was trained on.
 
-    See ``MultiFacetClustering`` for its parameters, the examples x, which must
-    be finite, and the errors.
+    See ``MultiFacetClustering`` for its parameters, whose facets are checked,
+    the examples x, which must be finite, and the errors.
     """
-    facets, seed = check_facets(params["facets"]), params["random_state"]
+    facets, seed = params["facets"], params["random_state"]
     layout = layout_of(x)
     images = layout.to_model(x)
     if not isinstance(seed, numbers.Integral):
@@ -68,7 +68,7 @@ def fit(
         run, params["workdir"], is_shown=bool(params["verbose"])
     )
     fitted = Fitted(
-        {**params, "facets": facets},
+        params,
         settings,
         layout,
         variables,

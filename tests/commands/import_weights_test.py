@@ -3,12 +3,13 @@
 """Official weights become a run; PyTorch's part is played by NumPy."""
 
 import dataclasses
+import json
 from unittest import mock
 
 import numpy as np
 
 from mfcvae_jax import config as config_lib
-from mfcvae_jax import json_files, official, workdir
+from mfcvae_jax import official, workdir
 from mfcvae_jax.training import disk, runs
 from tests import examples, fixtures
 from tests.commands.calls import call
@@ -31,7 +32,7 @@ def test_encoders_of_one_facet_each_get_relu_whatever_the_config_says(tmp_path):
     with mock.patch.object(official, "read_state_dict", return_value=weights):
         done = call("import-weights", "--weights=model.pt", *given)
     assert "encoder_activation is relu" in done.output()
-    found = json_files.read(folder.config)["net"]
+    found = json.loads(folder.config.read_text())["net"]
     assert (found["encoder_activation"], found["activation"]) == ("relu", "elu")
     (state,) = disk.restore(runs.make_run(folder.settings()), folder)
     np.testing.assert_array_equal(

@@ -252,6 +252,34 @@ class TestManners:
 
 
 @pytest.mark.slow
+def test_facets_have_as_many_clusters_as_the_evidence_is_for():
+    images = IMAGES[:100]
+
+    def fitted(*n_components):
+        facets = map(Facet, n_components, (2, 3, 2))
+        return estimator(facets=list(facets), epochs=3).fit(images)
+
+    model = fitted("auto", 6, "auto")
+    first, given, last = model.evidence_
+    assert given is None
+    sizes = [p.shape[1] for p in model.predict_proba(images)]
+    assert sizes == [first.n_kept, 6, last.n_kept]
+    for evidence in (first, last):
+        np.testing.assert_array_equal(
+            evidence.n_components, np.arange(25, 0, -1)
+        )
+    assert [len(usage) for usage in model.cluster_usage_] == sizes
+    np.testing.assert_array_equal(model.predict(images), model.labels_)
+    # Nothing else changes.
+    same = fitted(25, 6, 25)
+    assert same.evidence_ == [None] * 3
+    np.testing.assert_array_equal(
+        same.transform(images), model.transform(images)
+    )
+    np.testing.assert_array_equal(same.labels_[:, 1], model.labels_[:, 1])
+
+
+@pytest.mark.slow
 def test_finds_the_digit_by_default():
     split = digits.load_digits()
     images, labels = split.test.images, split.test.labels[:, 0]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from mfcvae_jax import MultiFacetClustering
+from mfcvae_jax import Facet, MultiFacetClustering, views
 from tests.estimator.small_fits import (
     IMAGES,
     estimator,
@@ -49,11 +49,23 @@ def test_examples(x, expected):
 
 
 @pytest.mark.parametrize(
-    ("random_state", "expected"), [(-1, "seed"), ("a", "used to seed")]
+    ("params", "expected"),
+    [
+        ({"random_state": -1}, "seed"),
+        ({"random_state": "a"}, "used to seed"),
+        ({"facets": ()}, "is empty: at least one Facet"),
+        ({"facets": Facet(3, 2)}, r"write facets=\[Facet\("),
+        ({"facets": [(10, 8)]}, r"facets\[0\] must be a Facet, got \(10"),
+        ({"facets": 2}, "must be a list of Facet, got 2"),
+        (
+            {"facets": [Facet(4, 2), Facet(3, 2, view=views.Colour(hue=9))]},
+            "view of facet 1: Colour.* turns the hue of RGB images",
+        ),
+    ],
 )
-def test_random_state(random_state, expected):
+def test_parameters(params, expected):
     with pytest.raises(ValueError, match=expected):
-        estimator(random_state=random_state).fit(IMAGES)
+        estimator(**params).fit(IMAGES)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A prior from outside the library, through a whole run."""
 
+import json
 import shutil
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from mfcvae_jax import config as config_lib
-from mfcvae_jax import json_files, model, settings
+from mfcvae_jax import model, settings
 from mfcvae_jax.report import exhibits, write
 from mfcvae_jax.report.finished import Finished
 from mfcvae_jax.training import disk, loop, runs
@@ -58,7 +59,7 @@ def test_run_is_read_and_reported_by_one_who_did_not_register(
     states = disk.restore(run, workdir)
     write.write_reports(run, states, workdir)
     # What needs Gaussians or exact expectations is left out.
-    results = json_files.read(workdir.results)
+    results = json.loads(workdir.results.read_text())
     assert {"mixture_bound", "importance_log_p_x"} < results["terms"].keys()
     assert "mean_field_bound" not in results["terms"]
     assert "clusters_needed" not in results
@@ -82,9 +83,9 @@ def test_run_is_read_and_reported_by_one_who_did_not_register(
 @pytest.mark.slow
 def test_missing_config_file_is_named(workdir, tmp_path):
     moved = Workdir(shutil.copytree(workdir.path, tmp_path / "run"))
-    about = json_files.read(moved.environment)
+    about = moved.read_environment()
     about["config_file"] = str(tmp_path / "gone.py")
-    json_files.write(moved.environment, about)
+    moved.environment.write_text(json.dumps(about))
     settings.KINDS["prior"].pop("student_t", None)
     with pytest.raises(
         ValueError, match=r"facets.prior\[0\].kind .*import .*gone\.py"
