@@ -4,7 +4,6 @@
 
 import dataclasses
 import importlib
-import pathlib
 import re
 from unittest import mock
 
@@ -18,8 +17,9 @@ from mfcvae_jax import model as model_lib
 from mfcvae_jax.settings import Covariance
 from mfcvae_jax.variational import elbo
 from tests import oracles
+from tests.scripts import ROOT
 
-_DOCS = pathlib.Path(__file__).parents[1] / "docs"
+_DOCS = ROOT / "docs"
 _MATHS = (_DOCS / "maths.md").read_text()
 _MODULES = ("vade", "elbo", "elliptical", "prior", "posterior", "importance")
 _NAME = re.compile(r"`((?:\w+\.)+\w+)`")
@@ -61,7 +61,7 @@ class MathsTest(absltest.TestCase):
         self.assertEqual(rows, list(elbo.ESTIMATORS))
 
     def test_links_lead_somewhere(self):
-        for page in (*_DOCS.glob("*.md"), _DOCS.parent / "README.md"):
+        for page in (*_DOCS.glob("*.md"), ROOT / "README.md"):
             for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
                 if not link.startswith("http"):
                     self.assertTrue((page.parent / link).exists(), link)

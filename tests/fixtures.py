@@ -62,15 +62,10 @@ class Fixture:
         return found
 
     def variables(self, dtype, state_dict=None):
-        """Our variables; all floats, the untrained ones too, of one type."""
+        """Our variables, all of one type, the untrained ones too."""
+        state_dict = self.under("param/") | (state_dict or {})
         return official.variables_from_state_dict(
-            {
-                key: jnp.asarray(value, dtype)
-                for key, value in (
-                    self.under("param/") | (state_dict or {})
-                ).items()
-                if not key.endswith("num_batches_tracked")
-            },
+            {key: jnp.asarray(a, dtype) for key, a in state_dict.items()},
             self.settings(),
             self.image_shape,
             is_glorot=self.is_glorot,
@@ -115,10 +110,16 @@ class Fixture:
     def image_shape(self) -> tuple[int, int, int]:
         return (32, 32, 3) if self.is_conv else (self.model["in_dim"], 1, 1)
 
-    def images(self, key: str) -> jnp.ndarray:
+    def batch(self, prefix: str, dtype):
+        """Images and their noise, one array (1, B, D_j) per facet."""
+        x = self[f"{prefix}x"]
         if self.is_conv:
-            return jnp.asarray(self[key].transpose(0, 2, 3, 1))
-        return jnp.asarray(self[key]).reshape(-1, *self.image_shape)
+            x = x.transpose(0, 2, 3, 1)
+        noise = (self[f"{prefix}eps/{j}"] for j in range(self.n_facets))
+        return (
+            jnp.asarray(x.reshape(-1, *self.image_shape), dtype),
+            tuple(jnp.asarray(draws, dtype)[None] for draws in noise),
+        )
 
     def flat(self, images: np.ndarray) -> np.ndarray:
         """Our images (..., H, W, C) as the stored outputs, (B, in_dim)."""
@@ -126,13 +127,6 @@ class Fixture:
             images.reshape(-1, *self.image_shape)
             .transpose(0, 3, 1, 2)
             .reshape(-1, self.model["in_dim"])
-        )
-
-    def noise(self, prefix: str) -> tuple[jnp.ndarray, ...]:
-        """The stored draws, one array (1, B, D_j) per facet."""
-        return tuple(
-            jnp.asarray(self[f"{prefix}/{j}"])[None]
-            for j in range(self.n_facets)
         )
 
     def step(self, point) -> int:

@@ -125,7 +125,7 @@ def _forward(name, train):
 
 def _outputs(fixture, mode, point, dtype):
     """Our outputs at one point, by the fixture's keys, and the buffers."""
-    noise = jax.tree.map(lambda n: n.astype(dtype), fixture.noise("eps"))
+    x, noise = fixture.batch("", dtype)
     if mode == "eval":
         noise = jax.tree.map(jnp.zeros_like, noise)
     coefficients = progressive.full_coefficients(fixture.n_facets)
@@ -135,10 +135,7 @@ def _outputs(fixture, mode, point, dtype):
         step = fixture.step((epoch, 0 if mode == "eval" else batch))
         coefficients = _coefficients(fixture, step)
     found, batch_stats = _forward(fixture.name, mode == "train")(
-        fixture.variables(dtype),
-        fixture.images("x").astype(dtype),
-        noise,
-        coefficients,
+        fixture.variables(dtype), x, noise, coefficients
     )
     if point != "noprog":
         found["coef/alpha_dec"] = coefficients.alpha
@@ -205,13 +202,6 @@ def test_float32_is_as_close_as_pytorch_is(name, mode):
             assert error <= _SLACK * allowed, f"{point} {key}"
 
 
-def _batch(fixture, prefix, dtype):
-    return (
-        fixture.images(f"{prefix}x").astype(dtype),
-        jax.tree.map(lambda n: n.astype(dtype), fixture.noise(f"{prefix}eps")),
-    )
-
-
 @functools.cache
 def _official_gradient(name):
     """Compiles the gradient in the official parameters: scales by exp, too."""
@@ -241,7 +231,7 @@ def _gradient(fixture, dtype):
     """Loss and gradient at the fixture's point, by the official keys."""
     return _official_gradient(fixture.name)(
         _trainable(fixture, dtype),
-        *_batch(fixture, "", dtype),
+        *fixture.batch("", dtype),
         _coefficients(fixture, fixture.step(fixture["grad_point"])),
     )
 
@@ -290,9 +280,8 @@ def test_three_steps_of_adam_in_float64(name):
             jax.random.key(0),
         )._replace(step=jnp.int32(first))
         for t in range(3):
-            at, metrics = update(
-                at, *_batch(fixture, f"adam/{t}/", jnp.float64)
-            )
+            batch = fixture.batch(f"adam/{t}/", jnp.float64)
+            at, metrics = update(at, *batch)
             np.testing.assert_allclose(
                 metrics.loss, fixture["adam/losses"][t], rtol=_RTOL
             )
@@ -324,7 +313,7 @@ def test_three_steps_where_the_official_model_reads_scales_by_exp():
         for t, point in enumerate(fixture["adam/points"]):
             value, gradient = _official_gradient("F4b")(
                 params,
-                *_batch(fixture, f"adam/{t}/", jnp.float64),
+                *fixture.batch(f"adam/{t}/", jnp.float64),
                 _coefficients(fixture, fixture.step(point)),
             )
             np.testing.assert_allclose(

@@ -5,7 +5,6 @@
 import dataclasses
 import functools
 import math
-import pathlib
 from unittest import mock
 
 import jax
@@ -22,8 +21,8 @@ from mfcvae_jax.ladder import conv, shared
 from mfcvae_jax.variational import elbo
 from tests import examples, oracles
 from tests.ladder import nets
+from tests.scripts import CONFIGS
 
-_PUBLISHED = pathlib.Path(__file__).parents[1] / "experiments/configs/published"
 _SHAPE = (4, 3, 2)
 _D = (2, 3)
 
@@ -110,7 +109,7 @@ class PublishedNetsTest(parameterized.TestCase):
         ("svhn", (32, 32, 3), 2_489_027 + 200 + 50),
     )
     def test_number_of_parameters(self, name, image_shape, wanted):
-        config = config_lib.load(_PUBLISHED / f"{name}.py").to_dict()
+        config = config_lib.load(CONFIGS / f"published/{name}.py").to_dict()
         settings = config_lib.from_config(config)
         model = model_lib.make_model(settings, image_shape)
         params = jax.tree.leaves(model_lib.shapes(model)["params"])

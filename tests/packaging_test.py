@@ -5,7 +5,6 @@
 import configparser
 import importlib.metadata
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -19,8 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import mfcvae_jax
-
-ROOT = pathlib.Path(__file__).parents[1]
+from tests.scripts import ROOT
 
 # Where TensorFlow or PyTorch are installed, libraries below us do import them.
 # So this asks what we need: with both out of reach, does every module load?

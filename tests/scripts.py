@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scripts of experiments/ and benchmarks/, imported or run."""
 
+import contextlib
 import importlib
 import pathlib
 import subprocess
@@ -14,13 +15,22 @@ ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = ROOT / "experiments" / "configs"
 
 
-def load(name: str) -> types.ModuleType:
-    """Imports a script and forgets its flags, whose names others have too."""
+@contextlib.contextmanager
+def own_flags():
+    """Forgets the flags that are defined within: others have their names."""
     before = set(flags.FLAGS)
-    script = importlib.import_module(name)
-    for flag in set(flags.FLAGS) - before:
-        delattr(flags.FLAGS, flag)
-    return script
+    try:
+        yield
+    finally:
+        for name in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, name)
+        flags.FLAGS.unparse_flags()
+
+
+def load(name: str) -> types.ModuleType:
+    """Imports a script, without its flags."""
+    with own_flags():
+        return importlib.import_module(name)
 
 
 def run(script: str, *args: object) -> subprocess.CompletedProcess[str]:

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The settings that follow from the data and from what the user asked for."""
 
-import pathlib
-
 import numpy as np
 import pytest
 
@@ -13,6 +11,7 @@ from mfcvae_jax import settings as settings_lib
 from mfcvae_jax.estimator.defaults import make_settings
 from mfcvae_jax.estimator.layout import layout_of
 from tests.estimator.small_fits import FACETS, IMAGES
+from tests.scripts import CONFIGS
 
 
 def defaults(x=IMAGES, facets=FACETS, n_devices=1, n=None, **asked):
@@ -28,8 +27,7 @@ def noise(*shape):
 
 
 def test_published_schedule_of_the_digits():
-    path = "experiments/configs/published/digits.py"
-    config = config_lib.load(pathlib.Path(__file__).parents[2] / path)
+    config = config_lib.load(CONFIGS / "published/digits.py")
     expected = config_lib.from_config(config.to_dict())
     facets = (Facet(10, 8, "diagonal"), Facet(25, 5, "diagonal"))
     x = np.float32(np.concatenate([IMAGES] * 5)[:1438] / 16)

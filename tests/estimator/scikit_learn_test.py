@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """scikit-learn's own checks of an estimator."""
 
-import pathlib
 import re
 
 import numpy as np
@@ -14,6 +13,7 @@ from sklearn.utils import estimator_checks
 
 from mfcvae_jax import Facet, MultiFacetClustering
 from mfcvae_jax import settings as settings_lib
+from tests.scripts import ROOT
 
 _A_LIST = "predict_proba gives a list, one array for each facet"
 _COLUMNS = "labels have a column for each facet"
@@ -53,8 +53,8 @@ class FirstFacet(MultiFacetClustering):
 
 
 def test_documentation_names_all_that_cannot_pass():
-    page = pathlib.Path(__file__).parents[2] / "docs/api/estimator.md"
-    named = re.findall(r"^\| `(check_\w+)`", page.read_text(), re.M)
+    page = (ROOT / "docs/api/estimator.md").read_text()
+    named = re.findall(r"^\| `(check_\w+)`", page, re.M)
     assert set(named) == set(CANNOT_PASS)
 
 

@@ -44,10 +44,7 @@ def test_every_layer_equals_the_official_one(name):
             fixture.image_shape,
         )
         found = data_init.standardise_layers(
-            model,
-            before,
-            fixture.images("x").astype(jnp.float64),
-            jax.tree.map(lambda n: n.astype(jnp.float64), fixture.noise("eps")),
+            model, before, *fixture.batch("", jnp.float64)
         )
         ours = fixture.in_official_layout(found, "before/")
     after = fixture.entries("after/", "after_sub/", "after_stride/")
