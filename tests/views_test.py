@@ -17,9 +17,10 @@ from scipy import ndimage, special, stats
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive, views
+from mfcvae_jax.settings import Activation, SharedEncoder
 from mfcvae_jax.training import steps
 from mfcvae_jax.variational import elbo, posterior
-from tests import examples
+from tests import examples, untrained
 
 AFFINE = views.Affine(rotation=40, shift=0.1, scale=0.3, shear=0.4)
 SHAPE = (9, 6, 3)
@@ -182,24 +183,14 @@ class TestBound:
     @classmethod
     def stepper(cls):
         with jax.enable_x64(True):
-            chosen = examples.settings(
-                facets={
-                    "n_components": (3,),
-                    "latent_dim": (1,),
-                    "covariance": ("diagonal",),
-                    "learn_weights": (True,),
-                },
-                net={
-                    "kind": "shared_encoder",
-                    "encoder": (5,),
-                    "decoder": (5,),
-                    "activation": "elu",
-                    "batch_norm": False,
-                },
-                progressive={"stage_epochs": (1,)},
+            chosen = examples.settings(**untrained.facets(3))
+            chosen = dataclasses.replace(
+                chosen,
+                facets=dataclasses.replace(
+                    chosen.facets, latent_dim=(1,), view=((Turned(),),)
+                ),
+                net=SharedEncoder((5,), (5,), Activation.ELU, batch_norm=False),
             )
-            facets = dataclasses.replace(chosen.facets, view=((Turned(),),))
-            chosen = dataclasses.replace(chosen, facets=facets)
             return steps.Stepper(
                 model=model_lib.make_model(chosen, (2, 2, 1)),
                 likelihood=chosen.likelihood,
@@ -316,7 +307,3 @@ def test_are_values():
     assert hash(views.Noise(1)) == hash(views.Noise(1.0))
     with pytest.raises(dataclasses.FrozenInstanceError):
         AFFINE.rotation = 3
-
-
-def test_old_configs_have_none():
-    assert examples.settings().facets.view == ((), ())
