@@ -59,7 +59,7 @@ _PART = re.compile(
     r"^(?P<fence>```+)(?P<language>.*?)\n(?P<code>.*?)^(?P=fence)$",
     re.MULTILINE | re.DOTALL,
 )
-_PROGRAMS = ("bash", "git", "make", "mfcvae", "pip", "python", "source")
+_PROGRAMS = ("make", "mfcvae", "pip", "python", "source")
 _SHORT = (
     "--config.progressive.fade_in_steps=5",
     "--config.evaluate.importance_samples=0",
@@ -210,8 +210,6 @@ def check_call(words: list[str]) -> None:
                 assert "=" in target or target in known, f"make {target}"
         case ["pip", "install", *what]:
             check_install(what)
-        case ["bash", path]:
-            assert (ROOT / path).exists(), path
         case ["python", "-c", code]:
             compile(code, "docs", "exec")
         case ["python", path, *args] if path.startswith(

@@ -98,8 +98,7 @@ class WorkdirTest(_Folder):
 
     def test_every_seed_has_the_folder_of_a_run_of_its_own(self):
         self._claim(seed=3, n_seeds=2)
-        settings = self.workdir.settings()
-        folders = [*self.workdir.by_seed(settings).values()]
+        folders = [*self.workdir.by_seed(self.workdir.settings()).values()]
         self.assertEqual([f.path.name for f in folders], ["seed_3", "seed_4"])
         self.assertEqual(
             [f.settings() for f in folders],
@@ -112,21 +111,16 @@ class WorkdirTest(_Folder):
     def test_writer_goes_on_after_a_step_and_drops_what_came_later(self):
         self._claim()
         self.assertEqual(self.workdir.records(), [])
+        written = [_record(step, bound=-step / 3) for step in (1, 2, 3)]
         with writers.MetricsWriter(self.workdir, 0) as writer:
-            for step in (1, 2, 3):
-                writer.write(_record(step, bound=-step / 3))
+            for record in written:
+                writer.write(record)
         with self.workdir.metrics.open("a") as file:
             file.write('{"step": 4, "epo')
         with writers.MetricsWriter(self.workdir, 2) as writer:
             writer.write(_record(3, bound=None))
-        self.assertEqual(
-            self.workdir.records(),
-            [
-                _record(1, bound=-1 / 3),
-                _record(2, bound=-2 / 3),
-                _record(3, bound=None),
-            ],
-        )
+        wanted = [*written[:2], _record(3, bound=None)]
+        self.assertEqual(self.workdir.records(), wanted)
 
 
 def _record(step, **values):
@@ -138,23 +132,19 @@ class DamagedTest(_Folder):
         super().setUp()
         self._claim(dataset=_dataset())
 
-    @parameterized.product(
-        name=("config", "environment", "data"),
-        content=(b'{"seed": 0, "da', b"", b"\xff\xfe\0", b"[]", b"3"),
+    @parameterized.parameters(
+        b'{"seed": 0, "da', b"", b"\xff\xfe\0", b"[]", b"3"
     )
-    def test_file_is_named_in_a_line_with_the_mend(self, name, content):
-        path = getattr(self.workdir, name)
-        path.write_bytes(content)
-        with self.assertRaisesRegex(
-            ValueError, rf"\A{path} is damaged .*another --workdir\Z"
+    def test_file_is_named_in_a_line_with_the_mend(self, content):
+        for path, read in (
+            (self.workdir.config, self.workdir.settings),
+            (self.workdir.environment, self.workdir.read_environment),
+            (self.workdir.data, lambda: self.workdir.check_data(_dataset())),
         ):
-            match name:
-                case "config":
-                    self.workdir.settings()
-                case "environment":
-                    self.workdir.read_environment()
-                case "data":
-                    self.workdir.check_data(_dataset())
+            path.write_bytes(content)
+            said = rf"\A{path} is damaged .*another --workdir\Z"
+            with self.subTest(path), self.assertRaisesRegex(ValueError, said):
+                read()
 
     def test_foreign_files_are_named_too(self):
         self.workdir.data.write_text('{"what": "ever"}')
