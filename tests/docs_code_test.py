@@ -16,6 +16,7 @@ stages of a config.
 
 import configparser
 import contextlib
+import glob
 import importlib
 import io
 import os
@@ -45,14 +46,8 @@ from mfcvae_jax.variational import elbo
 from tests import scripts
 from tests.scripts import ROOT
 
-PAGES = tuple(
-    str(path.relative_to(ROOT))
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-)
-NOTEBOOKS = tuple(
-    str(path.relative_to(ROOT))
-    for path in sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
-)
+PAGES = ["README.md", *sorted(glob.glob("docs/*.md", root_dir=ROOT))]
+NOTEBOOKS = sorted(glob.glob("docs/notebooks/*.ipynb", root_dir=ROOT))
 # A comment of the test, or a block with its language.
 _PART = re.compile(
     r"^<!-- test: (?P<comment>.*?)\s*-->$|"
@@ -98,11 +93,7 @@ def parts_of(page: str) -> list[Part]:
 
 
 def calls_of(code: str) -> list[list[str]]:
-    """The calls of programs in a shell block, by the shell that runs it.
-
-    Raises:
-        AssertionError: if the shell stops, or a program is none of ours.
-    """
+    """The calls of programs in a shell block, by the shell that runs it."""
     with tempfile.NamedTemporaryFile("r") as record:
         record_call = f'{{ printf "%s\\0" "$@" "" >> {record.name}; }}'
         lines = [
@@ -132,11 +123,7 @@ def calls_of(code: str) -> list[list[str]]:
 
 
 def parse_command(name: str, args: list[str]):
-    """Reads the flags of a command of ours, and its settings.
-
-    Returns:
-        The module and the values of its flags.
-    """
+    """Reads flags and settings of a command; returns its module and flags."""
     module = importlib.import_module(f"mfcvae_jax.commands.{name}")
     values = running.parse(module, [name, *args])
     if "config" in values:
@@ -189,12 +176,7 @@ def command_of(words: list[str]) -> tuple[str, list[str]] | None:
 
 
 def check_call(words: list[str]) -> None:
-    """Checks one call of a program, as far as that goes without running it.
-
-    Raises:
-        AssertionError, SystemExit, OSError, ValueError or flags.Error: if it
-            would not run.
-    """
+    """Checks one call of a program, as far as that goes without running it."""
     command = command_of(words)
     if command:
         parse_command(*command)
@@ -261,11 +243,8 @@ def run_call(words: list[str]) -> None:
             f"--config.n_seeds={min(values.config.n_seeds, _MOST_SEEDS)}",
         ]
     module, values = parse_command(name, args)
-    with contextlib.ExitStack() as stack:
-        if name == "train":
-            stack.enter_context(
-                mock.patch.object(exhibits, "draw", return_value=[])
-            )
+    undrawn = mock.patch.object(exhibits, "draw", return_value=[])
+    with undrawn if name == "train" else contextlib.nullcontext():
         assert module.main(values) == 0, shlex.join(words)
 
 

@@ -7,6 +7,7 @@ the logarithm, which ours does not (it has the logarithm); the difference is
 below 1e-6 nats, so the comparison puts the clamp back.
 """
 
+import dataclasses
 import functools
 
 import jax
@@ -17,7 +18,7 @@ import pytest
 
 from mfcvae_jax import model as model_lib
 from mfcvae_jax import progressive
-from mfcvae_jax.training import state, steps
+from mfcvae_jax.training import runs, state
 from mfcvae_jax.variational import elbo, likelihood
 from tests import fixtures
 
@@ -57,20 +58,12 @@ def _clamped_terms(densities):
 @functools.cache
 def _stepper(name):
     fixture = fixtures.load(name)
-    settings = fixture.settings()
-    return steps.Stepper(
-        model=model_lib.make_model(settings, fixture.image_shape),
-        likelihood=settings.likelihood,
-        optimiser=steps.make_optimiser(
-            settings.train.learning_rate, settings.facets
-        ),
-        schedule=progressive.make_schedule(
-            settings.progressive,
-            len(settings.facets),
-            fixture.model["n_train_batches_per_epoch"],
-        ),
-        estimate=_clamped_terms,
+    stepper = runs.make_stepper(
+        fixture.settings(),
+        fixture.image_shape,
+        fixture.model["n_train_batches_per_epoch"],
     )
+    return dataclasses.replace(stepper, estimate=_clamped_terms)
 
 
 @functools.cache

@@ -9,18 +9,15 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage, special, stats
 
-from mfcvae_jax import model as model_lib
-from mfcvae_jax import progressive, views
+from mfcvae_jax import views
 from mfcvae_jax.settings import Activation, SharedEncoder
-from mfcvae_jax.training import steps
-from mfcvae_jax.variational import elbo, posterior
-from tests import examples, untrained
+from mfcvae_jax.training import runs, state
+from tests import examples, oracles, untrained
 
 AFFINE = views.Affine(rotation=40, shift=0.1, scale=0.3, shear=0.4)
 SHAPE = (9, 6, 3)
@@ -183,7 +180,9 @@ class TestBound:
     @classmethod
     def stepper(cls):
         with jax.enable_x64(True):
-            chosen = examples.settings(**untrained.facets(3))
+            chosen = examples.settings(
+                **untrained.facets(3), train={"n_samples": 5}
+            )
             chosen = dataclasses.replace(
                 chosen,
                 facets=dataclasses.replace(
@@ -191,14 +190,7 @@ class TestBound:
                 ),
                 net=SharedEncoder((5,), (5,), Activation.ELU, batch_norm=False),
             )
-            return steps.Stepper(
-                model=model_lib.make_model(chosen, (2, 2, 1)),
-                likelihood=chosen.likelihood,
-                optimiser=optax.sgd(0.0),
-                schedule=progressive.Schedule(((0, 0),), 10, 1),
-                estimate=elbo.five_terms,
-                n_samples=5,
-            )
+            return runs.make_stepper(chosen, (2, 2, 1), steps_per_epoch=1)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -217,11 +209,8 @@ class TestBound:
         log_p_x_z = special.xlogy(x, mean) + special.xlogy(1 - x, 1 - mean)
         log_p_x_z = log_p_x_z.sum((1, 2, 3))
         (mixture,) = model.apply(variables, method="mixtures")
-        blank = posterior.Posterior(np.zeros((1, 1)), np.zeros((1, 1)))
-        of_z = model_lib.densities(blank, mixture, self.Z[:, None, None])
-        log_p_z = special.logsumexp(
-            of_z.log_p_z_c[:, 0] + of_z.log_weights, axis=-1
-        )
+        joint = oracles.log_joint(mixture, self.Z[:, None])
+        log_p_z = special.logsumexp(joint, axis=-1)
         turns = np.stack([np.rot90(x, k) for k in range(4)])
         (q,) = model.apply(variables, turns, method="encode")
         of_turns = []
@@ -243,12 +232,8 @@ class TestBound:
     def test_a_step_estimates_that_mean(self, stepper, variables):
         x = _image(0, (2, 2, 1))
         of_turns, _ = self._integrals(stepper, variables, x)
-        start = steps.TrainState(
-            jnp.int32(0),
-            variables["params"],
-            {},
-            stepper.optimiser.init(variables["params"]),
-            jax.random.PRNGKey(0),
+        start = state.make_state(
+            variables, stepper.optimiser, jax.random.key(0)
         )
         batch = np.tile(x, (1000, 1, 1, 1))
         step = jax.jit(stepper.step)
