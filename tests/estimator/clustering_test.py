@@ -30,8 +30,7 @@ pytestmark = may_have_one_cluster
 
 @pytest.fixture(scope="module")
 def mixtures(fitted):
-    model = fitted._fitted.trained.model
-    found = model.apply(fitted._fitted.variables, method=model.mixtures)
+    found = fitted._fitted.trained.mixtures
     return jax.tree.map(lambda a: np.asarray(a, np.float64), found)
 
 
