@@ -224,6 +224,10 @@ def test_key_that_is_missing_is_named_unless_it_has_a_published_value():
             config_lib.from_config(config)
 
 
+def test_configs_from_before_there_were_views_have_none():
+    assert examples.settings().facets.view == ((), ())
+
+
 def test_widths_that_are_concatenated_may_differ():
     net = _gated(((), ()), ((32,), ()))
     examples.settings(net={**net, "merge": "concatenate"})

@@ -239,7 +239,7 @@ class TestBound:
         step = jax.jit(stepper.step)
         found = []
         for i in range(20):
-            key = jax.random.PRNGKey(i)
+            key = jax.random.key_data(jax.random.key(i))
             _, metrics = step(start._replace(key=key), batch)
             found.append(metrics.mixture_bound)
         error = np.std(found, ddof=1) / np.sqrt(len(found))

@@ -220,7 +220,7 @@ def _sound(
     layout = Layout(
         tuple(shape), about["is_bytes"], offset, scale, contrast.item()
     )
-    # This checks the parameters, as in a fit.
+    # This checks the parameters, as in a fit; facets check themselves.
     asked = make_settings(
         params, layout, len(labels), n_devices=1, seed=settings.seed
     ).facets

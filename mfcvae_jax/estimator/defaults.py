@@ -70,7 +70,8 @@ def make_settings(
 ) -> settings_lib.Settings:
     """Completes parameters of ``MultiFacetClustering`` to settings of a run.
 
-    Its facets are checked. A batch splits evenly over ``n_devices``.
+    Its facets have passed ``check_facets``. A batch splits evenly over
+    ``n_devices``.
 
     Raises:
         ValueError: if a parameter is not allowed.

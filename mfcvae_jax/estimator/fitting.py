@@ -48,8 +48,8 @@ def fit(
 ) -> Fitted:
     """Trains a model, and sorts the examples that it was trained on.
 
-    See ``MultiFacetClustering`` for its parameters, whose facets are checked,
-    the examples x, which must be finite, and the errors.
+    See ``MultiFacetClustering`` for its parameters, whose facets have passed
+    ``check_facets``, the examples x, which must be finite, and the errors.
     """
     facets, seed = params["facets"], params["random_state"]
     layout = layout_of(x)

@@ -18,19 +18,16 @@ from mfcvae_jax.figures.ablation import Arm, accuracy_over_training
 from mfcvae_jax.figures.clusters import (
     ClusterOrder,
     cluster_examples,
-    cluster_samples,
-    facet_grid,
     order_clusters,
 )
 from mfcvae_jax.figures.confusion import confusion_matrices
 from mfcvae_jax.figures.curves import learning_curves
 from mfcvae_jax.figures.evidence import evidence_curves
-from mfcvae_jax.figures.reconstructions import (
-    SwapPage,
-    latent_traversals,
-    reconstruction_pairs,
-    swapped_pairs,
-)
+from mfcvae_jax.figures.grid import facet_grid
+from mfcvae_jax.figures.reconstructions import reconstruction_pairs
+from mfcvae_jax.figures.samples import cluster_samples
+from mfcvae_jax.figures.swaps import SwapPage, swapped_pairs
+from mfcvae_jax.figures.traversals import latent_traversals
 
 __all__ = [
     "Arm",

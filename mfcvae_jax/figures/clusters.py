@@ -1,35 +1,23 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures by cluster: examples, samples, and clusters of facets combined.
+"""Examples of each cluster, one panel per facet: the paper's Fig. 4.
 
 MFCVAE (arXiv:2106.05241), Fig. 4: clusters are rows in decreasing order of the
 average assignment probability of their members; members are columns in
-decreasing order of their assignment probability max_k p(c_j = k | x). Fig. 6:
-each row holds random samples of one cluster of facet j, the other facets being
-drawn from their marginals; rows are sorted and selected as in Fig. 4. Sec. 4.2:
-the facets are independent a priori, so every pair of clusters can be composed,
-also one that the data lack.
+decreasing order of their assignment probability max_k p(c_j = k | x).
 """
 
 import os
 from collections.abc import Sequence
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from mfcvae_jax.figures import panels, style, tiles
+from mfcvae_jax.figures import panels, tiles
 
-__all__ = [
-    "ClusterOrder",
-    "cluster_examples",
-    "cluster_samples",
-    "facet_grid",
-    "order_clusters",
-]
+__all__ = ["ClusterOrder", "cluster_examples", "order_clusters"]
 
-_ROW_GROUPS = (1, 6)  # rows are clusters, and farther apart than members
 _SUM_TOLERANCE = 1e-2
-_LABEL = 20  # characters in a line of a grid's row
 
 
 class ClusterOrder(NamedTuple):
@@ -63,6 +51,7 @@ def order_clusters(responsibilities: np.ndarray) -> ClusterOrder:
         ValueError: if these are not N >= 1 distributions over K components.
     """
     responsibilities = _check_responsibilities(responsibilities)
+    n_components = responsibilities.shape[1]
     assigned = responsibilities.argmax(axis=1)
     probability = responsibilities.max(axis=1).astype(np.float64)
     by_confidence = np.argsort(-probability, kind="stable")
@@ -75,7 +64,7 @@ def order_clusters(responsibilities: np.ndarray) -> ClusterOrder:
         members=tuple(
             by_confidence[assigned[by_confidence] == k] for k in components
         ),
-        n_components=responsibilities.shape[1],
+        n_components=n_components,
     )
 
 
@@ -137,97 +126,7 @@ def cluster_examples(
                 f"{n_shown} shown",
             )
         )
-    panels.image_grid(drawn, path, row_groups=_ROW_GROUPS)
-
-
-def cluster_samples(
-    samples: Sequence[np.ndarray],
-    path: str | os.PathLike[str] | BinaryIO,
-    *,
-    orders: Sequence[Sequence[int]] | None = None,
-    titles: Sequence[str] | None = None,
-    n_rows: int | None = 10,
-) -> None:
-    """Draws samples of each cluster of each facet.
-
-    Args:
-        samples: one array per facet, shape (K_j, n, H, W, C): n samples of
-            each component. Samples that are NaN throughout are left out.
-        path: where to write.
-        orders: for each facet the component indices of its rows, from the
-            top; `order_clusters(...).components` makes the rows those of
-            `cluster_examples`. None for 0, 1, ..., K_j - 1.
-        titles: one per facet; 'Facet 0', 'Facet 1', ... if None.
-        n_rows: clusters to show per facet; None for all that are in `orders`.
-
-    Raises:
-        ValueError: if a shape or an order does not fit.
-    """
-    if not len(samples):
-        raise ValueError("Expected samples of at least one facet; got none.")
-    samples = [
-        tiles.check_images(facet, "KnHWC", f"samples of facet {j}")
-        for j, facet in enumerate(samples)
-    ]
-    if orders is None:
-        orders = [range(len(facet)) for facet in samples]
-    if len(orders) != len(samples):
-        raise ValueError(
-            f"Expected one order per facet, {len(samples)} in all; got "
-            f"{len(orders)}."
-        )
-    if titles is None:
-        titles = [f"Facet {j}" for j in range(len(samples))]
-    titles = style.check_texts(titles, len(samples), "titles of facets")
-    drawn = []
-    for j, facet in enumerate(samples):
-        rows = _check_order(orders[j], len(facet), j)[:n_rows]
-        drawn.append(
-            panels.Panel(
-                facet[rows],
-                title=titles[j],
-                facet=j,
-                rows=tuple(map(str, rows)),
-                headers=("k", ""),
-                caption=f"{len(rows)} of {len(facet)} clusters shown",
-            )
-        )
-    panels.image_grid(drawn, path, row_groups=_ROW_GROUPS)
-
-
-def facet_grid(
-    images: np.ndarray,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    path: str | os.PathLike[str],
-    *,
-    row_title: str,
-    column_title: str,
-) -> None:
-    """Draws one image for each pair of clusters of two facets.
-
-    Args:
-        images: shape (R, Q, H, W, C); one that is NaN throughout is left out.
-        rows: one text per row, R in all; long ones are broken.
-        columns: one text per column, Q in all; they stand upright where one
-            is wider than its column.
-        path: where to write.
-        row_title: what the rows are, set along the left side.
-        column_title: what the columns are, set above them.
-
-    Raises:
-        ValueError: if the images, or the numbers of texts, do not fit.
-    """
-    images = tiles.check_images(images, "RQHWC", "images")
-    rows = style.check_texts(rows, images.shape[0], "rows")
-    columns = style.check_texts(columns, images.shape[1], "columns")
-    panel = panels.Panel(
-        images=images,
-        title=column_title,
-        rows=tuple(style.wrap(text, _LABEL, 2) for text in rows),
-        columns=columns,
-    )
-    panels.image_grid([panel], path, side_title=row_title)
+    panels.image_grid(drawn, path, row_groups=(1, 6))
 
 
 def _check_responsibilities(responsibilities: np.ndarray) -> np.ndarray:
@@ -253,17 +152,3 @@ def _check_responsibilities(responsibilities: np.ndarray) -> np.ndarray:
             "Exponentiate log responsibilities first."
         )
     return responsibilities
-
-
-def _check_order(
-    order: Sequence[int], n_components: int, facet: int
-) -> np.ndarray:
-    rows = np.asarray(order)
-    known = set(rows.flat) & set(range(n_components))
-    is_distinct = rows.shape == (len(known),)
-    if not is_distinct or not known or rows.dtype.kind not in "iu":
-        raise ValueError(
-            f"Expected the order of facet {facet} to hold distinct component "
-            f"indices from 0 to {n_components - 1}; got {list(order)}."
-        )
-    return rows

@@ -86,14 +86,15 @@ def _convolve(x, kernel, stride):
 
 
 def _enlarge(x, kernel, stride):
-    _, height, width, _ = x.shape
-    return _spread(x, kernel, stride, stride * height, stride * width)
+    n, height, width, _ = x.shape
+    shape = (n, stride * height, stride * width, kernel.shape[2])
+    return _spread(x, kernel, stride, shape)
 
 
 def _convolve_backward(stride, saved, slope):
     x, kernel = saved
     return (
-        _spread(slope, kernel, stride, *x.shape[1:3]),
+        _spread(slope, kernel, stride, x.shape),
         _kernel_gradient(x, slope, kernel.shape[0], stride),
     )
 
@@ -118,10 +119,13 @@ _enlarge_on_cpu = _with_gradient(_enlarge, _enlarge_backward)
 
 
 def _kernel_gradient(large, small, width, stride):
-    """Sums the products of the pixels that each of K x K taps brings together.
+    """Sums the products of the pixels that each tap brings together.
 
-    Those of ``large``, (B, H, W, I), are i = S o + t - 1, and those of
-    ``small``, (B, H', W', O), are o.
+    Args:
+        large: images on the side of i = S o + t - 1, shape (B, H, W, I).
+        small: images on the side of o, shape (B, H', W', O).
+        width: K.
+        stride: S.
     """
     _, rows, columns, _ = small.shape
     small = small.reshape(-1, small.shape[-1])
@@ -141,23 +145,30 @@ def _kernel_gradient(large, small, width, stride):
     )
 
 
-def _spread(small, kernel, stride, height, width):
-    """Adds each pixel o, (B, H', W', O), times each tap, to i = S o + t - 1.
+def _spread(small, kernel, stride, shape):
+    """Adds each pixel, times each tap, to the pixel where it belongs.
 
-    The result is of shape (B, height, width, I). Its pixels i = S m + r of one
-    remainder r all see the same taps, those with t - 1 = r modulo S, and see
-    pixel o = m - (t - 1 - r) / S through them: a convolution without a stride,
-    whose kernel runs backwards.
+    Large pixels i = S m + r of one remainder r all see the same taps, those
+    with t - 1 = r modulo S, and see pixel o = m - (t - 1 - r) / S through them:
+    a convolution without a stride, whose kernel runs backwards.
+
+    Args:
+        small: images on the side of o, shape (B, H', W', O).
+        kernel: shape (K, K, I, O).
+        stride: S.
+        shape: of the result, on the side of i = S o + t - 1: (B, H, W, I).
     """
-    n_rows, n_columns = (-(-size // stride) for size in (height, width))
+    n_rows, n_columns = (-(-size // stride) for size in shape[1:3])
 
     def window(remainder, n_small, n_large):
         """Taps that such pixels see, and the padding that lets them."""
         first = (remainder + 1) % stride
-        n_taps = len(range(first, kernel.shape[0], stride))
-        before = n_taps - 1 + (first - 1 - remainder) // stride
-        after = n_large - n_small - before + n_taps - 1
-        return slice(first, None, stride), (before, after)
+        taps = slice(first, None, stride)
+        before = (kernel.shape[0] - 1 - first) // stride + (
+            first - 1 - remainder
+        ) // stride
+        n_taps = len(range(kernel.shape[0])[taps])
+        return taps, (before, n_large - n_small - before + n_taps - 1)
 
     def pixels(row_remainder, column_remainder):
         rows, above_below = window(row_remainder, small.shape[1], n_rows)
@@ -174,5 +185,5 @@ def _spread(small, kernel, stride, height, width):
     whole = jnp.stack(
         [jnp.stack([pixels(r, c) for c in remainders], 3) for r in remainders],
         2,
-    ).reshape(len(small), stride * n_rows, stride * n_columns, -1)
-    return whole[:, :height, :width]
+    ).reshape(shape[0], stride * n_rows, stride * n_columns, shape[3])
+    return whole[:, : shape[1], : shape[2]]

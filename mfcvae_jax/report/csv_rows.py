@@ -25,7 +25,7 @@ def append(
 ) -> None:
     """Adds rows to a file, which it makes with its header if need be.
 
-    What a row lacks is left empty; it has no other columns.
+    What a row lacks is left empty; a row has no columns but these.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()

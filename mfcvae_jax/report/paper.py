@@ -1,9 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of a run, beside the numbers of the paper (arXiv:2106.05241).
-
-All are Markdown. What a run cannot have raises NotDrawnError, which says why.
-"""
+"""Tables of a run, beside the numbers of the paper (arXiv:2106.05241)."""
 
 from typing import Any
 
@@ -31,8 +28,12 @@ _N_PROBES = 3  # runs, as in the paper
 def probe(finished: Finished) -> str:
     """Trains probes on every facet and on all (Table 1).
 
-    Test accuracy in %, mean (standard deviation) over three runs, each with its
-    own samples of q(z|x).
+    Returns:
+        A Markdown table: test accuracy in %, mean (standard deviation) over
+        three runs, each with its own samples of q(z|x).
+
+    Raises:
+        NotDrawnError: if the examples have no labels.
     """
     run = finished.run
     spec, train, test = run.dataset.spec, run.dataset.train, run.dataset.test
@@ -74,7 +75,11 @@ def probe(finished: Finished) -> str:
 def swap_rates(finished: Finished) -> str:
     """Tells how often a swapped facet, and only it, changes sides (Fig. 5).
 
-    Of the most confident pairs, in both directions.
+    Returns:
+        A Markdown table over the most confident pairs, both directions.
+
+    Raises:
+        NotDrawnError: of one facet, or without a pair to swap.
     """
     pairs = finished.confident_pairs
     rows = []
@@ -99,7 +104,11 @@ def swap_rates(finished: Finished) -> str:
 
 
 def diversity(finished: Finished) -> str:
-    """Tells how diverse samples are (App. E.6): ``Finished.diversity`` in %."""
+    """Tells how diverse the samples of each cluster are (App. E.6).
+
+    Returns:
+        A Markdown table, in %; see ``evaluation.diversity``.
+    """
     alone = results.Results(0, "", 0, {}, [], finished.diversity, {})
     (found,) = alone.tables()
     return table(found.header, found.rows)
@@ -108,7 +117,8 @@ def diversity(finished: Finished) -> str:
 def pruning(finished: Finished) -> str:
     """Tells how many clusters each facet needs, and what that makes of scores.
 
-    Those of the held-out split, before and after.
+    Returns:
+        A Markdown table; scores on the held-out split, before and after.
     """
     spec, test = finished.run.dataset.spec, finished.run.dataset.test
     predictions = finished.scored.predictions
@@ -140,7 +150,15 @@ def pruning(finished: Finished) -> str:
 
 
 def table_2(finished: Finished) -> str:
-    """Puts accuracies of all seeds of the run beside the paper's (Table 2)."""
+    """Puts the accuracies of all seeds beside the paper's (Table 2).
+
+    Returns:
+        See ``accuracies``; of the run that this seed is of.
+
+    Raises:
+        NotDrawnError: if no seed is at its end, the results are of an older
+            version, or the examples have no labels.
+    """
     whole = finished.whole or finished.workdir
     at_end = {
         seed: folder
@@ -162,9 +180,15 @@ def table_2(finished: Finished) -> str:
 
 
 def accuracies(dataset: str, summary: seeds.Summary) -> str:
-    """Puts our accuracies beside the paper's and its rivals', in %.
+    """Puts our accuracies beside the paper's and its rivals'.
 
-    Many-to-one and one-to-one accuracy apart, mean (standard deviation).
+    Args:
+        dataset: its name.
+        summary: of the seeds.
+
+    Returns:
+        A Markdown table, many-to-one and one-to-one accuracy apart, in %,
+        mean (standard deviation).
     """
     n = len(summary.seeds)
     of_n_seeds = f"{n} seed" + "s" * (n > 1)

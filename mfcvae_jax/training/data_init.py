@@ -100,7 +100,7 @@ def standardise_layers(
 ) -> dict[str, Any]:
     """Rescales every layer by its output on one batch, in order.
 
-    It is ``data_dependent_init`` without the redrawing, and so without a key.
+    The last part of ``data_dependent_init``: it draws nothing, so takes no key.
     """
     net = model.net
     is_as_meant = isinstance(net, ConvLadder) and not net.official_init

@@ -19,7 +19,7 @@ several processes, each calls the same program on what belongs to its devices.
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 import chex
 import jax
@@ -32,6 +32,8 @@ from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.training.steps import Metrics, Stepper
 
 __all__ = ["Program"]
+
+_Tree = TypeVar("_Tree")
 
 _AXIS = "devices"
 
@@ -206,11 +208,11 @@ class Program:
             n_steps,
         )
 
-    def members(self, tree: Any) -> list[Any]:
-        """Undoes ``place``, of a state or of what is like it for all seeds.
+    def members(self, tree: _Tree) -> list[_Tree]:
+        """Undoes ``place``: one tree of a seed each, in every process.
 
-        Every process gets the trees of all of them, on one device or in host
-        memory.
+        The tree is a state or the metrics of all seeds. The trees are on one
+        device or in host memory.
         """
         if self._n_seeds == 1:  # each device has a copy
             return [jax.tree.map(lambda a: a.addressable_data(0), tree)]

@@ -31,15 +31,28 @@ _epoch = operator.attrgetter("epoch")
 
 
 class Dispatch(NamedTuple):
-    """Steps that are taken in one call of the program."""
+    """Steps that are taken in one call of the program.
 
-    epoch: int  # which they belong to
-    first: int  # the first batch of the epoch among them
+    Attributes:
+        epoch: which they belong to.
+        first: the first batch of the epoch among them.
+        n_steps: how many they are.
+    """
+
+    epoch: int
+    first: int
     n_steps: int
 
 
 class Fed(NamedTuple):
-    """The arguments that ``Program.run`` takes after the state."""
+    """The arguments that ``Program.run`` takes after the state.
+
+    Attributes:
+        images: on the devices.
+        order: rows of these images, on the devices.
+        first: the first batch of that order to take.
+        n_steps: how many batches to take.
+    """
 
     images: chex.Array
     order: chex.Array

@@ -118,10 +118,10 @@ def fit(
         std = np.diagonal(tril, axis1=-2, axis2=-1)
         raw = _raw(std)[..., None] * np.eye(len(own))
         params["raw_tril"] = np.tril(tril, -1) + raw
+    elif form == "spherical":
+        params["raw_var"] = _raw(model.covariances_ + own.mean())[:, None]
     else:
-        added = own.mean() if form == "spherical" else own
-        raw_var = _raw(model.covariances_ + added)
-        params["raw_var"] = raw_var.reshape(n_components, -1)
+        params["raw_var"] = _raw(model.covariances_ + own)
     score = float(model.score(means))
     return Fit(params, shift, score, int(model.n_iter_))
 

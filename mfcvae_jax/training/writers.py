@@ -18,6 +18,9 @@ from mfcvae_jax.workdir import Workdir
 
 __all__ = ["MetricsWriter"]
 
+_FLUSH_SECONDS = 30  # of TensorBoard's file; the other is flushed each time
+_BUCKET_SECONDS = 120  # where each file is put anew as a whole
+
 
 class MetricsWriter(contextlib.AbstractContextManager["MetricsWriter"]):
     """Appends records to metrics.jsonl and to TensorBoard event files.
@@ -91,8 +94,8 @@ class MetricsWriter(contextlib.AbstractContextManager["MetricsWriter"]):
         with self._workdir.writing():
             self._events.flush()
             self._growing.publish()
-        # In a bucket every file is put anew.
-        seconds = 120 if storage.is_bucket(self._workdir.path) else 30
+        in_bucket = storage.is_bucket(self._workdir.path)
+        seconds = _BUCKET_SECONDS if in_bucket else _FLUSH_SECONDS
         self._next_publication = time.monotonic() + seconds
 
     def _add_event(self, **fields: Any) -> None:

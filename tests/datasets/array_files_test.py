@@ -167,6 +167,15 @@ class LoadTest(FilesTest):
         virtual = reader.load("hdf5", path=path)
         np.testing.assert_array_equal(virtual.train.images, expected)
 
+    @parameterized.parameters("npz", "npy", "hdf5")
+    def test_what_has_opacity_is_laid_on_black(self, kind):
+        images = np.full((_N, 4, 5, 4), 200, np.uint8)
+        images[:, 0, :, 3], images[:, 1, :, 3] = 255, 0
+        with self.assertLogs(level="WARNING") as said:
+            train = self.load(kind, images=images).train.images
+        self.assertIn("taken for opacity", said.output[0])
+        self.assertEqual(train[3, :, 0, 0].tolist(), [200, 0, 157, 157])
+
     def test_arrays_that_are_not_used_are_named_and_never_unpickled(self):
         with self.assertLogs(level="WARNING") as said:
             self.load("npz", images=_NOISE, Labels=_TWO, notes=_OBJECTS)

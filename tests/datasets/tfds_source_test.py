@@ -57,7 +57,7 @@ class LoadTest(parameterized.TestCase):
             tfds_source.load(spec.MNIST, data_dir)
 
     # Rows are decoded in blocks of 4096.
-    @parameterized.parameters(1, 4096, 4097)
+    @parameterized.parameters(1, 4096, 8193)
     def test_every_row_arrives_in_order(self, n_rows):
         self._write(train=n_rows, test=3)
         dataset = tfds_source.load(spec.MNIST)

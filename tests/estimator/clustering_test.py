@@ -30,7 +30,8 @@ pytestmark = may_have_one_cluster
 
 @pytest.fixture(scope="module")
 def mixtures(fitted):
-    found = fitted._fitted.trained.mixtures
+    model = fitted._fitted.trained.model
+    found = model.apply(fitted._fitted.variables, method=model.mixtures)
     return jax.tree.map(lambda a: np.asarray(a, np.float64), found)
 
 

@@ -68,6 +68,13 @@ def test_parameters(params, expected):
         estimator(**params).fit(IMAGES)
 
 
+def test_a_view_of_images_on_a_table():
+    facets = [Facet(4, 2), Facet(3, 2, view=views.Affine(9))]
+    expected = "view of facet 1: Affine.* as of a table"
+    with pytest.raises(ValueError, match=expected):
+        estimator(facets=facets).fit(IMAGES.reshape(300, 64))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("x", "expected"),

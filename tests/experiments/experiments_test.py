@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 
 from mfcvae_jax import config as config_lib
-from mfcvae_jax import json_files
 from mfcvae_jax.training import disk, loop, recording, runs
 from mfcvae_jax.workdir import Workdir
 from tests import examples, fixtures, scripts
@@ -105,10 +104,10 @@ class TestSummarise:
 
 
 def _assert_report_says_the_same_again(folder):
-    first = json_files.read(folder.results)
+    first = json.loads(folder.results.read_text())
     folder.results.unlink()
     call("report", f"--workdir={folder.path}").output()
-    assert json_files.read(folder.results) == first
+    assert json.loads(folder.results.read_text()) == first
 
 
 @pytest.mark.slow
@@ -153,7 +152,7 @@ def test_run_goes_on_after_ctrl_c_and_can_be_reported_again(tmp_path):
     assert list(folder.tensorboard.iterdir())
     assert "jax" in folder.read_environment()["versions"]
     assert folder.settings().seed == 3
-    assert len(json_files.read(folder.results)["scores"]) == 4
+    assert len(json.loads(folder.results.read_text())["scores"]) == 4
     _assert_report_says_the_same_again(folder)
 
 
@@ -172,7 +171,7 @@ def test_images_without_labels_are_trained_on_and_reported(tmp_path):
     assert "mine.npz, seed 3, 60 held-out examples" in said
     assert "These examples have no labels" in said
     assert "have no labels" in folder.report.read_text()
-    results = json_files.read(folder.results)
+    results = json.loads(folder.results.read_text())
     assert results["scores"] == []
     assert len(results["clusters_in_use"]) == 2
     drawn = set(os.listdir(folder.figures))

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What no figure draws: the error tells what came, and no file is made."""
 
-import functools
-
 import numpy as np
 import pytest
 
@@ -28,7 +26,7 @@ def _of(function, **settings):
     """What the error must say of some arguments, as parameters of a test."""
 
     def fault(came, *args, **others):
-        return came, functools.partial(function, *args, **settings | others)
+        return pytest.param(function, args, settings | others, came)
 
     return fault
 
@@ -39,7 +37,7 @@ _sheet = _of(tiles.sheet)
 
 
 @pytest.mark.parametrize(
-    ("came", "call"),
+    ("function", "args", "settings", "came"),
     [
         _block_order(r"\(3,\)", np.ones(3)),
         _block_order("smallest of -1", np.array([[2, -1]])),
@@ -57,9 +55,9 @@ _sheet = _of(tiles.sheet)
         _sheet("row 1, column 0.* 2 of", _PART),
     ],
 )
-def test_arrays(came, call):
+def test_arrays(function, args, settings, came):
     with pytest.raises(ValueError, match=came):
-        call()
+        function(*args, **settings)
 
 
 def _arm(epochs, values, name="a"):
@@ -79,7 +77,7 @@ _swaps = _of(figures.swapped_pairs)
 
 
 @pytest.mark.parametrize(
-    ("came", "call"),
+    ("function", "args", "settings", "came"),
     [
         _arms("got 0", []),
         _arms("got 9", [_arm([0], [[0.5]])] * 9),
@@ -161,8 +159,8 @@ _swaps = _of(figures.swapped_pairs)
         _swaps(r"2 in all; got \('a',\)", [_PAGE._replace(labels=("a",))]),
     ],
 )
-def test_figures(came, call, tmp_path):
+def test_figures(function, args, settings, came, tmp_path):
     path = tmp_path / "figure.png"
     with pytest.raises(ValueError, match=came):
-        call(path=path)
+        function(*args, path, **settings)
     assert not path.exists()

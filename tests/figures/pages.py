@@ -102,12 +102,6 @@ def clashes(figure: mpl_figure.Figure) -> list[tuple[str, ...]]:
     return found
 
 
-def plain(values: np.ndarray, size: int = 8, n_channels: int = 1) -> np.ndarray:
-    """Returns bytes, shape (..., H, W, C): images of one value each."""
-    values = values.astype(np.uint8)[..., None, None, None]
-    return values * np.ones((size, size, n_channels), np.uint8)
-
-
 def tiles(sheet: np.ndarray, n_rows: int, n_columns: int) -> np.ndarray:
     """Returns the first channel in the middle of each tile of a sheet."""
     at = (

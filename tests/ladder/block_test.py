@@ -126,3 +126,10 @@ class DenseBlockTest(oracles.DoubleTestCase):
             lambda v, x: module.apply(v, x, True, mutable=["batch_stats"])
         )(variables, x)
         self.assert_close(ours, h)
+
+    @parameterized.parameters(*Activation)
+    def test_activations_are_exact_near_and_far_from_0(self, activation):
+        x = np.array([-200.0, -3.0, -1e-3, 0.0, 1e-3, 2.0, 200.0])
+        self.assert_close(
+            block.activate(activation, x), nets.ACTIVATE[activation](x)
+        )

@@ -84,7 +84,8 @@ def test_noise_is_that_of_the_key_folded_with_the_step():
     start, x = _start()._replace(step=np.int32(3)), _images()
     after, found = _step()(start, x)
     assert int(after.step) == 4
-    noise = draw_noise(jax.random.fold_in(start.key, 3), (2, 3), _L, _B)
+    key = jax.random.fold_in(jax.random.key(1), 3)
+    noise = draw_noise(key, (2, 3), _L, _B)
     coefficients = progressive.coefficients(_stepper().schedule, 3)
     _, (wanted, _) = _loss_gradient()(
         start.params, start.batch_stats, x, noise, coefficients
