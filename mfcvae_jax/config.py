@@ -57,6 +57,7 @@ _BASE: dict[str, Any] = {
 # Settings that a run may change when it is taken up again.
 _FREE_TO_CHANGE = (
     "data.data_dir",
+    "data.path",
     "data.on_device_gb",
     "evaluate.every_epochs",
     "evaluate.importance_samples",

@@ -80,9 +80,9 @@ class WorkdirTest(_Folder):
             self.workdir.settings()
 
     def test_what_leaves_the_model_as_it_is_may_change(self):
-        self._claim()
+        self._claim(data={"name": "npz", "path": "here.npz"})
         moved = {
-            "data": {"data_dir": "/elsewhere", "on_device_gb": 0.5},
+            "data": {"name": "npz", "path": "there.npz", "data_dir": "x"},
             "checkpoint": {"keep": 5},
         }
         self._claim(resume=True, **moved)
