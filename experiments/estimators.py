@@ -6,11 +6,13 @@ r"""Trains with several estimators of the bound, and compares the results.
         --config=experiments/configs/published/digits.py
 
 Each estimator and seed has a run of its own in --workdir; the same command
-goes on where it was stopped. Prints the tables of docs/estimators.md.
+goes on where it was stopped. Prints the tables of docs/estimators.md, and
+writes their numbers to results.csv there, one a line.
 """
 
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 from typing import Any, cast
 
 import chex
@@ -28,7 +30,7 @@ from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import batches
 from mfcvae_jax.evaluation import redundancy
 from mfcvae_jax.randomness import KeyUse, draw_noise, run_key
-from mfcvae_jax.report import markdown
+from mfcvae_jax.report import csv_rows, markdown
 from mfcvae_jax.training import disk, loop, runs
 from mfcvae_jax.training.state import TrainState
 from mfcvae_jax.training.steps import Stepper
@@ -43,6 +45,8 @@ _WORKDIR = flags.DEFINE_string(
 _N_SEEDS = flags.DEFINE_integer("n_seeds", 5, "Runs per estimator.", 2)
 
 _N_DRAWS = 64  # of the noise, to measure that of the gradient
+_COLUMNS = ("estimator", "n_samples", "seed", "measure", "value")
+_Found = dict[tuple[str, int], list[dict[str, float]]]  # by arm and seed
 
 
 def _mixture_bound(densities: elbo.Densities) -> elbo.FacetTerms:
@@ -69,28 +73,29 @@ def _compare() -> int:
         arm: [_train(base, *arm, seed) for seed in range(_N_SEEDS.value)]
         for arm in _ARMS
     }
+    scores = {
+        arm: [_scores(run, state) for run, state in seeds]
+        for arm, seeds in finished.items()
+    }
+    noise = {
+        (name, n_samples): [
+            _noise(run, state, name, n_samples)
+            for run, state in finished[_ARMS[0]]
+        ]
+        for name in elbo.ESTIMATORS
+        for n_samples in (1, 8)
+    }
     print(
         f"held-out examples, mean (standard deviation) of {_N_SEEDS.value} "
         f"seeds; log p(x) from {base.evaluate.importance_samples} importance "
         "samples\n"
     )
-    _print_table(
-        {
-            arm: [_scores(run, state) for run, state in seeds]
-            for arm, seeds in finished.items()
-        }
-    )
+    _print_table(scores)
     print("\ngradient noise where the runs of the first row ended\n")
-    _print_table(
-        {
-            (name, n_samples): [
-                _noise(run, state, name, n_samples)
-                for run, state in finished[_ARMS[0]]
-            ]
-            for name in elbo.ESTIMATORS
-            for n_samples in (1, 8)
-        }
-    )
+    _print_table(noise)
+    path = pathlib.Path(_WORKDIR.value) / "results.csv"
+    path.unlink(missing_ok=True)
+    csv_rows.append(path, _COLUMNS, [*_rows(scores), *_rows(noise)])
     return 0
 
 
@@ -211,9 +216,16 @@ def _spread(trees: list[Any]) -> float:
     return float(np.sqrt(squares / (len(rows) - 1)))
 
 
-def _print_table(
-    rows: dict[tuple[str, int], list[dict[str, float]]],
-) -> None:
+def _rows(found: _Found) -> Iterator[dict[str, Any]]:
+    """One number a row."""
+    for arm, seeds in found.items():
+        for seed, values in enumerate(seeds):
+            for value in values.items():
+                row = (*arm, seed, *value)
+                yield dict(zip(_COLUMNS, row, strict=True))
+
+
+def _print_table(rows: _Found) -> None:
     """One row per estimator and L, means and deviations over the seeds."""
     names = list(next(iter(rows.values()))[0])
     lines = []

@@ -55,11 +55,25 @@ def test_table_of_estimators_has_those_of_the_code():
     assert rows == list(elbo.ESTIMATORS)
 
 
-def test_links_lead_somewhere():
-    for page in (*_DOCS.glob("*.md"), ROOT / "README.md"):
-        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-            is_there = link.startswith("http") or (page.parent / link).exists()
-            assert is_there, f"{page}: {link}"
+def _anchors(page):
+    """What the headings of a page are called in links."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {
+        re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings
+    }
+
+
+def test_links_lead_to_pages_and_headings_that_are_there():
+    places = ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")
+    for page in (*_DOCS.rglob("*.md"), *(ROOT / place for place in places)):
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+            if link.startswith("http"):
+                continue
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), f"{page}: {link}"
+            if anchor and target.suffix == ".md":
+                assert anchor in _anchors(target), f"{page}: {link}"
 
 
 @pytest.mark.slow

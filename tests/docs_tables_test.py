@@ -1,0 +1,285 @@
+# Copyright 2026 The mfcvae_jax Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of README.md and docs have the numbers of the committed CSV files.
+
+Of each table the lines are made anew from its file in docs/results, which the
+command beside the table writes, and looked for in the page.
+"""
+
+import collections
+import statistics
+
+import pytest
+
+from mfcvae_jax.report import csv_rows, markdown, study
+from tests.scripts import ROOT
+
+_DOCS = ROOT / "docs"
+
+
+def _rows(name):
+    found = csv_rows.read(_DOCS / "results" / f"{name}.csv")
+    assert found, name
+    return found
+
+
+class _Sweep:
+    """What `experiments/sweep.py` wrote, by arm, facet, labeling, measure."""
+
+    def __init__(self, *names):
+        self._values = collections.defaultdict(list)
+        for name in names:
+            for row in _rows(name):
+                at = (row["arm"], row["facet"], row["labeling"])
+                value = float(row["value"])
+                self._values[*at, row["measure"]].append(value)
+
+    def values(self, arm, measure, facet="", labeling=""):
+        found = self._values[arm, facet, labeling, measure]
+        assert len(found) == 5, (arm, facet, labeling, measure)
+        return found
+
+    def cell(self, arm, measure, facet="", labeling=""):
+        """Mean (standard deviation), in % of what a labeling scores."""
+        found = self.values(arm, measure, facet, labeling)
+        if labeling:
+            return markdown.summary(found, 1, 100)
+        return markdown.summary(found, 2 if measure.endswith("bound") else 1)
+
+
+def _line(*cells):
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def published_lines():
+    sweep = _Sweep("published")
+    for arm, facet, k, labeling in (
+        ("digits_tinted", "0", 25, "digit"),
+        ("digits_tinted", "0", 25, "hue"),
+        ("digits_tinted", "1", 10, "digit"),
+        ("digits_tinted", "1", 10, "hue"),
+        ("digits", "0", 10, "digit"),
+        ("digits", "1", 25, "digit"),
+        ("digits_vade", "0", 10, "digit"),
+    ):
+        cells = [
+            sweep.cell(arm, measure, facet, labeling)
+            for measure in ("many_to_one", "one_to_one", "nmi")
+        ]
+        yield _line(f"{facet}, K = {k}", labeling, *cells)[2:]
+
+
+def kept_lines():
+    sweep = _Sweep("published")
+    for arm, facet, what, truth, k in (
+        ("digits", "1", "digit", "10", 25),
+        ("digits", "0", "weight of the stroke", "-", 10),
+        ("digits_tinted", "0", "digit", "10", 25),
+        ("digits_tinted", "1", "hue", "5", 10),
+    ):
+        kept = sweep.values(arm, "clusters_needed", facet)
+        by_seed = ", ".join(f"{n:.0f}" for n in kept)
+        name = f"`published/{arm}.py`, {facet} ({what})"
+        yield _line(name, truth, f"{by_seed} of {k}")
+
+
+def stages_lines():
+    sweep = _Sweep("stages")
+    for stages in ((150, 150), (100, 200), (60, 240), (38, 262), (30, 270)):
+        cells = []
+        for config, facet, labeling in (
+            ("digits", "1", "digit"),
+            ("digits_tinted", "0", "digit"),
+            ("digits_tinted", "1", "hue"),
+        ):
+            arm = f"{config},progressive.stage_epochs={stages}".replace(" ", "")
+            cells.append(sweep.cell(arm, "many_to_one", facet, labeling))
+            nmi = sweep.values(arm, "nmi", facet, labeling)
+            cells.append(f"{100 * statistics.mean(nmi):.1f}")
+        yield _line(f"{stages[0]}, {stages[1]}", *cells)
+
+
+def priors_lines():
+    sweep = _Sweep("priors", "student_t")
+    arms = {
+        f"`{form}`": f"digits,facets.covariance=('{form}','{form}')"
+        for form in ("diagonal", "full", "spherical", "tied")
+    }
+    for name, arm in (arms | {"Student's t": "digits_student_t"}).items():
+        has_f = arm != "digits_student_t"
+        yield _line(
+            name,
+            sweep.cell(arm, "mixture_bound"),
+            sweep.cell(arm, "mean_field_bound") if has_f else "",
+            *(
+                sweep.cell(arm, measure, "1", "digit")
+                for measure in ("many_to_one", "one_to_one", "nmi")
+            ),
+            sweep.cell(arm, "clusters_in_use", "1"),
+            sweep.cell(arm, "clusters_in_use", "0"),
+        ).replace("|  |", "| |")
+
+
+def ablation_lines():
+    sweep = _Sweep("ablation")
+    for name, arm in {
+        "ladder, progressive": "digits",
+        "ladder, all at once": "digits_at_once",
+        "one encoder, progressive": "digits_shared",
+        "one encoder, all at once": "digits_shared_at_once",
+    }.items():
+        cells = (sweep.cell(arm, "many_to_one", j, "digit") for j in "01")
+        yield _line(name, *cells)
+
+
+def estimators_lines():
+    found = collections.defaultdict(list)
+    for row in _rows("estimators"):
+        arm = (row["estimator"], row["n_samples"], row["measure"])
+        found[arm].append(float(row["value"]))
+
+    def cell(estimator, n_samples, measure, n_decimals):
+        values = found[estimator, n_samples, measure]
+        assert len(values) == 5, (estimator, n_samples, measure)
+        return markdown.summary(values, n_decimals)
+
+    arms = (
+        ("five_terms", "1"),
+        ("mixture_bound", "8"),
+        ("five_terms", "8"),
+        ("closed_form", "1"),
+    )
+    bounds = dict.fromkeys(("M", "F", "M - F", "log p(x)"), 2)
+    scores = {}
+    for j in (1, 0):
+        at = f"facet {j}, digit"
+        scores[f"{at}, many-to-one %"] = scores[f"{at}, one-to-one %"] = 1
+        scores[f"clusters in facet {j}"] = 1
+    noise = {"all parameters": 1, "those of the priors": 2}
+    for arm in arms:
+        for columns in (bounds | {"median ESS": 1}, scores):
+            cells = (cell(*arm, *column) for column in columns.items())
+            yield _line(f"`{arm[0]}`", arm[1], *cells)
+    for arm in (
+        ("five_terms", "1"),
+        ("mixture_bound", "8"),
+        ("closed_form", "1"),
+    ):
+        cells = (cell(*arm, *column) for column in noise.items())
+        yield " | ".join((arm[1], *cells))
+
+
+@pytest.mark.parametrize(
+    "page, lines",
+    [
+        ("results.md", published_lines),
+        ("results.md", ablation_lines),
+        ("choosing.md", kept_lines),
+        ("choosing.md", stages_lines),
+        ("priors.md", priors_lines),
+        ("estimators.md", estimators_lines),
+    ],
+)
+def test_lines_are_in_the_page(page, lines):
+    text = (_DOCS / page).read_text()
+    missing = [line for line in lines() if line.rstrip(" |") not in text]
+    assert not missing, "\n".join(missing)
+
+
+@pytest.mark.parametrize(
+    "page, name", [("results.md", "recipe"), ("rivals.md", "rivals")]
+)
+def test_whole_tables_are_in_the_page(page, name):
+    assert study.table(_rows(name)) in (_DOCS / page).read_text()
+
+
+# Of each row of the table in README.md ours, as file, data, arm and device of
+# the scores and the device of the seconds; and the arm of the other.
+_README = {
+    ("digits in five hues", "25, 10"): (
+        *("rivals", "digits_tinted", "recipe, K = 25, 10", "cpu"),
+        "nrkmeans, K = 25, 10",
+    ),
+    ("grey digits", "10"): (
+        *("rivals", "digits", "recipe, K = 10", "cpu"),
+        "pca_gmm, K = 10",
+    ),
+    ("NRLetters", "10, 10, 10"): (
+        *("recipe", "nrletters", "both, five starts", "cpu"),
+        "nrkmeans, K = 10, 10, 10",
+    ),
+    ("MNIST, a view", "25, 10"): (
+        *("recipe", "mnist", "two facets, a view, K = 25, 10", "NVIDIA H200"),
+        "vade, K = 10",
+    ),
+    ("MNIST, a view", "25, 25"): (
+        *("recipe", "mnist", "two facets, a view", "NVIDIA H200"),
+        "vade, K = 25",
+    ),
+    ("MNIST, one facet", "25"): (
+        *("recipe", "mnist", "one facet, no view", "NVIDIA H200"),
+        "vade, K = 25",
+    ),
+    ("Sprites", "25, 25, 25"): (
+        *("rivals", "sprites", "recipe_components, K = 25, 25, 25", "cpu"),
+        "nrkmeans, K = 25, 25, 25",
+    ),
+    ("rendered 3D Shapes", "60, 20"): (
+        *("recipe", "shapes3d_rendered_floor", "both, four starts", "cpu"),
+        "nrkmeans, K = 60, 20",
+    ),
+}
+
+
+def _of_table(name):
+    """The table of a study: its rows by data, arm, device and labeling."""
+    header, _, *lines = study.table(_rows(name)).splitlines()
+    names, *cells = (
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in (header, *lines)
+    )
+    rows = [dict(zip(names, row, strict=True)) for row in cells]
+    return {
+        (row["data"], row["arm"], row["device"], row["labeling"]): row
+        for row in rows
+        if row["images"] == "test"
+    }
+
+
+def _seconds(name, data, arm):
+    """The median of CPU seconds, of the device "cpu"."""
+    of_seeds = {
+        row["seed"]: float(row["cpu_seconds"])
+        for row in _rows(name)
+        if (row["data"], row["arm"]) == (data, arm)
+        and (row["images"], row["device"]) == ("test", "cpu")
+    }
+    median = statistics.median(of_seeds.values())
+    return f"{median:.0f}" if median >= 1 else f"{median:.1f}"
+
+
+def test_rows_of_the_readme_are_those_of_the_studies():
+    tables = {name: _of_table(name) for name in ("recipe", "rivals")}
+    section = (ROOT / "README.md").read_text().split("## Results")[1]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    seen = set()
+    for line in lines[2:]:
+        what, clusters, labeling, many_to_one, nmi, other, seconds = (
+            cell.strip() for cell in line.split("|")[1:-1]
+        )
+        if what:
+            (key,) = (
+                k for k in _README if what.startswith(k[0]) and clusters == k[1]
+            )
+            name, data, arm, device, rival = _README[key]
+            seen.add(key)
+            both = (_seconds(name, data, arm), _seconds("rivals", data, rival))
+            assert seconds == ", ".join(both), line
+        column = labeling.replace(" ", "_")
+        ours = tables[name][data, arm, device, column]
+        if what:
+            assert what.endswith(f" {ours['seeds']} seeds"), line
+        assert (many_to_one, nmi) == (ours["many-to-one"], ours["NMI"]), line
+        theirs = tables["rivals"][data, rival, "cpu", column]["NMI"]
+        assert other.endswith(f" {theirs}"), line
+    assert seen == set(_README)
