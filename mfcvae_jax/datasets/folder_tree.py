@@ -102,8 +102,8 @@ def _pictures(folder: pathlib.Path) -> list[pathlib.Path]:
         )
     if not files:
         raise FileNotFoundError(
-            f"data.path: no image in {folder.absolute()} or below, only "
-            f"{len(others)} other files; expected names that end in "
+            f"data.path: no image among the {len(others)} files in "
+            f"{folder.absolute()} or below; expected names that end in "
             f"{', '.join(sorted(readable))}"
         )
     if unread:
