@@ -95,7 +95,7 @@ def _compare() -> int:
     _print_table(noise)
     path = pathlib.Path(_WORKDIR.value) / "results.csv"
     path.unlink(missing_ok=True)
-    csv_rows.append(path, _COLUMNS, [*_rows(scores), *_rows(noise)])
+    csv_rows.append(path, _COLUMNS, [*rows(scores), *rows(noise)])
     return 0
 
 
@@ -216,12 +216,12 @@ def _spread(trees: list[Any]) -> float:
     return float(np.sqrt(squares / (len(rows) - 1)))
 
 
-def _rows(found: _Found) -> Iterator[dict[str, Any]]:
-    """One number a row."""
+def rows(found: _Found) -> Iterator[dict[str, Any]]:
+    """Returns the rows of results.csv: one number each."""
     for arm, seeds in found.items():
         for seed, values in enumerate(seeds):
-            for value in values.items():
-                row = (*arm, seed, *value)
+            for measure, value in values.items():
+                row = (*arm, seed, measure, value)
                 yield dict(zip(_COLUMNS, row, strict=True))
 
 

@@ -8,11 +8,14 @@ The runs may differ in their seed only. Best and worst are told by the held-out
 bound.
 """
 
+import json
+
 from absl import app
 
 from mfcvae_jax import config as config_lib
 from mfcvae_jax import workdir
 from mfcvae_jax.commands import running
+from mfcvae_jax.datasets import fingerprint
 from mfcvae_jax.report import markdown, paper, seeds
 
 
@@ -31,6 +34,18 @@ def _summarise(paths):
             if any(not line.startswith("seed:") for line in changed):
                 raise ValueError(
                     "the runs differ in more than their seed: "
+                    + "; ".join(changed)
+                )
+        data = [
+            json.loads(folder.data.read_text())
+            for folder in folders
+            if folder.data.exists()
+        ]
+        for other in data[1:]:
+            changed = fingerprint.differences(data[0], other)
+            if changed:
+                raise ValueError(
+                    "the runs were trained on different data: "
                     + "; ".join(changed)
                 )
         found = seeds.read(

@@ -7,7 +7,9 @@ command beside the table writes, and looked for in the page.
 """
 
 import collections
+import re
 import statistics
+from typing import NamedTuple
 
 import pytest
 
@@ -15,6 +17,7 @@ from mfcvae_jax.report import csv_rows, markdown, study
 from tests.scripts import ROOT
 
 _DOCS = ROOT / "docs"
+_MEAN = re.compile(r"(?<![\d.])\d+\.\d \(\d+\.\d\)")
 
 
 def _rows(name):
@@ -160,13 +163,12 @@ def estimators_lines():
         for columns in (bounds | {"median ESS": 1}, scores):
             cells = (cell(*arm, *column) for column in columns.items())
             yield _line(f"`{arm[0]}`", arm[1], *cells)
-    for arm in (
-        ("five_terms", "1"),
-        ("mixture_bound", "8"),
-        ("closed_form", "1"),
-    ):
-        cells = (cell(*arm, *column) for column in noise.items())
-        yield " | ".join((arm[1], *cells))
+    for name in ("five_terms", "mixture_bound", "gaussian_kl", "closed_form"):
+        for n_samples in ("1", "8"):
+            if (name, n_samples) == ("mixture_bound", "1"):
+                continue  # it is five_terms then
+            cells = (cell(name, n_samples, *column) for column in noise.items())
+            yield _line(f"`{name}`", n_samples, *cells)
 
 
 @pytest.mark.parametrize(
@@ -193,39 +195,83 @@ def test_whole_tables_are_in_the_page(page, name):
     assert study.table(_rows(name)) in (_DOCS / page).read_text()
 
 
-# Of each row of the table in README.md ours, as file, data, arm and device of
-# the scores and the device of the seconds; and the arm of the other.
+class _Row(NamedTuple):
+    """What a row of README.md shows: scores of ours, and the other method.
+
+    Seconds are those of ours on a CPU, whatever the device of the scores.
+    """
+
+    name: str
+    data: str
+    arm: str
+    device: str
+    other: str
+    other_arm: str
+
+
 _README = {
-    ("digits in five hues", "25, 10"): (
-        *("rivals", "digits_tinted", "recipe, K = 25, 10", "cpu"),
+    ("digits in five hues", "25, 10"): _Row(
+        "rivals",
+        "digits_tinted",
+        "recipe, K = 25, 10",
+        "cpu",
+        "NrKmeans",
         "nrkmeans, K = 25, 10",
     ),
-    ("grey digits", "10"): (
-        *("rivals", "digits", "recipe, K = 10", "cpu"),
+    ("grey digits", "10"): _Row(
+        "rivals",
+        "digits",
+        "recipe, K = 10",
+        "cpu",
+        "PCA and a mixture",
         "pca_gmm, K = 10",
     ),
-    ("NRLetters", "10, 10, 10"): (
-        *("recipe", "nrletters", "both, five starts", "cpu"),
+    ("NRLetters", "10, 10, 10"): _Row(
+        "recipe",
+        "nrletters",
+        "both, five starts",
+        "cpu",
+        "NrKmeans",
         "nrkmeans, K = 10, 10, 10",
     ),
-    ("MNIST, a view", "25, 10"): (
-        *("recipe", "mnist", "two facets, a view, K = 25, 10", "NVIDIA H200"),
+    ("MNIST, a view", "25, 10"): _Row(
+        "recipe",
+        "mnist",
+        "two facets, a view, K = 25, 10",
+        "NVIDIA H200",
+        "VaDE",
         "vade, K = 10",
     ),
-    ("MNIST, a view", "25, 25"): (
-        *("recipe", "mnist", "two facets, a view", "NVIDIA H200"),
+    ("MNIST, a view", "25, 25"): _Row(
+        "recipe",
+        "mnist",
+        "two facets, a view",
+        "NVIDIA H200",
+        "VaDE",
         "vade, K = 25",
     ),
-    ("MNIST, one facet", "25"): (
-        *("recipe", "mnist", "one facet, no view", "NVIDIA H200"),
+    ("MNIST, one facet", "25"): _Row(
+        "recipe",
+        "mnist",
+        "one facet, no view",
+        "NVIDIA H200",
+        "VaDE",
         "vade, K = 25",
     ),
-    ("Sprites", "25, 25, 25"): (
-        *("rivals", "sprites", "recipe_components, K = 25, 25, 25", "cpu"),
+    ("Sprites", "25, 25, 25"): _Row(
+        "rivals",
+        "sprites",
+        "recipe_components, K = 25, 25, 25",
+        "cpu",
+        "NrKmeans",
         "nrkmeans, K = 25, 25, 25",
     ),
-    ("rendered 3D Shapes", "60, 20"): (
-        *("recipe", "shapes3d_rendered_floor", "both, four starts", "cpu"),
+    ("rendered 3D Shapes", "60, 20"): _Row(
+        "recipe",
+        "shapes3d_rendered_floor",
+        "both, four starts",
+        "cpu",
+        "NrKmeans",
         "nrkmeans, K = 60, 20",
     ),
 }
@@ -269,17 +315,31 @@ def test_rows_of_the_readme_are_those_of_the_studies():
         )
         if what:
             (key,) = (
-                k for k in _README if what.startswith(k[0]) and clusters == k[1]
+                (name, sizes)
+                for name, sizes in _README
+                if what.startswith(name) and clusters == sizes
             )
-            name, data, arm, device, rival = _README[key]
+            row = _README[key]
             seen.add(key)
-            both = (_seconds(name, data, arm), _seconds("rivals", data, rival))
+            both = (
+                _seconds(row.name, row.data, row.arm),
+                _seconds("rivals", row.data, row.other_arm),
+            )
             assert seconds == ", ".join(both), line
         column = labeling.replace(" ", "_")
-        ours = tables[name][data, arm, device, column]
+        ours = tables[row.name][row.data, row.arm, row.device, column]
         if what:
             assert what.endswith(f" {ours['seeds']} seeds"), line
         assert (many_to_one, nmi) == (ours["many-to-one"], ours["NMI"]), line
-        theirs = tables["rivals"][data, rival, "cpu", column]["NMI"]
-        assert other.endswith(f" {theirs}"), line
+        theirs = tables["rivals"][row.data, row.other_arm, "cpu", column]
+        assert other == f"{row.other} {theirs['NMI']}", line
     assert seen == set(_README)
+
+
+def test_means_beside_the_table_of_the_readme_are_in_the_pages():
+    text = (ROOT / "README.md").read_text().split("## Results")[1]
+    pages = (_DOCS / name for name in ("results.md", "rivals.md"))
+    known = set(_MEAN.findall("".join(page.read_text() for page in pages)))
+    found = _MEAN.findall(text.split("\n## ")[0])
+    assert found
+    assert not set(found) - known

@@ -82,7 +82,7 @@ class WorkdirTest(_Folder):
     def test_what_leaves_the_model_as_it_is_may_change(self):
         self._claim(data={"name": "npz", "path": "here.npz"})
         moved = {
-            "data": {"name": "npz", "path": "there.npz", "data_dir": "x"},
+            "data": {"name": "npz", "path": "there.npz", "on_device_gb": 0.5},
             "checkpoint": {"keep": 5},
         }
         self._claim(resume=True, **moved)

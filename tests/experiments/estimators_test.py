@@ -77,3 +77,12 @@ def test_two_draws_are_apart_by_root_two_times_it(run, state, noise):
     )
     apart = np.sqrt(sum(jax.tree.leaves(squares)))
     np.testing.assert_allclose(apart, np.sqrt(2) * found, rtol=1e-4)
+
+
+def test_each_number_is_a_row():
+    found = {("five_terms", 1): [{"M": 1.0}, {"M": 2.0, "F": 0.5}]}
+    assert [tuple(row.values()) for row in estimators.rows(found)] == [
+        ("five_terms", 1, 0, "M", 1.0),
+        ("five_terms", 1, 1, "M", 2.0),
+        ("five_terms", 1, 1, "F", 0.5),
+    ]

@@ -74,7 +74,7 @@ def test_config_makes_settings_and_survives_its_json(name):
 
 
 class TestSummarise:
-    def _summarise(self, path, **overrides):
+    def _summarise(self, path, names=("digit", "digit"), **overrides):
         """Two runs as they are left; the second may have other settings."""
         folders = []
         for seed, accuracy in enumerate((0.8, 0.9)):
@@ -82,6 +82,8 @@ class TestSummarise:
             settings = examples.settings(seed=seed, **overrides if seed else {})
             with folder.claim(settings, resume=False):
                 pass
+            data = {"labelings": [[names[seed], 10]]}
+            folder.data.write_text(json.dumps(data))
             found = example(labelings=("digit",))
             found.terms["mixture_bound"] = seed
             for score in found.scores:
@@ -101,6 +103,10 @@ class TestSummarise:
     def test_runs_of_different_settings_are_refused(self, tmp_path):
         done = self._summarise(tmp_path, prior_init={"variance": 0.5})
         assert "prior_init.variance" in done.error()
+
+    def test_runs_of_different_data_are_refused(self, tmp_path):
+        done = self._summarise(tmp_path, names=("digit", "letter"))
+        assert "different data" in done.error()
 
 
 def _assert_report_says_the_same_again(folder):
