@@ -173,6 +173,7 @@ def estimators_lines():
 
 _CHOOSING = {
     "digits": ("digit",),
+    "digits_tinted": ("digit", "hue"),
 }
 
 
