@@ -62,15 +62,11 @@ def _compare() -> int:
         model.set_params(facets=facets, random_state=0).fit(images)
         for j in range(len(facets)):
             n_components, scores = _against_labels(model, j, labels, dataset)
-            rows.append(
-                (
-                    *(len(facets), j, n_components),
-                    *(
-                        f"{100 * s.nmi:.1f}, {100 * s.one_to_one:.1f}"
-                        for s in scores.values()
-                    ),
-                )
-            )
+            cells = [
+                f"{100 * s.nmi:.1f}, {100 * s.one_to_one:.1f}"
+                for s in scores.values()
+            ]
+            rows.append((len(facets), j, n_components, *cells))
             at = (len(facets), 0, j)
             numbers.append((*at, "clusters", n_components))
             numbers += [(*at, name, s.nmi) for name, s in scores.items()]

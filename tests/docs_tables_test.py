@@ -26,16 +26,22 @@ def _rows(name):
     return found
 
 
+def _values(name, *columns):
+    """The values of the seeds, by the text in some columns."""
+    found = collections.defaultdict(list)
+    for row in _rows(name):
+        found[tuple(row[c] for c in columns)].append(float(row["value"]))
+    return found
+
+
 class _Sweep:
     """What `experiments/sweep.py` wrote, by arm, facet, labeling, measure."""
 
     def __init__(self, *names):
-        self._values = collections.defaultdict(list)
+        columns = ("arm", "facet", "labeling", "measure")
+        self._values = {}
         for name in names:
-            for row in _rows(name):
-                at = (row["arm"], row["facet"], row["labeling"])
-                value = float(row["value"])
-                self._values[*at, row["measure"]].append(value)
+            self._values |= _values(name, *columns)
 
     def values(self, arm, measure, facet="", labeling=""):
         found = self._values[arm, facet, labeling, measure]
@@ -136,10 +142,7 @@ def ablation_lines():
 
 
 def estimators_lines():
-    found = collections.defaultdict(list)
-    for row in _rows("estimators"):
-        arm = (row["estimator"], row["n_samples"], row["measure"])
-        found[arm].append(float(row["value"]))
+    found = _values("estimators", "estimator", "n_samples", "measure")
 
     def cell(estimator, n_samples, measure, n_decimals):
         values = found[estimator, n_samples, measure]
@@ -178,20 +181,16 @@ _CHOOSING = {
 
 
 def _choosing(data):
-    """Values by number of facets, facet and measure, seed by seed."""
-    found = collections.defaultdict(list)
-    for row in _rows(f"choosing_{data}"):
-        assert row["data"] == data
-        at = (int(row["n_facets"]), row["facet"], row["measure"])
-        found[at].append(float(row["value"]))
-    return found
+    name = f"choosing_{data}"
+    assert {row["data"] for row in _rows(name)} == {data}
+    return _values(name, "n_facets", "facet", "measure")
 
 
 def choosing_lines():
     for data in _CHOOSING:
         found = _choosing(data)
-        for n in (1, 2, 3):
-            facets = [str(j) for j in range(n)]
+        for n in "123":
+            facets = [str(j) for j in range(int(n))]
             stability = [found[n, j, "stability"][0] for j in facets]
             used = [found[n, j, "clusters in use"] for j in facets]
             yield _line(
@@ -207,9 +206,9 @@ def choosing_labels_lines():
     """Labelings of which a facet tells a fifth, or that it is one cluster."""
     for data, labelings in _CHOOSING.items():
         found = _choosing(data)
-        for n_facets in (1, 2, 3):
+        for n_facets in "123":
             cells = []
-            for j in map(str, range(n_facets)):
+            for j in map(str, range(int(n_facets))):
                 (k,) = found[n_facets, j, "clusters"]
                 nmi = {m: found[n_facets, j, m][0] for m in labelings}
                 told = [
