@@ -5,8 +5,9 @@ r"""Compares ladder and shared encoder, progressive and not (App. E.1).
     python experiments/ablation.py --sweep=runs/ablation
 
 Draws accuracy over training, for every facet and arm of a sweep, into its
-folder, one picture a labeling, and tables of the ends. Any sweep will do;
-``make ablation`` trains that of the paper on digits.
+folder, one picture a labeling, and writes the numbers (accuracies.csv) and a
+table of the ends (accuracies.md). Any sweep will do; ``make ablation`` trains
+that of the paper on digits.
 """
 
 import pathlib
@@ -14,7 +15,7 @@ import pathlib
 from absl import flags
 
 from mfcvae_jax.commands import running
-from mfcvae_jax.report import ablation
+from mfcvae_jax.report import ablation, csv_rows
 
 _SWEEP = flags.DEFINE_string(
     "sweep",
@@ -33,6 +34,11 @@ def _compare() -> int:
         raise ValueError(f"--sweep={folder}: no run there has come to a score")
     for path in ablation.draw_accuracies(arms, folder):
         print(path)
+    rows = list(ablation.accuracies(arms))
+    path = folder / "accuracies.csv"
+    path.unlink(missing_ok=True)
+    csv_rows.append(path, list(rows[0]), rows)
+    print(path)
     table = ablation.end_table(arms)
     (folder / "accuracies.md").write_text(f"{table}\n")
     print(f"{folder / 'accuracies.md'}\n{table}")

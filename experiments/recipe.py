@@ -98,6 +98,10 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "both, five starts": {},
         "both, five starts, K = 6, 4, 3": {"facets.n_components": (3, 4, 6)},
+        "both, data-dependent initialisation": {
+            "train.data_dependent_init": True,
+            "n_init": 1,
+        },
     },
     "mnist": {
         "one facet, no view": {"config": "mnist_vade"},
@@ -108,7 +112,11 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
         "two facets, a view, K = 25, 10": {"facets.n_components": (25, 10)},
     },
     "shapes3d_rendered_floor": _SCENES,
-    "shapes3d_rendered_wall": _SCENES,
+    "shapes3d_rendered_wall": _SCENES
+    | {
+        f"both, a price of {price}": {_PRICE: float(price)} | _ONE_START
+        for price in (20, 60, 600)
+    },
     "sprites": {"neither": _NEITHER, "both": {}},
 }
 

@@ -1,15 +1,13 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of README.md and docs have the numbers of the committed CSV files.
+"""Tables of docs have the numbers of the committed CSV files.
 
 Of each table the lines are made anew from its file in docs/results, which the
 command beside the table writes, and looked for in the page.
 """
 
 import collections
-import re
 import statistics
-from typing import NamedTuple
 
 import pytest
 
@@ -17,7 +15,6 @@ from mfcvae_jax.report import csv_rows, markdown, study
 from tests.scripts import ROOT
 
 _DOCS = ROOT / "docs"
-_MEAN = re.compile(r"(?<![\d.])\d+\.\d \(\d+\.\d\)")
 
 
 def _rows(name):
@@ -76,6 +73,39 @@ def published_lines():
             for measure in ("many_to_one", "one_to_one", "nmi")
         ]
         yield _line(f"{facet}, K = {k}", labeling, *cells)[2:]
+
+
+def published_mnist_lines():
+    found = collections.defaultdict(list)
+    for row in _rows("published_mnist"):
+        for measure in ("many_to_one", "nmi"):
+            key = (row["epoch"], row["facet"], measure)
+            found[key].append(float(row[measure]))
+    for epoch in (5, 10, 20, 40, 60, 100, 150, 200):
+        cells = []
+        for facet, measure in (
+            ("1", "many_to_one"),
+            ("1", "nmi"),
+            ("0", "many_to_one"),
+        ):
+            values = found[f"{epoch}.0", facet, measure]
+            assert len(values) == 10, epoch
+            cells.append(markdown.summary(values, 1, 100))
+        yield _line(epoch, *cells)
+
+
+def published_scenes_lines():
+    found = collections.defaultdict(list)
+    for row in _rows("published_shapes3d_rendered_floor"):
+        if row["epoch"] == "140.0":
+            key = (row["facet"], row["labeling"])
+            found[key].append(float(row["many_to_one"]))
+    for facet, k in (("0", 60), ("1", 20)):
+        cells = []
+        for labeling in ("floor_hue", "shape", "scale", "orientation"):
+            assert len(found[facet, labeling]) == 5
+            cells.append(markdown.summary(found[facet, labeling], 1, 100))
+        yield _line(f"{facet}, K = {k}", *cells)
 
 
 def kept_lines():
@@ -225,6 +255,8 @@ def choosing_labels_lines():
     "page, lines",
     [
         ("results.md", published_lines),
+        ("results.md", published_mnist_lines),
+        ("results.md", published_scenes_lines),
         ("results.md", ablation_lines),
         ("choosing.md", choosing_lines),
         ("choosing.md", choosing_labels_lines),
@@ -245,153 +277,3 @@ def test_lines_are_in_the_page(page, lines):
 )
 def test_whole_tables_are_in_the_page(page, name):
     assert study.table(_rows(name)) in (_DOCS / page).read_text()
-
-
-class _Row(NamedTuple):
-    """What a row of README.md shows: scores of ours, and the other method.
-
-    Seconds are those of ours on a CPU, whatever the device of the scores.
-    """
-
-    name: str
-    data: str
-    arm: str
-    device: str
-    other: str
-    other_arm: str
-
-
-_README = {
-    ("digits in five hues", "25, 10"): _Row(
-        "rivals",
-        "digits_tinted",
-        "recipe, K = 25, 10",
-        "cpu",
-        "NrKmeans",
-        "nrkmeans, K = 25, 10",
-    ),
-    ("grey digits", "10"): _Row(
-        "rivals",
-        "digits",
-        "recipe, K = 10",
-        "cpu",
-        "PCA and a mixture",
-        "pca_gmm, K = 10",
-    ),
-    ("NRLetters", "10, 10, 10"): _Row(
-        "recipe",
-        "nrletters",
-        "both, five starts",
-        "cpu",
-        "NrKmeans",
-        "nrkmeans, K = 10, 10, 10",
-    ),
-    ("MNIST, a view", "25, 10"): _Row(
-        "recipe",
-        "mnist",
-        "two facets, a view, K = 25, 10",
-        "NVIDIA H200",
-        "VaDE",
-        "vade, K = 10",
-    ),
-    ("MNIST, a view", "25, 25"): _Row(
-        "recipe",
-        "mnist",
-        "two facets, a view",
-        "NVIDIA H200",
-        "VaDE",
-        "vade, K = 25",
-    ),
-    ("MNIST, one facet", "25"): _Row(
-        "recipe",
-        "mnist",
-        "one facet, no view",
-        "NVIDIA H200",
-        "VaDE",
-        "vade, K = 25",
-    ),
-    ("Sprites", "25, 25, 25"): _Row(
-        "rivals",
-        "sprites",
-        "recipe_components, K = 25, 25, 25",
-        "cpu",
-        "NrKmeans",
-        "nrkmeans, K = 25, 25, 25",
-    ),
-    ("rendered 3D Shapes", "60, 20"): _Row(
-        "recipe",
-        "shapes3d_rendered_floor",
-        "both, four starts",
-        "cpu",
-        "NrKmeans",
-        "nrkmeans, K = 60, 20",
-    ),
-}
-
-
-def _of_table(name):
-    """The table of a study: its rows by data, arm, device and labeling."""
-    header, _, *lines = study.table(_rows(name)).splitlines()
-    names, *cells = (
-        [cell.strip() for cell in line.split("|")[1:-1]]
-        for line in (header, *lines)
-    )
-    rows = [dict(zip(names, row, strict=True)) for row in cells]
-    return {
-        (row["data"], row["arm"], row["device"], row["labeling"]): row
-        for row in rows
-        if row["images"] == "test"
-    }
-
-
-def _seconds(name, data, arm):
-    """The median of CPU seconds, of the device "cpu"."""
-    of_seeds = {
-        row["seed"]: float(row["cpu_seconds"])
-        for row in _rows(name)
-        if (row["data"], row["arm"]) == (data, arm)
-        and (row["images"], row["device"]) == ("test", "cpu")
-    }
-    median = statistics.median(of_seeds.values())
-    return f"{median:.0f}" if median >= 1 else f"{median:.1f}"
-
-
-def test_rows_of_the_readme_are_those_of_the_studies():
-    tables = {name: _of_table(name) for name in ("recipe", "rivals")}
-    section = (ROOT / "README.md").read_text().split("## Results")[1]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    seen = set()
-    for line in lines[2:]:
-        what, clusters, labeling, many_to_one, nmi, other, seconds = (
-            cell.strip() for cell in line.split("|")[1:-1]
-        )
-        if what:
-            (key,) = (
-                (name, sizes)
-                for name, sizes in _README
-                if what.startswith(name) and clusters == sizes
-            )
-            row = _README[key]
-            seen.add(key)
-            both = (
-                _seconds(row.name, row.data, row.arm),
-                _seconds("rivals", row.data, row.other_arm),
-            )
-            assert seconds == ", ".join(both), line
-        column = labeling.replace(" ", "_")
-        ours = tables[row.name][row.data, row.arm, row.device, column]
-        if what:
-            assert what.endswith(f" {ours['seeds']} seeds"), line
-        assert (many_to_one, nmi) == (ours["many-to-one"], ours["NMI"]), line
-        theirs = tables["rivals"][row.data, row.other_arm, "cpu", column]
-        assert other == f"{row.other} {theirs['NMI']}", line
-    assert seen == set(_README)
-
-
-def test_means_beside_the_table_of_the_readme_are_in_the_pages():
-    text = (ROOT / "README.md").read_text().split("## Results")[1]
-    pages = (_DOCS / name for name in ("results.md", "rivals.md"))
-    known = set(_MEAN.findall("".join(page.read_text() for page in pages)))
-    found = _MEAN.findall(text.split("\n## ")[0])
-    assert found
-    assert not set(found) - known

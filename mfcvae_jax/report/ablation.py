@@ -6,7 +6,7 @@ Each arm is a run of several seeds; what is compared is what they recorded.
 """
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,9 +17,10 @@ from mfcvae_jax.figures import records as records_lib
 from mfcvae_jax.report import markdown
 from mfcvae_jax.workdir import Workdir
 
-__all__ = ["Arm", "draw_accuracies", "end_table", "read_arms"]
+__all__ = ["Arm", "accuracies", "draw_accuracies", "end_table", "read_arms"]
 
 _N_PANELS = 8  # of a picture
+_MEASURES = ("many_to_one", "one_to_one", "nmi")
 
 
 class Arm(NamedTuple):
@@ -104,6 +105,30 @@ def draw_accuracies(
     return paths
 
 
+def accuracies(arms: Sequence[Arm]) -> Iterator[dict[str, Any]]:
+    """Yields a row for each seed, record, facet and labeling, oldest first.
+
+    It has arm, seed, epoch, facet, labeling and the measures, in [0, 1].
+    """
+    for arm in arms:
+        for seed, records in arm.records.items():
+            for record in records:
+                for j in range(len(arm.settings.facets)):
+                    for labeling in _labelings(arms):
+                        yield {
+                            "arm": arm.name,
+                            "seed": seed,
+                            "epoch": round(record["epoch"], 2),
+                            "facet": j,
+                            "labeling": labeling,
+                        } | {
+                            measure: round(
+                                record[f"{measure}/{j}/{labeling}"], 4
+                            )
+                            for measure in _MEASURES
+                        }
+
+
 def end_table(arms: Sequence[Arm]) -> str:
     """Tells where accuracies end: in %, mean (sample deviation) over seeds."""
     rows = []
@@ -114,7 +139,7 @@ def end_table(arms: Sequence[Arm]) -> str:
             for labeling in _labelings(arms):
                 scores = [
                     markdown.percent([r[f"{n}/{j}/{labeling}"] for r in ends])
-                    for n in ("many_to_one", "one_to_one", "nmi")
+                    for n in _MEASURES
                 ]
                 where = (arm.name, f"{j}, K = {k}", labeling)
                 rows.append((*where, *scores, f"{n_used:.1f}", len(ends)))

@@ -162,6 +162,10 @@ def test_ablation_of_the_seeds(home):
     assert (home / "accuracy_digit.png").stat().st_size > 5000
     table = (home / "accuracies.md").read_text()
     assert "| seed_2 | 0, K = 12 | digit |" in table
+    numbers = (home / "accuracies.csv").read_text()
+    assert "\nseed_2," in numbers
+    assert ablation(home).returncode == 0
+    assert (home / "accuracies.csv").read_text() == numbers
     refused = ablation(home / "seed_0")
     assert refused.returncode == 2
     assert re.fullmatch("error: no runs in .*\n", refused.stderr)

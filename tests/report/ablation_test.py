@@ -118,6 +118,24 @@ class TestReadArms:
             ablation.read_arms(tmp_path)
 
 
+def test_accuracies_are_the_records_of_each_seed_facet_and_labeling(
+    arm, tmp_path
+):
+    labelings = ("digit", "hue")
+    written = arm("a", labelings=labelings, epochs=(0, 1))
+    rows = list(ablation.accuracies(ablation.read_arms(tmp_path)[0]))
+    assert len(rows) == 2 * 2 * 2 * 2
+    assert [row["epoch"] for row in rows] == 2 * (4 * [0] + 4 * [1])
+    records = [record for of_seed in written.values() for record in of_seed]
+    for row, i in zip(rows, np.repeat(range(4), 4), strict=True):
+        at = f"{row['facet']}/{row['labeling']}"
+        assert row["arm"] == "ladder, progressive"
+        for score in _SCORES:
+            assert row[score] == round(records[i][f"{score}/{at}"], 4)
+    assert [row["seed"] for row in rows] == 8 * [3] + 8 * [4]
+    assert len({tuple(row.values()) for row in rows}) == len(rows)
+
+
 def test_cells_are_numpys_mean_and_sample_deviation_of_the_ends(arm, tmp_path):
     written = {
         "ladder, progressive": arm("a", n_seeds=3),

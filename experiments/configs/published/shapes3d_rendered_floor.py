@@ -4,8 +4,8 @@ r"""Configuration 1 of 3DShapes, rendered here, with its published settings.
 
 Our renderer's images are not those of the data set, so the paper's numbers
 (99.46 % floor hue, 88.47 % shape, many-to-one) are no more than a guide. With
-stage_epochs=(40,100), after 2800 steps: 98.9 % floor hue in facet 1, 75.5 %
-shape in facet 0 (one seed, an hour on two cores). In full: not measured.
+stage_epochs=(40,100), 3500 steps: 98.2 (4.1) % floor hue in facet 1, 78.0 (4.1)
+% shape in facet 0 (five seeds; docs/results.md). In full: not measured.
 
     python experiments/train.py --workdir=runs/published/rendered_floor \
         --config=experiments/configs/published/shapes3d_rendered_floor.py
