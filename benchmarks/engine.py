@@ -28,10 +28,11 @@ from collections.abc import Callable
 import jax
 import numpy as np
 import published_step
-from absl import app, flags
+from absl import flags
 from ml_collections import config_flags
 
 from mfcvae_jax import config as config_lib
+from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import batches, reader
 from mfcvae_jax.training import compilation, devices, runs
 
@@ -195,14 +196,12 @@ def latency():
     print(f"| of an earlier process | {statistics.median(warm):.1f} |")
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+def _benchmark() -> int:
     settings = config_lib.from_config(_CONFIG.value.to_dict())
     if _FIRST_DISPATCH.value:
         with compilation.cache_in(pathlib.Path(_FIRST_DISPATCH.value)):
             Engine(settings).take_turn(settings.train.steps_per_dispatch)
-        return
+        return 0
     print(
         f"{settings.data.name}, batch {settings.train.batch_size}, "
         f"{len(jax.devices())} x {jax.devices()[0].device_kind}, jax "
@@ -215,8 +214,9 @@ def main(argv):
             {"overhead": overhead, "seeds": seeds, "dispatch": dispatch}[name](
                 settings
             )
+    return 0
 
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("config")
-    app.run(main)
+    running.script(_benchmark)

@@ -23,9 +23,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import published_step
-from absl import app, flags
+from absl import flags
 
 from mfcvae_jax import model
+from mfcvae_jax.commands import running
 from mfcvae_jax.training import devices
 from mfcvae_jax.variational import elbo, posterior
 from mfcvae_jax.variational.elliptical import Gaussians
@@ -112,9 +113,7 @@ def _training_steps(n_steps: int) -> dict[str, Callable[[], Any]]:
     return calls
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+def _benchmark() -> int:
     device = jax.devices()[0].device_kind
     print(f"{device}, jax {jax.__version__}, batch {_BATCH_SIZE.value}\n")
     names = list(elbo.ESTIMATORS)
@@ -168,7 +167,8 @@ def main(argv):
         ratio = statistics.median(times[i] / times[0] for times in rounds)
         print(f", `{name}` {ratio:.3f}", end="")
     print()
+    return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_benchmark)

@@ -17,10 +17,11 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 from sklearn.metrics import normalized_mutual_info_score
 
 from mfcvae_jax import Facet, MultiFacetClustering
+from mfcvae_jax.commands import running
 from mfcvae_jax.report import markdown
 
 _CASES = flags.DEFINE_list(
@@ -92,9 +93,7 @@ def measure(case: str) -> tuple[str, ...]:
     return size, f"{wall:.0f}", f"{cpu:.0f}", f"{gib:.1f}", *scores
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+def _benchmark() -> int:
     # A new process for each: the memory of one is not that of the next.
     context = multiprocessing.get_context("spawn")
     rows = []
@@ -104,7 +103,8 @@ def main(argv):
         print(rows[-1], flush=True)
     header = "X|wall, s|CPU, s|memory, GiB|NMI, ten groups|NMI, six groups"
     print("\n" + markdown.table(header.split("|"), rows))
+    return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_benchmark)

@@ -21,8 +21,9 @@ import beside_torch
 import jax
 import numpy as np
 import published_step
-from absl import app, flags
+from absl import flags
 
+from mfcvae_jax.commands import running
 from mfcvae_jax.report import markdown
 from mfcvae_jax.settings import Precision
 from mfcvae_jax.training.steps import Stepper
@@ -107,9 +108,7 @@ def measure(model: str) -> list[tuple[str, ...]]:
     return rows
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+def _benchmark() -> int:
     if jax.default_backend() == "gpu":
         # A GPU takes 50 steps in less than a CPU takes 5.
         flags.FLAGS.set_default("steps", 50)
@@ -118,7 +117,8 @@ def main(argv):
     header = "model|precision|seeds|ms a step of all|steps/s of all seeds"
     header += "|share of roofline|hours for 402 epochs of all"
     print("\n" + markdown.table(header.split("|"), rows))
+    return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_benchmark)

@@ -13,14 +13,13 @@ import pathlib
 
 import beside_torch
 import published_step
-from absl import app
+
+from mfcvae_jax.commands import running
 
 _BATCH_SIZE = 512
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+def _benchmark() -> int:
     stepper = published_step.make_stepper("mnist")
     beside_torch.compare(
         stepper,
@@ -28,7 +27,8 @@ def main(argv):
         published_step.random_images(stepper, 60_000),
         pathlib.Path(__file__).with_name("mnist_step_torch.py"),
     )
+    return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_benchmark)

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from absl import app, flags
+from absl import flags
 from scipy import stats
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
@@ -41,6 +41,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from mfcvae_jax import Facet, MultiFacetClustering
+from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import batches, reader
 from mfcvae_jax.datasets.spec import Dataset
 from mfcvae_jax.evaluation import accuracy, redundancy
@@ -226,9 +227,7 @@ def rows(found: Found, dataset: Dataset) -> list[dict[str, Any]]:
     )
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+def _benchmark() -> int:
     path = pathlib.Path(_CSV.value)
     for data in _DATA.value if _N_SEEDS.value else ():
         name = "npz" if data in _IN_FILES else data
@@ -249,7 +248,8 @@ def main(argv):
                         study.append(path, what, rows(found, dataset))
                         print(what, f"{found.wall:.0f} s", flush=True)
     print(study.table(csv_rows.read(path)))
+    return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_benchmark)

@@ -26,10 +26,11 @@ from typing import Any
 
 import numpy as np
 import rivals
-from absl import app, flags
+from absl import flags
 from matplotlib.figure import Figure
 
 from mfcvae_jax import config as config_lib
+from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.report import csv_rows, markdown
 from mfcvae_jax.training import loop, recording, runs
@@ -134,9 +135,7 @@ def draw(rows: Iterable[dict[str, Any]]) -> Figure:
     return figure
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+def _benchmark() -> int:
     path = pathlib.Path(flags.FLAGS.csv)
     for method in (*_OURS, *_OTHERS):
         if any(row["method"] == method for row in csv_rows.read(path)):
@@ -151,7 +150,8 @@ def main(argv):
     print(table(csv_rows.read(path)))
     if _PICTURE.value:
         draw(csv_rows.read(path)).savefig(_PICTURE.value)
+    return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_benchmark)

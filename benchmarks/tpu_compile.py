@@ -28,10 +28,11 @@ from unittest import mock
 
 import jax
 import tpu_program
-from absl import app, flags
+from absl import flags
 from jax.experimental import topologies
 
 from mfcvae_jax import config as config_lib
+from mfcvae_jax.commands import running
 from mfcvae_jax.datasets import reader
 from mfcvae_jax.report import csv_rows, markdown
 from mfcvae_jax.settings import Precision
@@ -140,9 +141,7 @@ _TEXT = flags.DEFINE_string(
 )
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {argv[1:]}")
+def _benchmark() -> int:
     if _PROGRAM.value:
         print(json.dumps(compiled(Program(*json.loads(_PROGRAM.value)))))
         return 0
@@ -331,4 +330,4 @@ def _collectives(row: Mapping[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    running.script(_benchmark)

@@ -8,8 +8,6 @@ The runs may differ in their seed only. Best and worst are told by the held-out
 bound.
 """
 
-import json
-
 from absl import app
 
 from mfcvae_jax import config as config_lib
@@ -37,9 +35,9 @@ def _summarise(paths):
                     + "; ".join(changed)
                 )
         data = [
-            json.loads(folder.data.read_text())
+            of_run
             for folder in folders
-            if folder.data.exists()
+            if (of_run := folder.data_fingerprint()) is not None
         ]
         for other in data[1:]:
             changed = fingerprint.differences(data[0], other)

@@ -221,10 +221,18 @@ class Workdir:
         if self.data.exists():  # to take a fingerprint reads every byte
             self._check_data(fingerprint.of(dataset))
 
+    def data_fingerprint(self) -> dict[str, Any] | None:
+        """Returns what tells its data from others; None if it wrote nothing.
+
+        Raises:
+            ValueError: if data.json is damaged.
+        """
+        return _read_json(self.data) if self.data.exists() else None
+
     def _check_data(self, now: dict[str, Any]) -> None:
-        if not self.data.exists():
+        before = self.data_fingerprint()
+        if before is None:
             return
-        before = _read_json(self.data)
         if not before.keys() & now.keys():
             raise ValueError(_damage(self.data, "it holds no fingerprint"))
         changed = fingerprint.differences(before, now)
