@@ -207,6 +207,7 @@ def estimators_lines():
 _CHOOSING = {
     "digits": ("digit",),
     "digits_tinted": ("digit", "hue"),
+    "shapes3d_rendered_floor": ("floor_hue", "shape", "scale", "orientation"),
 }
 
 
