@@ -155,7 +155,7 @@ def _draw(values: flags.FlagValues, images: np.ndarray, file: BinaryIO) -> None:
     if values.facet is not None and values.component is None:
         rows = images.reshape(-1, values.n, *shape)
         titles = [f"Facet {values.facet}"]
-        figures.cluster_samples([rows], file, titles=titles, n_rows=None)
+        figures.cluster_samples([rows], file, titles=titles)
         return
     n_columns = min(max(_N_COLUMNS, math.isqrt(n_images)), n_images)
     n_rows = -(-n_images // n_columns)

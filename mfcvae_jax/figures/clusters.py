@@ -34,6 +34,18 @@ class ClusterOrder(NamedTuple):
     members: tuple[np.ndarray, ...]
     n_components: int
 
+    def largest(self, n: int | None) -> "ClusterOrder":
+        """Keeps the n clusters with the most members; None keeps all.
+
+        Of clusters as large as each other, the more confident are kept.
+        """
+        sizes = np.array([len(indices) for indices in self.members])
+        kept = np.sort(np.argsort(-sizes, kind="stable")[:n])
+        return self._replace(
+            components=self.components[kept],
+            members=tuple(self.members[i] for i in kept),
+        )
+
 
 def order_clusters(responsibilities: np.ndarray) -> ClusterOrder:
     """Assigns examples to components and orders both by confidence.
@@ -78,7 +90,8 @@ def cluster_examples(
 ) -> None:
     """Draws the most confident examples of each cluster of each facet.
 
-    Clusters in use are rows and members columns, ordered by `order_clusters`.
+    The largest clusters are rows and members columns, ordered as by
+    `order_clusters`.
     Beside each row stand the index k of the component and its number n of
     members; under each panel, how many clusters are in use.
 
@@ -86,7 +99,8 @@ def cluster_examples(
         images: shape (N, H, W, C).
         responsibilities: one array per facet, shape (N, K_j), probabilities.
         path: where to write.
-        n_rows: clusters to show per facet; None for all that are in use.
+        n_rows: clusters to show per facet, the largest; None for all that are
+            in use.
         n_columns: members to show per cluster.
 
     Raises:
@@ -106,10 +120,12 @@ def cluster_examples(
                 f"Expected responsibilities of facet {j} for "
                 f"{len(images)} images; got shape {np.shape(probabilities)}."
             )
-        order = order_clusters(probabilities)
-        n_used = len(order.members)
-        members = order.members[:n_rows]
-        n_shown = "all" if len(members) == n_used else len(members)
+        in_use = order_clusters(probabilities)
+        n_used = len(in_use.members)
+        order = in_use.largest(n_rows)
+        members = order.members
+        is_all = len(members) == n_used
+        which = "all" if is_all else f"the {len(members)} largest"
         shown = np.full((len(members), n_columns, *images.shape[1:]), np.nan)
         for row, indices in zip(shown, members, strict=True):
             kept = indices[:n_columns]
@@ -119,11 +135,11 @@ def cluster_examples(
                 shown,
                 title=f"Facet {j}",
                 facet=j,
-                rows=tuple(map(str, order.components[:n_rows])),
+                rows=tuple(map(str, order.components)),
                 notes=tuple(str(len(indices)) for indices in members),
                 headers=("k", "n"),
                 caption=f"{n_used} of {order.n_components} clusters in use; "
-                f"{n_shown} shown",
+                f"{which} shown",
             )
         )
     panels.image_grid(drawn, path, row_groups=(1, 6))

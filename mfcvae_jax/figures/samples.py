@@ -24,7 +24,6 @@ def cluster_samples(
     *,
     orders: Sequence[Sequence[int]] | None = None,
     titles: Sequence[str] | None = None,
-    n_rows: int | None = 10,
 ) -> None:
     """Draws samples of each cluster of each facet.
 
@@ -33,10 +32,9 @@ def cluster_samples(
             each component. Samples that are NaN throughout are left out.
         path: where to write.
         orders: for each facet the component indices of its rows, from the
-            top; `order_clusters(...).components` makes the rows those of
-            `cluster_examples`. None for 0, 1, ..., K_j - 1.
+            top; `order_clusters(...).largest(10).components` makes the rows
+            those of `cluster_examples`. None for 0, 1, ..., K_j - 1.
         titles: one per facet; 'Facet 0', 'Facet 1', ... if None.
-        n_rows: clusters to show per facet; None for all that are in `orders`.
 
     Raises:
         ValueError: if a shape or an order does not fit.
@@ -59,7 +57,7 @@ def cluster_samples(
     titles = style.check_texts(titles, len(samples), "titles of facets")
     drawn = []
     for j, facet in enumerate(samples):
-        rows = _check_order(orders[j], len(facet), j)[:n_rows]
+        rows = _check_order(orders[j], len(facet), j)
         drawn.append(
             panels.Panel(
                 facet[rows],

@@ -89,7 +89,7 @@ def facts(finished: Finished) -> dict[str, str]:
             f"facet {j} has {len(order.components)} of {order.n_components} "
             "clusters in use, the most confident of them cluster "
             f"{order.components[0]}"
-            for j, order in enumerate(_orders(finished))
+            for j, order in enumerate(_orders(finished, None))
         ),
         "needed": needed,
         "labelings": ", ".join(
@@ -115,9 +115,11 @@ def png(figure: Callable[..., None], *args: Any, **kwargs: Any) -> bytes:
     return file.getvalue()
 
 
-def _orders(finished: Finished) -> list[figures.ClusterOrder]:
+def _orders(
+    finished: Finished, n_rows: int | None
+) -> list[figures.ClusterOrder]:
     return [
-        figures.order_clusters(resp)
+        figures.order_clusters(resp).largest(n_rows)
         for resp in finished.scored.predictions.resp
     ]
 
@@ -139,8 +141,7 @@ def _samples(n_rows: int | None) -> Callable[[Finished], bytes]:
             finished.sample_clusters(facet, _N_COLUMNS)
             for facet in range(finished.n_facets)
         ],
-        orders=[order.components.tolist() for order in _orders(finished)],
-        n_rows=n_rows,
+        orders=[order.components for order in _orders(finished, n_rows)],
     )
 
 
@@ -198,8 +199,8 @@ def _grid(finished: Finished) -> bytes:
     """Samples of every pair of clusters of the first and the last facet."""
     if finished.n_facets == 1:
         raise NotDrawnError("there is one facet, and a grid needs two")
-    orders = [order.components for order in _orders(finished)]
-    rows, columns = orders[0][:_N_GRID], orders[-1][:_N_GRID]
+    orders = [order.components for order in _orders(finished, _N_GRID)]
+    rows, columns = orders[0], orders[-1]
     components = np.empty((len(rows), len(columns), len(orders)), int)
     components[:] = [order[0] for order in orders]  # also of those between
     components[:, :, 0] = rows[:, None]

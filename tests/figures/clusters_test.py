@@ -30,6 +30,32 @@ class OrderTest(parameterized.TestCase):
         np.testing.assert_array_equal(order.components, [0, 1])
         np.testing.assert_array_equal(order.members, [[1, 3], [0, 2]])
 
+    def test_largest_keeps_the_order_and_of_equals_the_more_confident(self):
+        # Clusters 3, 1, 0, 2 by confidence, with 1, 2, 2 and 3 members.
+        resp = 0.1 * np.ones((8, 4))
+        members = {3: [0], 1: [1, 2], 0: [3, 4], 2: [5, 6, 7]}
+        for rank, (k, examples) in enumerate(members.items()):
+            resp[examples, k] = 9 - rank
+        resp /= resp.sum(axis=1, keepdims=True)
+        order = clusters.order_clusters(resp)
+        np.testing.assert_array_equal(order.components, [3, 1, 0, 2])
+        for n, kept in (
+            (1, [2]),
+            (2, [1, 2]),
+            (3, [1, 0, 2]),
+            (9, list(members)),
+        ):
+            found = order.largest(n)
+            np.testing.assert_array_equal(found.components, kept)
+            self.assertEqual(
+                [list(indices) for indices in found.members],
+                [members[k] for k in kept],
+            )
+            self.assertEqual(found.n_components, 4)
+        np.testing.assert_array_equal(
+            order.largest(None).components, order.components
+        )
+
 
 class ExamplesTest(pages.FigureCase):
     @parameterized.parameters(
@@ -50,12 +76,12 @@ class ExamplesTest(pages.FigureCase):
         self.assertLen(self.sheets, n_facets)
         for sheet, probabilities in zip(self.sheets, resp, strict=True):
             order = clusters.order_clusters(probabilities)
+            example = images[order.largest(3).members[0][0]]
             used = f"{len(order.components)} of {order.n_components} clusters"
             if n_shown > 1:  # under one column there is no room
-                self.assertIn(f"{used} in use; 3 shown", texts)
+                self.assertIn(f"{used} in use; the 3 largest shown", texts)
             height, width, _ = size
             scale = (sheet.shape[1] + 4) // n_shown // width
-            example = images[order.members[0][0]]
             np.testing.assert_array_equal(
                 sheet[: height * scale : scale, : width * scale : scale],
                 np.round(example * 255) * np.ones(3),
