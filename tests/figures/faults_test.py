@@ -108,7 +108,6 @@ _swaps = _of(figures.swapped_pairs)
         _samples(r"\[1, 1\]", [_SAMPLES], orders=[[1, 1]]),
         _samples(r"\[\]", [_SAMPLES], orders=[[]]),
         _samples(r"\[1.0\]", [_SAMPLES], orders=[[1.0]]),
-        _samples("at least one image", [_SAMPLES], n_rows=0),
         _samples("1 in all", [_SAMPLES], titles=["a", "b"]),
         _samples("'a'", [_SAMPLES], titles="a"),
         _tables("none", []),
