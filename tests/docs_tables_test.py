@@ -170,6 +170,16 @@ def stages_lines():
         yield _line(f"{stages[0]}, {stages[1]}", *cells)
 
 
+def one_facet_lines():
+    sweep = _Sweep("one_facet")
+    for loss in ("five_terms", "closed_form"):
+        cells = [
+            sweep.cell(f"digits_vade,train.estimator={loss}", m, "0", "digit")
+            for m in ("many_to_one", "one_to_one", "nmi")
+        ]
+        yield _line(f"`{loss}`", *cells)
+
+
 def priors_lines():
     sweep = _Sweep("priors", "student_t")
     arms = {
@@ -295,6 +305,7 @@ def choosing_labels_lines():
         ("choosing.md", choosing_labels_lines),
         ("choosing.md", kept_lines),
         ("choosing.md", stages_lines),
+        ("choosing.md", one_facet_lines),
         ("priors.md", priors_lines),
         ("recipe.md", warm_ups_lines),
         ("estimators.md", estimators_lines),
