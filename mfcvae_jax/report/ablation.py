@@ -5,6 +5,7 @@
 Each arm is a run of several seeds; what is compared is what they recorded.
 """
 
+import itertools
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -111,22 +112,22 @@ def accuracies(arms: Sequence[Arm]) -> Iterator[dict[str, Any]]:
     It has arm, seed, epoch, facet, labeling and the measures, in [0, 1].
     """
     for arm in arms:
+        facets = range(len(arm.settings.facets))
         for seed, records in arm.records.items():
-            for record in records:
-                for j in range(len(arm.settings.facets)):
-                    for labeling in _labelings(arms):
-                        yield {
-                            "arm": arm.name,
-                            "seed": seed,
-                            "epoch": round(record["epoch"], 2),
-                            "facet": j,
-                            "labeling": labeling,
-                        } | {
-                            measure: round(
-                                record[f"{measure}/{j}/{labeling}"], 4
-                            )
-                            for measure in _MEASURES
-                        }
+            for record, j, labeling in itertools.product(
+                records, facets, _labelings(arms)
+            ):
+                at = {
+                    "arm": arm.name,
+                    "seed": seed,
+                    "epoch": round(record["epoch"], 2),
+                    "facet": j,
+                    "labeling": labeling,
+                }
+                yield at | {
+                    name: round(record[f"{name}/{j}/{labeling}"], 4)
+                    for name in _MEASURES
+                }
 
 
 def end_table(arms: Sequence[Arm]) -> str:
