@@ -36,8 +36,7 @@ def _compare() -> int:
         print(path)
     rows = list(ablation.accuracies(arms))
     path = folder / "accuracies.csv"
-    path.unlink(missing_ok=True)
-    csv_rows.append(path, list(rows[0]), rows)
+    csv_rows.write(path, list(rows[0]), rows)
     print(path)
     table = ablation.end_table(arms)
     (folder / "accuracies.md").write_text(f"{table}\n")

@@ -74,10 +74,8 @@ def _compare() -> int:
     print("\nagainst labels, seed 0, all examples: NMI, one-to-one in %\n")
     print(markdown.table(("J", "facet", "clusters", *names), rows))
     if _CSV.value:
-        path = pathlib.Path(_CSV.value)
-        path.unlink(missing_ok=True)
-        csv_rows.append(
-            path,
+        csv_rows.write(
+            pathlib.Path(_CSV.value),
             _COLUMNS,
             (
                 dict(zip(_COLUMNS, (_DATA.value, *row), strict=True))

@@ -94,8 +94,7 @@ def _compare() -> int:
     print("\ngradient noise where the runs of the first row ended\n")
     _print_table(noise)
     path = pathlib.Path(_WORKDIR.value) / "results.csv"
-    path.unlink(missing_ok=True)
-    csv_rows.append(path, _COLUMNS, [*rows(scores), *rows(noise)])
+    csv_rows.write(path, _COLUMNS, [*rows(scores), *rows(noise)])
     return 0
 
 

@@ -99,9 +99,9 @@ ARMS: dict[str, dict[str, dict[str, Any]]] = {
         "both, five starts": {},
         "both, five starts, K = 6, 4, 3": {"facets.n_components": (3, 4, 6)},
         "both, data-dependent initialisation": {
-            "train.data_dependent_init": True,
-            "n_init": 1,
-        },
+            "train.data_dependent_init": True
+        }
+        | _ONE_START,
     },
     "mnist": {
         "one facet, no view": {"config": "mnist_vade"},

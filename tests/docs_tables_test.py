@@ -12,22 +12,16 @@ import statistics
 import numpy as np
 import pytest
 
-from mfcvae_jax.report import csv_rows, markdown, study
-from tests.scripts import ROOT
+from mfcvae_jax.report import markdown, study
+from tests.scripts import ROOT, results
 
 _DOCS = ROOT / "docs"
-
-
-def _rows(name):
-    found = csv_rows.read(_DOCS / "results" / f"{name}.csv")
-    assert found, name
-    return found
 
 
 def _values(name, *columns):
     """The values of the seeds, by the text in some columns."""
     found = collections.defaultdict(list)
-    for row in _rows(name):
+    for row in results(name):
         found[tuple(row[c] for c in columns)].append(float(row["value"]))
     return found
 
@@ -78,7 +72,7 @@ def published_lines():
 
 def published_mnist_lines():
     found = collections.defaultdict(list)
-    for row in _rows("published_mnist"):
+    for row in results("published_mnist"):
         for measure in ("many_to_one", "nmi"):
             key = (row["epoch"], row["facet"], measure)
             found[key].append(float(row[measure]))
@@ -97,7 +91,7 @@ def published_mnist_lines():
 
 def published_scenes_lines():
     found = collections.defaultdict(list)
-    for row in _rows("published_shapes3d_rendered_floor"):
+    for row in results("published_shapes3d_rendered_floor"):
         if row["epoch"] == "140.0":
             key = (row["facet"], row["labeling"])
             found[key].append(float(row["many_to_one"]))
@@ -113,7 +107,7 @@ def warm_ups_lines():
     """Of each arm seeds whose labelings all are above .95, and the mean."""
     labelings = ("letter", "colour", "corner")
     found = collections.defaultdict(lambda: np.zeros((3, 3)))
-    for row in _rows("recipe"):
+    for row in results("recipe"):
         is_held_back = row["images"] == "held back"
         if is_held_back and row["labeling"] in labelings:
             nmi = found[row["arm"], row["seed"]]
@@ -251,7 +245,7 @@ _CHOOSING = {
 
 def _choosing(data):
     name = f"choosing_{data}"
-    assert {row["data"] for row in _rows(name)} == {data}
+    assert {row["data"] for row in results(name)} == {data}
     return _values(name, "n_facets", "facet", "measure")
 
 
@@ -317,4 +311,4 @@ def test_lines_are_in_the_page(page, lines):
     "page, name", [("results.md", "recipe"), ("rivals.md", "rivals")]
 )
 def test_whole_tables_are_in_the_page(page, name):
-    assert study.table(_rows(name)) in (_DOCS / page).read_text()
+    assert study.table(results(name)) in (_DOCS / page).read_text()

@@ -6,8 +6,8 @@ import re
 import statistics
 from typing import NamedTuple
 
-from mfcvae_jax.report import csv_rows, study
-from tests.scripts import ROOT
+from mfcvae_jax.report import study
+from tests.scripts import ROOT, results
 
 _DOCS = ROOT / "docs"
 _MEAN = re.compile(r"(?<![\d.])\d+\.\d \(\d+\.\d\)")
@@ -95,13 +95,9 @@ _README = {
 }
 
 
-def _of_study(name):
-    return csv_rows.read(_DOCS / "results" / f"{name}.csv")
-
-
 def _of_table(name):
     """The table of a study: its rows by data, arm, device and labeling."""
-    header, _, *lines = study.table(_of_study(name)).splitlines()
+    header, _, *lines = study.table(results(name)).splitlines()
     names, *cells = (
         [cell.strip() for cell in line.split("|")[1:-1]]
         for line in (header, *lines)
@@ -118,7 +114,7 @@ def _seconds(name, data, arm):
     """The median of CPU seconds, of the device "cpu"."""
     of_seeds = {
         row["seed"]: float(row["cpu_seconds"])
-        for row in _of_study(name)
+        for row in results(name)
         if (row["data"], row["arm"]) == (data, arm)
         and (row["images"], row["device"]) == ("test", "cpu")
     }

@@ -1,6 +1,6 @@
 # Copyright 2026 The mfcvae_jax Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The scripts of experiments/ and benchmarks/, imported or run."""
+"""The scripts of experiments/ and benchmarks/, and the results they wrote."""
 
 import contextlib
 import importlib
@@ -11,8 +11,17 @@ import types
 
 from absl import flags
 
+from mfcvae_jax.report import csv_rows
+
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = ROOT / "experiments" / "configs"
+
+
+def results(name: str) -> list[dict[str, str]]:
+    """Reads a committed file of docs/results, which has rows."""
+    found = csv_rows.read(ROOT / "docs" / "results" / f"{name}.csv")
+    assert found, name
+    return found
 
 
 @contextlib.contextmanager

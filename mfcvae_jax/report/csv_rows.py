@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["append", "read"]
+__all__ = ["append", "read", "write"]
 
 
 def read(path: pathlib.Path) -> list[dict[str, str]]:
@@ -34,3 +34,13 @@ def append(
         if is_new:
             writer.writeheader()
         writer.writerows(rows)
+
+
+def write(
+    path: pathlib.Path,
+    columns: Sequence[str],
+    rows: Iterable[Mapping[str, Any]],
+) -> None:
+    """Writes a file anew; see ``append``."""
+    path.unlink(missing_ok=True)
+    append(path, columns, rows)

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a method is near its last NMI for good, and the page that says so."""
 
-from mfcvae_jax.report import csv_rows
 from tests import scripts
 
 time_to_quality = scripts.load("time_to_quality")
@@ -22,7 +21,7 @@ def test_a_method_is_near_when_it_is_no_longer_far():
 
 
 def test_page_has_the_table_of_the_file():
-    rows = csv_rows.read(_DOCS / "results" / "time_to_quality.csv")
+    rows = scripts.results("time_to_quality")
     table = time_to_quality.table(rows)
     assert table in (_DOCS / "rivals.md").read_text()
     (axes,) = time_to_quality.draw(rows).axes

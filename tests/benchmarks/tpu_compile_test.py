@@ -7,7 +7,6 @@ import importlib.util
 import numpy as np
 import pytest
 
-from mfcvae_jax.report import csv_rows
 from tests import scripts
 
 tpu_compile = scripts.load("tpu_compile")
@@ -100,7 +99,7 @@ def test_roofline_is_the_slower_of_products_and_memory():
 
 
 def test_page_has_the_numbers_of_the_committed_file():
-    rows = csv_rows.read(scripts.ROOT / "docs" / "results" / "tpu_compile.csv")
+    rows = scripts.results("tpu_compile")
     compiled = {tuple(map(str, program)) for program in tpu_compile.PROGRAMS}
     for row in rows:
         assert tuple(row[f] for f in tpu_compile.Program._fields) in compiled
